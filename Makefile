@@ -1,0 +1,43 @@
+# One command each; `make help` lists them. Everything runs in .venv, which scripts/setup.sh makes when the lock or setup.py changed.
+# PYTHON=... names an interpreter (scripts/pick_python.sh chooses one otherwise); ARGS=... goes to pytest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test e2e lint bench image lock clean
+export PYTHON
+
+# First on PATH, since Beam's worker pool starts whatever `python` is there.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## .venv from the lock, where it is not up to date
+	@scripts/setup.sh
+
+demo: setup ## sample photos through the whole pipeline, then predictions; everything lands in demo/
+	@scripts/demo.sh
+
+test: setup ## every test
+	.venv/bin/pytest tests/unit tests/pipeline tests/e2e $(ARGS)
+
+e2e: setup ## only the tests that run the whole program
+	.venv/bin/pytest tests/e2e $(ARGS)
+
+lint: setup ## formatting, lint, types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy --strict flowers_tfx runners pipeline_def.py
+
+bench: setup ## every benchmark in turn; those that need real photos say when they skip
+	@failed=0; for script in benchmarks/[a-z]*.py; do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed
+
+image: ## the container image, with docker, podman or buildah
+	@scripts/image.sh
+
+lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file
+	scripts/uv.sh pip compile --quiet --universal --python-version 3.10 --generate-hashes --upgrade \
+	  --custom-compile-command "make lock" requirements/in.txt --output-file requirements/lock.txt
+
+clean: ## whatever the commands above made in this folder
+	rm -rf .venv .venv-tools .venv-tools.lock demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,207 @@
+"""The command `flowers`: parsing, and handing over to the packages that do the work. It imports them when a command runs, so that
+`flowers --help` costs nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from flowers_tfx import __version__
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
+
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage. With --json an error is JSON too."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        code = flowers.main(arguments, prog_name="flowers", standalone_mode=False)
+    except InputError as error:
+        code = _fail(error.message, error.hint, as_json, EXIT_BAD_INPUT)
+    except click.UsageError as error:
+        usage = error.ctx.get_usage() if error.ctx else ""
+        code = _fail(error.format_message(), f"{usage}  (--help tells more)".strip(), as_json, EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        code = _fail(error.format_message(), "", as_json, EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        code = _fail("Interrupted.", "", as_json, _INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = EXIT_FAILED
+    except Exception as error:
+        if "-v" in arguments or "--verbose" in arguments:
+            raise
+        code = _fail(f"Unexpected {type(error).__name__}: {error}", "This is a bug: -v, where the command has it, shows where.", as_json, EXIT_FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, hint: str, as_json: bool, code: int) -> int:
+    if as_json:
+        click.echo(json.dumps({"error": message, "hint": hint}))
+    else:
+        click.echo(f"Error: {message}", err=True)
+        if hint:
+            click.echo(hint, err=True)
+    return code
+
+
+def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated.")(command)
+    return click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")(command)
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Prints one JSON value on stdout and nothing else.")
+
+
+def _put(value: Any, as_json: bool, *lines: str) -> None:
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def flowers() -> None:
+    """An image-classification pipeline on TFX, from photos to a served model."""
+
+
+@flowers.group()
+def dataset() -> None:
+    """Photos to work with: draw them, download them, list them."""
+
+
+@dataset.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--per-class", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Pictures of each class.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@_json_option
+def sample(out: Path, per_class: int, seed: int, as_json: bool) -> None:
+    """Draws pictures of the five classes into OUT, a folder per class; the same seed draws the same pictures."""
+    from flowers_tfx.data.samples import draw_samples
+
+    with _bar("Drawing") as progress:
+        classes = draw_samples(out, per_class, seed, progress)
+    _put({"folder": str(out), "photos": sum(classes.values()), "classes": classes}, as_json, f"{sum(classes.values())} pictures lie in {out}")
+
+
+@dataset.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@_json_option
+def download(out: Path, as_json: bool) -> None:
+    """Fetches TensorFlow's flower_photos (218 MB, 3,670 photos, CC-BY) into OUT; goes on where it was cut off."""
+    from flowers_tfx.data.download import download_flower_photos
+
+    with _bar("Downloading") as progress:
+        folder = download_flower_photos(out, progress)
+    _put({"folder": str(folder)}, as_json, f"The photos lie in {folder}")
+
+
+@dataset.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where all_data.csv and dict.txt go; default: DIR.")
+@_json_option
+def index(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Lists the files of DIR, a folder per class, in all_data.csv (uri,label) and its classes in dict.txt."""
+    from flowers_tfx.data.index import index_folder
+
+    found = index_folder(folder, out)
+    value = {"csv": str(found.csv), "labels": str(found.labels), "photos": found.photos, "classes": found.classes}
+    _put(value, as_json, f"{found.photos} files of {len(found.classes)} classes: {found.csv}, {found.labels}")
+
+
+@flowers.command()
+@click.option("--csv", help="CSV of `uri,label` lines.")
+@click.option("--labels", help="File with a class a line.")
+@click.option("--data-root", help="Folder of the spans.")
+@click.option("--span", type=click.IntRange(0, 10**9), help="Number of the span; default: the next one.")
+@_config_options
+@_json_option
+def ingest(
+    csv: str | None, labels: str | None, data_root: str | None, span: int | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Takes the photos of a CSV into the data root as one span; photos that are there already are left out."""
+    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.ingest import ingest_photos
+
+    given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root}
+    config = load_config(config_path, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None)])
+    with _bar("Taking in") as progress:
+        result = ingest_photos(config, span, progress)
+    for reject in result.rejects[:20]:
+        click.echo(f"rejected: {reject.uri or f'line {reject.line}'}: {reject.reason}", err=True)
+    if result.rejected > 20:
+        click.echo(f"... and {result.rejected - 20} more", err=True)
+    counts = f"{result.examples} new, {result.known} known, {result.duplicates} duplicates, {result.rejected} rejected"
+    place = "nothing new, no span" if result.span is None else f"{result.data_root}/span-{result.span}"
+    _put(result.as_json(), as_json, f"{counts}, in {result.seconds:.1f} s: {place}")
+
+
+@flowers.command()
+@click.option("--runner", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="Shows all logs instead of the progress display.")
+@_config_options
+@_json_option
+def run(runner: str, verbose: bool, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Runs the pipeline: takes in what is new, trains, evaluates, publishes."""
+    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.run import run_pipeline
+
+    return run_pipeline(load_config(config_path, overrides), runner, verbose, as_json)
+
+
+@flowers.group(invoke_without_command=True)
+@_config_options
+@_json_option
+@click.pass_context
+def runs(context: click.Context, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Lists the runs that ML Metadata knows of, newest first."""
+    if context.invoked_subcommand is None:
+        from flowers_tfx.config import load_config
+        from flowers_tfx.commands.runs import list_runs
+
+        list_runs(load_config(config_path, overrides), as_json)
+
+
+@runs.command()
+@click.argument("run_id")
+@_config_options
+@_json_option
+def show(run_id: str, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Shows a run's nodes with their states, times and artifacts; RUN_ID can be `latest`."""
+    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.runs import show_run
+
+    show_run(load_config(config_path, overrides), run_id, as_json)
+
+
+@flowers.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="A SavedModel or a registry; default: the newest pushed model.")
+@_config_options
+@_json_option
+def predict(images: tuple[Path, ...], model: Path | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Asks the newest pushed model what is on each photo."""
+    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.predict import predict_photos
+
+    with _bar("Predicting") as progress:
+        return predict_photos(load_config(config_path, overrides), images, model, as_json, progress)
+
+
+def _bar(what: str) -> Any:
+    from flowers_tfx.commands.progress_bar import bar
+
+    return bar(what)
+
+
+logging.getLogger("flowers_tfx").addHandler(logging.NullHandler())

@@ -1,0 +1,1 @@
+"""What the commands of `flowers` do once their arguments are parsed."""

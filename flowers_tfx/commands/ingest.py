@@ -1,0 +1,30 @@
+"""`flowers ingest`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema
+
+
+def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[int, int], None]) -> IngestResult:
+    """Takes the delivery `ingest.csv` in as one span."""
+    if not config.ingest.csv:
+        raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
+    labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
+    request = IngestRequest(
+        csv=config.ingest.csv,
+        labels=labels,
+        data_root=config.data_root,
+        span=span,
+        split_salt=config.ingest.split_salt,
+        shards=config.ingest.shards,
+        max_pixels=config.ingest.max_pixels,
+    )
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(config))), progress)

@@ -1,0 +1,56 @@
+"""`flowers run`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from flowers_tfx import progress
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.quiet import redirected
+
+
+def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bool) -> int:
+    """Runs the pipeline with a progress display; the exit code tells how it ended."""
+    log = None if verbose else _log_path(config)
+    with redirected(log, keep_stdout=False) as screen:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "1")
+        with ExitStack() as stack:
+            console = Console(file=screen)
+            with Status("Loading TensorFlow, Beam and TFX", console=console) if console.is_terminal else ExitStack():
+                from flowers_tfx.orchestration.run_display import RunDisplay, print_report
+                from flowers_tfx.orchestration.run_records import typical_seconds
+                from flowers_tfx.orchestration.settings import metadata_connection
+
+                module = importlib.import_module(f"runners.{runner}")
+            display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
+            stack.enter_context(progress.listening(display.report))
+            report = module.run(config, display.watch)
+        if not as_json:
+            print_report(Console(file=screen), report, str(log or ""))
+    if as_json:
+        sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False) + "\n")
+    return int(report.exit_code)
+
+
+def _log_path(config: PipelineConfig) -> Path:
+    """A log a run, in the pipeline root."""
+    if "://" in config.pipeline_root:
+        raise InputError(f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`.")
+    folder = Path(config.pipeline_root) / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+        path.touch()
+    except OSError as error:
+        raise InputError(f"Nothing can be written to {folder}: {error.strerror}.", "Correct its permissions, or set pipeline_root.") from None
+    return path

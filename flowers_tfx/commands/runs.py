@@ -1,0 +1,79 @@
+"""`flowers runs` and `flowers runs show`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.run_records import NodeRecord, RunRecord, RunRecords
+from flowers_tfx.orchestration.settings import metadata_connection
+
+
+def list_runs(config: PipelineConfig, as_json: bool) -> None:
+    """A line a run, newest first."""
+    found = _records(config).runs()
+    if as_json:
+        print(json.dumps([_run_json(run) for run in found]))
+        return
+    table = Table(title=f"{len(found)} runs", title_justify="left")
+    for heading in ("Run", "Pipeline", "Status", "Nodes", "Time", "Model"):
+        table.add_column(heading, overflow="fold")
+    for run in found:
+        cached = sum(node.state == "cached" for node in run.nodes.values())
+        table.add_row(
+            run.run_id, run.pipeline, run.status, f"{len(run.nodes)} ({cached} cached)", f"{run.seconds:.1f} s", _pushed(run) or "-"
+        )
+    Console().print(table)
+
+
+def show_run(config: PipelineConfig, run_id: str, as_json: bool) -> None:
+    """A run's nodes with their states, times and artifacts."""
+    records = _records(config)
+    run = next(iter(records.runs()), None) if run_id == "latest" else records.run(run_id)
+    if run is None:
+        raise InputError(f"There is no run {run_id}.", "`flowers runs` lists them.")
+    if as_json:
+        print(json.dumps(_run_json(run) | {"nodes": {name: _node_json(node) for name, node in run.nodes.items()}}))
+        return
+    table = Table(title=f"Run {run.run_id} of {run.pipeline}: {run.status}", title_justify="left")
+    for heading in ("Node", "State", "Started (UTC)", "Time", "Artifacts"):
+        table.add_column(heading, overflow="fold")
+    for node in run.nodes.values():
+        artifacts = "\n".join(f"{a.key}: {a.uri}" for a in node.outputs)
+        table.add_row(node.node_id, node.state, f"{node.started:%Y-%m-%d %H:%M:%S}", f"{node.seconds:.1f} s", artifacts)
+    Console().print(table)
+
+
+def _records(config: PipelineConfig) -> RunRecords:
+    records = RunRecords(metadata_connection(config))
+    if not records.exists():
+        raise InputError("ML Metadata holds no run yet.", "Name the configuration of your runs with --config FILE, or run first: flowers run.")
+    return records
+
+
+def _run_json(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "pipeline": run.pipeline,
+        "status": run.status,
+        "started": run.started.isoformat(),
+        "seconds": round(run.seconds, 3),
+        "nodes": {name: node.state for name, node in run.nodes.items()},
+        "pushed_model": _pushed(run),
+    }
+
+
+def _node_json(node: NodeRecord) -> dict[str, Any]:
+    artifacts = [{"key": a.key, "type": a.type, "uri": a.uri} for a in node.outputs]
+    return {"state": node.state, "started": node.started.isoformat(), "seconds": round(node.seconds, 3), "artifacts": artifacts}
+
+
+def _pushed(run: RunRecord) -> str | None:
+    node = run.nodes.get("Pusher")
+    artifact = node.output("pushed_model") if node else None
+    return artifact.properties.get("pushed_destination") if artifact and artifact.properties.get("pushed") else None

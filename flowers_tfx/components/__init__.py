@@ -1,0 +1,1 @@
+"""The pipeline's own TFX components: thin shells over the other packages, one a file."""

@@ -1,0 +1,83 @@
+"""ImportExampleGen on a window of spans: TFX's own, with the window as an execution property instead of a pattern with {SPAN}.
+
+The stock driver resolves spans by modification time and does not run on every runner; here the window's digests name the content.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from tfx import types
+from tfx.components.base import base_beam_component
+from tfx.components.example_gen.import_example_gen import executor
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+
+from flowers_tfx.data.spans import Span, list_spans
+from flowers_tfx.errors import InputError
+from flowers_tfx.features import SPLITS
+
+
+class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  # type: ignore[misc]
+    PARAMETERS = {
+        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
+        "window": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
+
+
+class ImportExampleGenExecutor(executor.Executor):  # type: ignore[misc]
+    def GetInputSourceToExamplePTransform(self) -> Any:
+        return _ReadWindow
+
+
+class _ReadWindow(beam.PTransform):  # type: ignore[misc]
+    """Pipeline -> Examples of one split of every span in the window."""
+
+    def __init__(self, exec_properties: dict[str, Any], split: str) -> None:
+        super().__init__()
+        spans = window_spans(exec_properties[standard_component_specs.INPUT_BASE_KEY], exec_properties["window"])
+        self._patterns = [f"{span.path}/{split}-*.tfrecord.gz" for span in spans]
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        return (
+            pipeline
+            | "Patterns" >> beam.Create(self._patterns)
+            | "Read" >> beam.io.ReadAllFromTFRecord()
+            | "ToExample" >> beam.Map(tf.train.Example.FromString).with_output_types(tf.train.Example)
+        )
+
+
+class ImportExampleGen(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+    SPEC_CLASS = ImportExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImportExampleGenExecutor)
+
+    def __init__(self, data_root: str, window: Any, code: str) -> None:
+        splits = [example_gen_pb2.Input.Split(name=split, pattern=split) for split in SPLITS]
+        spec = ImportExampleGenSpec(
+            input_base=data_root,
+            input_config=example_gen_pb2.Input(splits=splits),
+            output_config=example_gen_pb2.Output(),
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            window=window,
+            code=code,
+            examples=types.Channel(type=standard_artifacts.Examples),
+        )
+        super().__init__(spec=spec)
+
+
+def window_spans(data_root: str, window: str) -> list[Span]:
+    """The spans that a window names. Raises InputError when one is gone or is not the one that was selected."""
+    held = {span.number: span for span in list_spans(data_root)}
+    chosen = []
+    for wanted in json.loads(window):
+        span = held.get(wanted["span"])
+        if span is None or span.digest != wanted["digest"]:
+            raise InputError(f"span-{wanted['span']} of {data_root} was removed or changed during the run.", "Spans are never changed: run again.")
+        chosen.append(span)
+    return chosen

@@ -1,0 +1,211 @@
+"""PipelineConfig: every setting of a run, typed, validated and frozen, from YAML and `key=value` overrides.
+
+The reference in docs/configuration.md is generated from the fields and descriptions here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from flowers_tfx.errors import InputError
+
+BACKBONES = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large")
+AUGMENTATIONS = ("flip", "crop", "color")
+
+
+def _listed(value: Any) -> Any:
+    """A list may be written as `a,b` on the command line."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _augmentations(value: Any) -> Any:
+    if isinstance(value, bool):
+        return AUGMENTATIONS if value else ()
+    if value in (None, "none"):
+        return ()
+    return AUGMENTATIONS if value == "all" else _listed(value)
+
+
+def _switch(value: Any) -> Any:
+    """YAML reads `on`, `off`, `true` and `false` as booleans, a command line as strings."""
+    return {True: "on", False: "off", "true": "on", "false": "off"}.get(value, value)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class IngestConfig(_Section):
+    csv: str = Field("", description="CSV of `uri,label` lines to take in at the start of each run; empty: no IngestImages node")
+    labels: str = Field("", description="labels file of the delivery, a class a line; empty: the pipeline's own `labels`")
+    split_salt: str = Field("", description="changes which photos fall into train, eval and test")
+    shards: int = Field(1, ge=1, le=10_000, description="TFRecord files per split of a span")
+    max_pixels: int = Field(50_000_000, ge=1_000_000, description="larger photos are set aside, px")
+
+
+class ModelConfig(_Section):
+    backbone: str = Field("MobileNetV2", description=f"one of {', '.join(BACKBONES)}")
+    alpha: float = Field(0.35, gt=0, le=2, description="width multiplier of the backbone")
+    image_size: int = Field(224, ge=32, le=1024, description="side of the square pictures that the network sees, px")
+    weights: str = Field("imagenet", description="`imagenet`, `none` (train from scratch), or a path or bucket URI of an .h5 file")
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, value: str) -> str:
+        plain = {name.lower(): name for name in BACKBONES} | {"mobilenetv1": "MobileNet"}
+        name = plain.get(value.lower().replace("_", "").replace("-", "").replace(" ", ""))
+        if name is None:
+            raise ValueError(f"must be one of {', '.join(BACKBONES)}")
+        return name
+
+
+class TrainingConfig(_Section):
+    head_epochs: int = Field(60, ge=0, le=10_000, description="epochs of stage 1: the head, on features computed once")
+    fine_tune_layers: int = Field(0, ge=-1, description="stage 2 trains the last N layers of the backbone; 0: no stage 2; `all` or -1: all")
+    fine_tune_epochs: int = Field(15, ge=0, le=10_000, description="epochs of stage 2 at most")
+    batch_size: int = Field(32, ge=1, le=65_536, description="photos per step")
+    learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate of stage 2 (of the whole training with `weights: none`)")
+    head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model, bit for bit, on a CPU")
+    class_weights: bool = Field(False, description="weigh classes by their inverse frequency")
+    augment: Annotated[tuple[Literal["flip", "crop", "color"], ...], BeforeValidator(_augmentations)] = Field(
+        AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`"
+    )
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="`auto`: mixed_float16 on a GPU, float32 on a CPU"
+    )
+    xla: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field("auto", description="`auto`: on with a GPU only")
+
+    @field_validator("fine_tune_layers", mode="before")
+    @classmethod
+    def _all_layers(cls, value: Any) -> Any:
+        return {"all": -1, "none": 0}.get(value, value) if isinstance(value, str) else value
+
+
+class EvaluationConfig(_Section):
+    min_accuracy: float = Field(0.6, ge=0, le=1, description="a candidate below this accuracy on `test` is not blessed")
+    max_drop: float = Field(0.02, ge=0, le=1, description="how far below the serving model's accuracy a candidate may lie")
+
+
+class BeamConfig(_Section):
+    engine: Literal["direct"] = Field("direct", description="where the heavy steps run: `direct`, in this process")
+    workers: int = Field(1, ge=1, le=4096, description="threads of the engine")
+    options: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field((), description="further Beam options, such as `--name=value`")
+
+
+class PipelineConfig(_Section):
+    name: str = Field("flowers", pattern=r"^[a-z][a-z0-9-]{0,62}$", description="name of the pipeline: a-z, 0-9 and -")
+    data_root: str = Field("data", min_length=1, description="folder of the spans")
+    pipeline_root: str = Field("pipeline", min_length=1, description="folder of the artifacts of every run")
+    metadata: str = Field("", description="ML Metadata: path of a SQLite file, or mysql://USER@HOST/DATABASE; empty: in the pipeline root")
+    registry: str = Field("registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/")
+    labels: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="class names in the order of the model's outputs, or the path of a file with a class a line; empty: those of the schema"
+    )
+    span_window: int | Literal["all"] = Field("all", description="`all` spans, or the last K")
+    schema_path: str = Field("", alias="schema", description="curated schema; empty: the one that comes with the program")
+    ingest: IngestConfig = IngestConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    beam: BeamConfig = BeamConfig()
+
+    @field_validator("span_window")
+    @classmethod
+    def _positive_window(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be `all` or a number of spans from 1")
+        return value
+
+
+def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> PipelineConfig:
+    """The config of a YAML file with `key=value` overrides. Raises InputError on unknown keys and wrong values."""
+    settings: dict[str, Any] = {}
+    if path is not None:
+        settings = _read_yaml(Path(path))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"--set {override!r} has no value.", "Write it as key=value, such as training.seed=1.")
+        _put(settings, key.strip(), _scalar(key, text))
+    return parse_config(settings)
+
+
+def parse_config(settings: Mapping[str, Any]) -> PipelineConfig:
+    """Validated config of plain values. Raises InputError naming the first wrong key."""
+    _refuse_unknown(settings)
+    try:
+        return PipelineConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part not in ("int", "literal['all']"))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"Configuration key {key}: {reason} (got {first['input']!r}).", _describe(key)) from None
+
+
+def known_keys() -> Iterator[tuple[str, Any, str]]:
+    """Dotted key, default and description of every setting, in the order of the classes."""
+    for name, field in PipelineConfig.model_fields.items():
+        if isinstance(field.default, _Section):
+            for inner, inner_field in type(field.default).model_fields.items():
+                yield f"{name}.{inner}", inner_field.default, inner_field.description or ""
+        else:
+            yield field.alias or name, field.default, field.description or ""
+
+
+def _describe(key: str) -> str:
+    return next((f"{key}: {text}." for name, _, text in known_keys() if name == key), "")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.", "Name a YAML file with --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"The configuration {path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise InputError(f"The configuration {path} must hold keys and values.", "See docs/configuration.md.")
+    return loaded
+
+
+def _scalar(key: str, text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    # Strings that YAML would turn into something else (a salt `1`, a date, a path `~`) stay as typed where a string is wanted.
+    wants_text = any(name == key.strip() and isinstance(default, str) and default != "all" for name, default, _ in known_keys())
+    return text if wants_text and _describe(key.strip()) and key.strip() != "training.xla" else value
+
+
+def _put(settings: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = settings.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"Configuration key {section} has no keys below it, so {key} is unknown.")
+        settings = inner
+    settings[last] = value
+
+
+def _refuse_unknown(settings: Mapping[str, Any]) -> None:
+    known = [key for key, _, _ in known_keys()]
+    sections = {key.split(".")[0] for key in known if "." in key}
+    for name, value in settings.items():
+        if name in sections and not isinstance(value, Mapping):
+            raise InputError(f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in known if k.startswith(name))}.")
+        for key in [f"{name}.{inner}" for inner in value] if isinstance(value, Mapping) else [str(name)]:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.0)
+                raise InputError(f"Configuration key {key} is unknown.", f"Did you mean {near[0]}?")

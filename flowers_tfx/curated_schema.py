@@ -1,0 +1,86 @@
+"""The curated schema, and the order of the classes that it fixes.
+
+A vocabulary counted from the data would change its order with the class frequencies, and then a candidate and the serving model would
+disagree on what class 3 is: the string domain `label` decides instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from flowers_tfx.errors import InputError
+from flowers_tfx.features import LABEL, PROPERTIES, Property
+
+_KINDS = {"int": schema_pb2.INT, "float": schema_pb2.FLOAT, "string": schema_pb2.BYTES}
+
+
+def default_schema_path() -> Path:
+    """schema/schema.pbtxt of the checkout, or of the installed package."""
+    places = (Path(__file__).resolve().parent.parent / "schema", Path(sys.prefix) / "share" / "flowers_tfx" / "schema")
+    return next((place / "schema.pbtxt" for place in places if (place / "schema.pbtxt").is_file()), places[0] / "schema.pbtxt")
+
+
+def curated_schema(path: str = "", labels: Sequence[str] = ()) -> schema_pb2.Schema:
+    """The schema at `path` ("": the one that comes with the program), its classes replaced by `labels` where there are any, completed
+    with the image properties that it does not list. Raises InputError when it cannot be read or has no classes."""
+    place = Path(path) if path else default_schema_path()
+    schema = schema_pb2.Schema()
+    try:
+        text_format.Parse(place.read_text(encoding="utf-8"), schema)
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise InputError(f"The schema {place} cannot be read: {error}.", "Name a schema in protobuf text format with `schema`.") from None
+    if labels:
+        _replace_labels(schema, labels)
+    if len(labels_of(schema)) < 2:
+        raise InputError(f"The schema {place} names fewer than two classes.", "List them in its string domain `label`, or set `labels`.")
+    listed = {feature.name for feature in schema.feature}
+    schema.feature.extend(_feature(prop) for prop in PROPERTIES if prop.name not in listed)
+    return schema
+
+
+def schema_text(schema: schema_pb2.Schema) -> str:
+    return str(text_format.MessageToString(schema))
+
+
+def labels_of(schema: schema_pb2.Schema) -> tuple[str, ...]:
+    """Class names in the order of the model's outputs; empty when the schema has no string domain for `label`."""
+    feature = next((f for f in schema.feature if f.name == LABEL), None)
+    if feature is None:
+        return ()
+    if feature.HasField("string_domain"):
+        return tuple(feature.string_domain.value)
+    domain = next((d for d in schema.string_domain if d.name == feature.domain), None)
+    return tuple(domain.value) if domain is not None else ()
+
+
+def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
+    feature = next((f for f in schema.feature if f.name == LABEL), None) or schema.feature.add(name=LABEL, type=schema_pb2.BYTES)
+    kept = [domain for domain in schema.string_domain if domain.name != LABEL]
+    del schema.string_domain[:]
+    schema.string_domain.extend(kept)
+    schema.string_domain.add(name=LABEL, value=list(labels))
+    feature.domain = LABEL
+
+
+def _feature(prop: Property) -> schema_pb2.Feature:
+    feature = schema_pb2.Feature(name=prop.name, type=_KINDS[prop.kind])
+    if prop.kind == "string" and prop.values:
+        feature.string_domain.value.extend(prop.values)
+    elif prop.kind != "string":
+        domain = feature.int_domain if prop.kind == "int" else feature.float_domain
+        cast = int if prop.kind == "int" else float
+        if prop.low is not None:
+            domain.min = cast(prop.low)
+        if prop.high is not None:
+            domain.max = cast(prop.high)
+    if prop.optional:
+        feature.value_count.max = 1
+    else:
+        feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
+        feature.shape.dim.add(size=1)
+    return feature

@@ -1,0 +1,1 @@
+"""Photos from outside to spans of Examples. No TFX in here."""

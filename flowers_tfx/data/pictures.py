@@ -1,0 +1,143 @@
+"""Opening pictures from outside: judged by their bytes, bounded before any pixel is decoded, refused with a plain reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import TypeAlias
+
+from PIL import ExifTags, Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+Picture: TypeAlias = JpegImageFile | PngImageFile
+
+# A 16-bit RGBA photo takes 8 bytes a pixel without any compression: no file needs more than that.
+MAX_BYTES_PER_PIXEL = 8
+HEADER_BYTES = 1 << 20
+
+# How other formats begin, so that the reason can name them: (offset, magic, name).
+_OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypavif", "AVIF"),
+    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"8BPS", "PSD"),
+    (0, b"%PDF", "PDF"),
+)
+# What Pillow raises on damaged files, besides its own UnidentifiedImageError (an OSError).
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class BadPicture(Exception):
+    """The file is no picture that the pipeline takes; `str(error)` is the reason, in words for whoever delivered it."""
+
+
+def open_picture(data: bytes, max_pixels: int) -> Picture:
+    """The picture with its header read and no pixel decoded. BadPicture unless it is a JPEG or PNG of at most `max_pixels`."""
+    if not data:
+        raise BadPicture("empty file")
+    # Pillow's own Image.open() would look at every format it knows, and warn about large pictures.
+    opener: type[JpegImageFile] | type[PngImageFile]
+    if data.startswith(b"\xff\xd8\xff"):
+        opener = JpegImageFile
+    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        opener = PngImageFile
+    else:
+        raise BadPicture(_not_supported(data))
+    try:
+        picture = opener(io.BytesIO(data))
+    except DAMAGE as error:
+        raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
+    if len(data) > MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES:
+        raise BadPicture(f"{_mega(len(data))} MB of file, more than {_mega(max_pixels)} megapixels can need")
+    return picture
+
+
+def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
+    """The pixels of an opened picture, upright, in mode RGB or L (alpha dropped, 16 bits cut to 8, as TensorFlow does).
+
+    With `max_analysis_px`, larger pictures come at 1/2, 1/4, 1/8... of their size, the first that fits. Every byte of the file is
+    still read, so that a truncated one is found out. BadPicture when the pixels can't be decoded.
+    """
+    width, height = picture.size
+    shrink = 1
+    while max_analysis_px is not None and (width // shrink) * (height // shrink) > max_analysis_px:
+        shrink *= 2
+    turn = _TRANSPOSE.get(orientation(picture) or 1)
+    try:
+        if shrink > 1:
+            # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; for PNG this does nothing.
+            picture.draft(None, (max(1, width // shrink), max(1, height // shrink)))
+        picture.load()
+    except DAMAGE as error:
+        raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
+    image = _eight_bits(picture)
+    left = round(max(width / image.width, 1)) if shrink == 1 else max(1, shrink // round(width / image.width))
+    if left > 1:
+        image = image.reduce(left)
+    return image.transpose(turn) if turn is not None else image
+
+
+def orientation(picture: Picture) -> int | None:
+    """EXIF orientation, 1-8, of a JPEG. None when absent or senseless, and for PNG, which TensorFlow's graph does not turn."""
+    value = exif(picture).get(ExifTags.Base.Orientation)
+    return value if isinstance(value, int) and 1 <= value <= 8 else None
+
+
+def exif(picture: Picture) -> Image.Exif:
+    """The EXIF block of a JPEG; empty when there is none or when it is damaged: that is no reason to refuse a photo."""
+    block = Image.Exif()
+    raw = picture.info.get("exif")
+    if raw and isinstance(picture, JpegImageFile):
+        try:
+            block.load(raw)
+        except DAMAGE:
+            return Image.Exif()
+    return block
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("RGB", "L"):
+        return picture
+    if picture.mode.startswith("I"):
+        # convert("L") would clip 16-bit samples at 255 instead of scaling them.
+        return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
+    return picture.convert("L" if picture.mode in ("1", "LA") else "RGB")
+
+
+def _not_supported(data: bytes) -> str:
+    for offset, magic, name in _OTHER_FORMATS:
+        if data[offset : offset + len(magic)] == magic:
+            return f"{name} is not supported: deliver JPEG or PNG"
+    return "not a picture"
+
+
+def _reason(error: BaseException) -> str:
+    """Pillow's words on one line, without the memory addresses that would differ from run to run."""
+    text = " ".join(str(error).split())
+    return text if text and " at 0x" not in text else "the decoder gave up"
+
+
+def _mega(amount: int) -> str:
+    return f"{amount / 1_000_000:.4g}"

@@ -1,0 +1,97 @@
+"""tf.train.Examples and gzipped TFRecord files without importing TensorFlow, byte for byte the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import IO
+
+import google_crc32c
+
+Feature = bytes | str | int | float
+
+# ID, method deflate, no flags, time 0, no extra flags, unknown system (RFC 1952).
+_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_LAST_BLOCK = b"\x01\0\0\xff\xff"
+_BLOCK_BYTES = 65535
+_MASK = 0xFFFFFFFF
+
+
+def example_bytes(values: Mapping[str, Feature]) -> bytes:
+    """A serialized tf.train.Example with one value a feature, in the order of deterministic serialization (sorted keys)."""
+    entries = [_entry(key.encode(), values[key]) for key in sorted(values)]
+    return _field(1, b"".join(entries))
+
+
+def _entry(key: bytes, value: Feature) -> bytes:
+    if isinstance(value, (bytes, str)):
+        feature = _field(1, _field(1, value.encode() if isinstance(value, str) else value))
+    elif isinstance(value, float):
+        feature = _field(2, _field(1, struct.pack("<f", value)))
+    else:
+        feature = _field(3, _field(1, _varint(value & 0xFFFFFFFFFFFFFFFF)))
+    return _field(1, _field(1, key) + _field(2, feature))
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    return b"".join((bytes((number << 3 | 2,)), _varint(len(payload)), payload))
+
+
+def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return bytes((value,))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class RecordWriter:
+    """TFRecords in a gzip file of stored blocks.
+
+    Photos are compressed already: deflate at level 1 takes 1.5 % off and costs more than decoding them. Stored blocks are written
+    by hand because what zlib makes of level 0 differs between its versions, and shards are to be the same everywhere.
+    """
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._sha256 = hashlib.sha256()
+        self._crc32 = 0
+        self._plain_bytes = 0
+        self.bytes = 0
+        self._write(_GZIP_HEADER)
+
+    def write(self, record: bytes) -> None:
+        length = struct.pack("<Q", len(record))
+        self._store(b"".join((length, _masked_crc(length), record, _masked_crc(record))))
+
+    def close(self) -> str:
+        """Ends the gzip stream and returns the file's sha256; closing the file is the caller's."""
+        self._write(_LAST_BLOCK + struct.pack("<II", self._crc32, self._plain_bytes & _MASK))
+        return self._sha256.hexdigest()
+
+    def _store(self, plain: bytes) -> None:
+        self._crc32 = zlib.crc32(plain, self._crc32)
+        self._plain_bytes += len(plain)
+        pieces: list[bytes | memoryview] = []
+        view = memoryview(plain)
+        for start in range(0, len(plain), _BLOCK_BYTES):
+            block = view[start : start + _BLOCK_BYTES]
+            pieces += (struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF), block)
+        self._write(b"".join(pieces))
+
+    def _write(self, data: bytes) -> None:
+        self._sha256.update(data)
+        self._out.write(data)
+        self.bytes += len(data)
+
+
+def _masked_crc(data: bytes) -> bytes:
+    """TFRecord's checksum: CRC-32C, rotated by 15 bits, plus a constant."""
+    crc: int = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & _MASK)

@@ -1,0 +1,173 @@
+"""Spans: what lies in a data root, one folder a delivery, never changed after the rename that made it visible."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flowers_tfx import features
+from flowers_tfx.errors import InputError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+PHOTOS = "photos.parquet"
+REJECTS = "rejects.jsonl"
+ROWS_PER_GROUP = 50_000
+
+_ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
+_SPAN_NAME = re.compile(r"span-([1-9]\d*)")
+_TEMP_NAME = re.compile(r"\.span-\d+\.[0-9a-f]+\.tmp")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span on disk: `manifest` holds what manifest.json says, `digest` the digest of its content."""
+
+    number: int
+    path: Path
+    digest: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def examples(self) -> int:
+        return int(self.manifest["examples"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.manifest["labels"])
+
+
+def photos_schema() -> pa.Schema:
+    """Columns of photos.parquet: a row a photo."""
+    fixed = [(name, pa.string(), False) for name in (features.URI, features.DIGEST, features.LABEL, "split")]
+    fixed.append((features.SPAN, pa.int64(), False))
+    measured = [(p.name, _ARROW[p.kind], p.optional) for p in features.PROPERTIES]
+    return pa.schema([pa.field(name, kind, nullable) for name, kind, nullable in fixed + measured])
+
+
+def list_spans(data_root: str | os.PathLike[str]) -> list[Span]:
+    """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest."""
+    root = local_root(data_root)
+    if not root.is_dir():
+        return []
+    found = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
+    return [_open_span(number, path) for number, path in sorted(found)]
+
+
+def next_number(spans: Iterable[Span]) -> int:
+    return max((span.number for span in spans), default=0) + 1
+
+
+def span_dir(data_root: str | os.PathLike[str], number: int) -> Path:
+    return local_root(data_root) / f"span-{number}"
+
+
+def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
+    """photos.parquet; whole numbers that can be missing come as Int64, so that the others stay whole."""
+    table = pq.read_table(span.path / PHOTOS, columns=columns)
+    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
+    for prop in features.PROPERTIES:
+        if prop.optional and prop.kind == "int" and prop.name in frame:
+            frame[prop.name] = frame[prop.name].astype("Int64")
+    return frame
+
+
+def settled(span: Span) -> Iterator[tuple[str, str]]:
+    """Digest and label of every photo that this span has taken or rejected."""
+    for photos in pq.ParquetFile(span.path / PHOTOS).iter_batches(columns=[features.DIGEST, features.LABEL]):
+        yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
+    with (span.path / REJECTS).open(encoding="utf-8") as lines:
+        for reject in map(json.loads, lines):
+            if reject.get("digest"):
+                yield reject["digest"], reject["label"]
+
+
+def canonical(row: Mapping[str, Any]) -> str:
+    """The row of a photo as its span's digest sees it: where the photo came from and when are no part of the content."""
+    content = {key: value for key, value in row.items() if key not in (features.URI, features.SPAN)}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """sha256 over the canonical rows, a line each, in the order of the photos' digests."""
+    whole = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: str(row[features.DIGEST])):
+        whole.update(canonical(row).encode() + b"\n")
+    return whole.hexdigest()
+
+
+def local_root(data_root: str | os.PathLike[str]) -> Path:
+    """InputError for a data root in a bucket."""
+    text = os.fspath(data_root)
+    if "://" in text and not text.startswith("file://"):
+        raise InputError(f"A data root in a bucket ({text}) is not supported yet.", "Name a folder on a local disk.")
+    return Path(text.removeprefix("file://")).absolute()
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """One ingest at a time in a data root, which is made if need be. The system lets go of the lock when the process dies."""
+    with _writable(root).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another ingest is writing to {root}: waiting for it to end.", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def remove_stale(root: Path) -> None:
+    """Deletes what killed ingests left; only the holder of the lock may."""
+    for path in root.iterdir():
+        if _TEMP_NAME.fullmatch(path.name):
+            shutil.rmtree(path)
+
+
+def check_space(root: Path, photo_bytes: int) -> None:
+    """InputError when the disk can't hold so many bytes of photos and a tenth more."""
+    need, free = int(photo_bytes * 1.1), shutil.disk_usage(root).free
+    if need > free:
+        raise InputError(
+            f"The disk of {root} has {free / 1e9:.2f} GB free and this delivery can need {need / 1e9:.2f} GB.",
+            "Free some space, or name a data root on another disk.",
+        )
+
+
+def _writable(root: Path) -> Path:
+    """The lock file of a data root that can be written to."""
+    lock = root / ".lock"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise InputError(f"The data root {root} can't be written to: {error.strerror}.", "Name another folder.") from error
+    return lock
+
+
+def _open_span(number: int, path: Path) -> Span:
+    hint = "Spans are whole or absent: move the folder out of the data root, or restore it from a copy."
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        span = Span(number, path, str(manifest["digest"]), manifest)
+        version = manifest["format_version"]
+        if manifest["span"] != number:
+            raise InputError(f"{path} says that it is span {manifest['span']}.", hint)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} has no readable {MANIFEST}.", hint) from error
+    if version != FORMAT_VERSION:
+        raise InputError(f"{path} has format {version}, this program reads {FORMAT_VERSION}.", "Use the version that wrote it.")
+    return span

@@ -1,0 +1,71 @@
+"""Keys, kinds, units and ranges of everything that an Example of this pipeline holds.
+
+One line in `PROPERTIES` and one function in `flowers_tfx.data.properties` make a new image property: ingest, photos.parquet, the
+schema, the reports and the tests read this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+IMAGE = "image"  # the photo's own bytes, JPEG or PNG, exactly as delivered
+LABEL = "label"  # class name
+LABEL_INT = "label_int"  # line number of the class in the labels file of the delivery; models use the schema's order instead
+URI = "uri"
+DIGEST = "digest"  # sha256 of the photo's bytes, hexadecimal
+SPAN = "span"  # number of the delivery
+
+SPLITS = ("train", "eval", "test")
+
+Kind = Literal["int", "float", "string"]
+
+
+@dataclass(frozen=True)
+class Property:
+    """An image property: `low` and `high` bound what a sane photo can have (None: no bound); `optional` ones can be missing."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    optional: bool = False
+    values: tuple[str, ...] = ()
+
+
+# Size bands by the longer side, light bands by the mean luma: they slice evaluation (TFMA 0.52 cannot slice by number ranges).
+SIZE_BANDS_PX = (("small", 320), ("medium", 1024), ("large", None))
+LIGHT_BANDS = (("dark", 85.0), ("normal", 150.0), ("bright", None))
+
+PROPERTIES: tuple[Property, ...] = (
+    Property("width_px", "int", "px", "width, upright", 1),
+    Property("height_px", "int", "px", "height, upright", 1),
+    Property("aspect_ratio", "float", "width/height", "shape of the frame, upright", 0.01, 100),
+    Property("file_bytes", "int", "bytes", "size of the file", 1),
+    Property("bits_per_pixel", "float", "bits/px", "size of the file over the number of pixels", 0),
+    Property("jpeg_quality", "int", "1-100", "quality setting that the quantisation tables tell of", 1, 100, optional=True),
+    Property("mean_luma", "float", "0-255", "brightness (Rec. 601 luma)", 0, 255),
+    Property("rms_contrast", "float", "0-255", "standard deviation of the luma", 0, 128),
+    Property("luma_entropy", "float", "bits", "entropy of the luma histogram", 0, 8),
+    Property("saturation", "float", "0-1", "mean of (max-min)/max over the channels", 0, 1),
+    Property("colorfulness", "float", "0-255", "Hasler and Suesstrunk's M3", 0, 400),
+    Property("mean_red", "float", "0-255", "mean of the red channel", 0, 255),
+    Property("mean_green", "float", "0-255", "mean of the green channel", 0, 255),
+    Property("mean_blue", "float", "0-255", "mean of the blue channel", 0, 255),
+    Property("sharpness", "float", "log10", "log10(1 + variance of the Laplacian of the luma)", 0, 8),
+    Property("noise", "float", "0-255", "Immerkaer's estimate of the noise's standard deviation", 0, 400),
+    Property("top_bottom_luma", "float", "-255-255", "luma of the upper half less that of the lower", -255, 255),
+    Property("left_right_luma", "float", "-255-255", "luma of the left half less that of the right", -255, 255),
+    Property("vertical_gradient_share", "float", "0-1", "share of the gradient's energy that runs from top to bottom", 0, 1),
+    Property("grayscale", "int", "0 or 1", "1 where the photo has no colour", 0, 1),
+    Property("format", "string", "", "file format", values=("JPEG", "PNG")),
+    Property("exif_orientation", "int", "1-8", "EXIF orientation as delivered", 1, 8, optional=True),
+    Property("capture_month", "int", "1-12", "month of EXIF DateTimeOriginal", 1, 12, optional=True),
+    Property("phash", "string", "hex", "perceptual hash, 64 bits (DCT of the 32x32 luma)"),
+    Property("size_band", "string", "", "small, medium or large by the longer side", values=tuple(name for name, _ in SIZE_BANDS_PX)),
+    Property("light_band", "string", "", "dark, normal or bright by the mean luma", values=tuple(name for name, _ in LIGHT_BANDS)),
+)
+
+PROPERTY_NAMES = tuple(p.name for p in PROPERTIES)

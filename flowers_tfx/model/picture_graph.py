@@ -1,0 +1,107 @@
+"""From a photo's bytes to the picture that the network sees, as a TensorFlow graph.
+
+Transform and the serving signatures use these same functions, so a served photo is prepared exactly as a training photo was.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_EXIF = b"Exif\x00\x00"
+_ORIENTATION_TAG = 0x0112
+_SHORT, _LONG = 3, 4  # TIFF types that writers use for the orientation
+_TIFF_MAGIC = 42
+_SMALLEST_TIFF = 14  # bytes: header and a directory without entries
+_START_OF_IMAGE = b"\xff\xd8"
+_APP1, _FILL = 0xE1, 0xFF
+_NO_MORE_HEADERS = (0xD9, 0xDA)  # end of image, start of scan
+_PARALLEL = 8
+
+
+def pictures(data: tf.Tensor, image_size: int) -> tf.Tensor:
+    """uint8 [N, image_size, image_size, 3] from N photos' bytes (string [N], JPEG or PNG). An unreadable photo fails the batch."""
+    return tf.map_fn(
+        lambda photo: upright_picture(photo, image_size),
+        data,
+        fn_output_signature=tf.TensorSpec([image_size, image_size, 3], tf.uint8),
+        parallel_iterations=_PARALLEL,
+    )
+
+
+def upright_picture(data: tf.Tensor, image_size: int) -> tf.Tensor:
+    """uint8 [image_size, image_size, 3] from one photo's bytes: upright by its EXIF orientation, squashed to a square, RGB.
+
+    Alpha is dropped, grayscale and CMYK become RGB.
+    """
+    decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
+    decoded.set_shape([None, None, 3])
+    # Squashing to a square and turning commute, and turning the small picture is cheap.
+    small = tf.image.resize(decoded, [image_size, image_size], antialias=True)
+    picture = tf.cast(tf.clip_by_value(tf.round(small), 0.0, 255.0), tf.uint8)
+    return turned(picture, exif_orientation(data))
+
+
+def turned(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """A square picture that is stored with this EXIF orientation, upright."""
+    shape = picture.shape
+    picture = tf.cond(orientation >= 5, lambda: tf.transpose(picture, [1, 0, 2]), lambda: picture)
+    upside_down = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
+    mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
+    picture = tf.where(upside_down, picture[::-1], picture)
+    picture = tf.where(mirrored, picture[:, ::-1], picture)
+    return tf.ensure_shape(picture, shape)
+
+
+def exif_orientation(data: tf.Tensor) -> tf.Tensor:
+    """int32 scalar, 1 to 8, from a JPEG's Exif segment; 1 where there is none, or it is broken, or the photo is no JPEG."""
+    tiff = _exif_tiff(data)
+    readable = tf.strings.length(tiff) >= _SMALLEST_TIFF
+    return tf.cond(readable, lambda: _orientation_of_tiff(tiff), lambda: tf.constant(1))
+
+
+def _exif_tiff(data: tf.Tensor) -> tf.Tensor:
+    """The TIFF block in the JPEG's Exif segment, or an empty string.
+
+    The header segments are walked one by one: Exif can stand behind JFIF, XMP or a colour profile, and a plain search for its name
+    could hit those.
+    """
+    length = tf.strings.length(data)
+
+    def unread(at: tf.Tensor, _tiff: tf.Tensor) -> tf.Tensor:
+        return (at > 0) & (at + 10 <= length)
+
+    def next_segment(at: tf.Tensor, _tiff: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        head = tf.strings.substr(data, at, 10)
+        octets = tf.ensure_shape(tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32), [10])
+        marker, size = octets[1], octets[2] * 256 + octets[3]
+        is_marker, is_fill = octets[0] == 0xFF, octets[1] == _FILL
+        is_exif = is_marker & (marker == _APP1) & (tf.strings.substr(head, 4, 6) == _EXIF)
+        is_last = ~is_marker | (~is_fill & ((size < 2) | tf.reduce_any(tf.equal(marker, _NO_MORE_HEADERS))))
+        tiff = tf.cond(is_exif, lambda: tf.strings.substr(data, at + 10, tf.maximum(size - 8, 0)), lambda: tf.constant(b""))
+        after = tf.where(is_fill, at + 1, at + 2 + size)
+        return tf.where(is_exif | is_last, 0, after), tiff
+
+    is_jpeg = tf.cond(length >= 12, lambda: tf.strings.substr(data, 0, 2) == _START_OF_IMAGE, lambda: tf.constant(False))
+    _, tiff = tf.while_loop(unread, next_segment, (tf.where(is_jpeg, 2, 0), tf.constant(b"")))
+    return tiff
+
+
+def _orientation_of_tiff(tiff: tf.Tensor) -> tf.Tensor:
+    """The orientation in a TIFF block's first directory; offsets and counts that lie are held inside the block."""
+    octets = tf.cast(tf.io.decode_raw(tiff, tf.uint8), tf.int64)
+    length = tf.size(octets, out_type=tf.int64)
+    little_endian = octets[0] == ord("I")
+
+    def number(of: tf.Tensor, size: int) -> tf.Tensor:
+        least_first = tf.where(little_endian, of, of[..., ::-1])
+        return tf.reduce_sum(least_first * tf.constant([256**place for place in range(size)], tf.int64), axis=-1)
+
+    start = tf.minimum(number(octets[4:8], 4), length - 2)
+    entries = tf.minimum(number(octets[start : start + 2], 2), (length - start - 2) // 12)
+    directory = tf.reshape(octets[start + 2 : start + 2 + 12 * entries], [-1, 12])
+    tag, kind = number(directory[:, 0:2], 2), number(directory[:, 2:4], 2)
+    value = tf.where(kind == _SHORT, number(directory[:, 8:10], 2), number(directory[:, 8:12], 4))
+    is_orientation = (tag == _ORIENTATION_TAG) & ((kind == _SHORT) | (kind == _LONG)) & (value >= 1) & (value <= 8)
+    is_sane = number(octets[2:4], 2) == _TIFF_MAGIC
+    found = tf.boolean_mask(value, is_orientation & is_sane)
+    return tf.cast(tf.concat([found, [1]], axis=0)[0], tf.int32)

@@ -1,0 +1,63 @@
+"""Cache keys by content, for the runners that launch nodes in this process.
+
+TFX's own key has a node's execution properties, the ids of its input artifacts and its executor's spec. Three things in it are not content:
+- a string that a node says (`window`, `baseline`) is an artifact with an id of its own each time, and its reader's execution property
+  besides: the property is enough, so a node that looks outside may run again without dragging all that follows behind it;
+- Beam's options, the number of workers among them, are part of the executor's spec: they change no result;
+- a node that reads or writes outside the pipeline is not a function of its properties: its driver says in the property `cache_key`
+  what the result depends on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from tfx.orchestration.portable import cache_utils
+from tfx.proto.orchestration import executable_spec_pb2
+
+CACHE_KEY = "cache_key"
+
+
+@contextlib.contextmanager
+def content_keys() -> Iterator[None]:
+    """Within it, TFX's launcher uses keys by content."""
+    stock = cache_utils.get_cache_context
+
+    def by_content(
+        *args: Any, executor_spec: Any = None, input_artifacts: Any = None, parameters: dict[str, Any] | None = None, **others: Any
+    ) -> Any:
+        return stock(
+            *args,
+            executor_spec=without_beam_options(executor_spec),
+            input_artifacts={key: value for key, value in (input_artifacts or {}).items() if not _is_said_string(key)},
+            parameters=_what_counts(parameters or {}),
+            **others,
+        )
+
+    cache_utils.get_cache_context = by_content
+    try:
+        yield
+    finally:
+        cache_utils.get_cache_context = stock
+
+
+def without_beam_options(spec: Any) -> Any:
+    if not isinstance(spec, executable_spec_pb2.BeamExecutableSpec):
+        return spec
+    bare = executable_spec_pb2.BeamExecutableSpec()
+    bare.CopyFrom(spec)
+    del bare.beam_pipeline_args[:]
+    del bare.beam_pipeline_args_placeholders[:]
+    return bare
+
+
+def _is_said_string(input_key: str) -> bool:
+    """TFX's compiler names the inputs that feed execution properties `_<node>.<output>`."""
+    return input_key.startswith("_") and "." in input_key
+
+
+def _what_counts(parameters: dict[str, Any]) -> dict[str, Any]:
+    said = parameters.get(CACHE_KEY)
+    return {CACHE_KEY: said} if said else parameters

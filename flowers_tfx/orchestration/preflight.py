@@ -1,0 +1,71 @@
+"""What is checked before hours of work, not after: folders that can be written, disk that suffices, no second run in the same place."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.data.spans import list_spans
+from flowers_tfx.errors import InputError
+from flowers_tfx.registry import local_registry
+
+_SLACK_BYTES = 500 * 2**20
+
+
+def check(config: PipelineConfig) -> None:
+    """Raises InputError naming the first thing that would stop the run later."""
+    if "://" in config.pipeline_root:
+        raise InputError(f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`.")
+    if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
+        raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
+    for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", local_registry(config.registry))):
+        _check_writable(key, folder)
+    _check_disk(config)
+
+
+@contextlib.contextmanager
+def only_run(pipeline_root: str) -> Iterator[None]:
+    """Holds the pipeline root for this run; the lock goes with the process, however it ends."""
+    path = Path(pipeline_root) / ".lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise InputError(
+                f"Another run is at work in {pipeline_root} (process {lock.read().strip() or 'unknown'}).",
+                "Wait for it, or give this run a pipeline_root of its own.",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _check_writable(key: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"Nothing can be written to {folder} ({key}): {error.strerror}.", f"Correct its permissions, or set {key}.") from None
+
+
+def _check_disk(config: PipelineConfig) -> None:
+    """Examples once more, and each picture as the network sees it, must fit."""
+    spans = list_spans(config.data_root) if Path(config.data_root).is_dir() else []
+    photos = sum(span.examples for span in spans)
+    bytes_held = sum(path.stat().st_size for span in spans for path in Path(span.path).glob("*.tfrecord.gz"))
+    needed = bytes_held + photos * 3 * config.model.image_size**2 + _SLACK_BYTES
+    free = shutil.disk_usage(config.pipeline_root).free
+    if free < needed:
+        raise InputError(
+            f"The disk of {config.pipeline_root} has {free / 2**20:,.0f} MiB free; this run needs about {needed / 2**20:,.0f} MiB.",
+            "Free some, or set pipeline_root to another disk.",
+        )

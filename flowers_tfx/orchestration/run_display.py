@@ -1,0 +1,107 @@
+"""A run on the screen: nodes as they go, with times and an estimate, and the last table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from flowers_tfx.orchestration.launches import Event
+from flowers_tfx.orchestration.run_report import RunReport
+from flowers_tfx.progress import Progress
+
+_STYLES = {"complete": "green", "cached": "cyan", "failed": "bold red", "skipped": "yellow", "started": "bold"}
+
+
+class RunDisplay:
+    """A live table on a terminal, plain lines elsewhere. `typical` holds each node's seconds in the last run that completed it."""
+
+    def __init__(self, screen: TextIO, typical: Mapping[str, float]) -> None:
+        self._console = Console(file=screen)
+        self._typical = typical
+        self._states: dict[str, str] = {}
+        self._began: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+        self._progress: Progress | None = None
+        self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> RunDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def watch(self, node_id: str, event: Event) -> None:
+        self._states[node_id] = event
+        if event == "started":
+            self._began[node_id], self._progress = time.monotonic(), None
+        elif event != "planned":
+            self._took[node_id] = time.monotonic() - self._began[node_id]
+        if not self._console.is_terminal and event != "planned":
+            place = f"{list(self._states).index(node_id) + 1}/{len(self._states)}"
+            took = f" {self._took[node_id]:.1f} s" if event != "started" else self._usual(node_id)
+            self._console.print(f"{place} {node_id} {event}{took}", markup=False, highlight=False)
+
+    def report(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def _usual(self, node_id: str) -> str:
+        return f" (took {self._typical[node_id]:.0f} s last time)" if node_id in self._typical else ""
+
+    def _table(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        running: RenderableType = Text("")
+        for node_id, state in self._states.items():
+            if state == "started":
+                elapsed = time.monotonic() - self._began[node_id]
+                table.add_row(Spinner("dots"), Text(node_id, "bold"), f"{elapsed:.0f} s{self._usual(node_id)}", self._step())
+            elif state != "planned":
+                table.add_row("", node_id, f"{self._took[node_id]:.1f} s", Text(state, _STYLES[state]))
+        if self._states:
+            done = sum(state in ("complete", "cached") for state in self._states.values())
+            left = sum(self._typical.get(n, 0.0) for n, state in self._states.items() if state in ("planned", "started"))
+            estimate = f", about {left:.0f} s left if it all runs again" if left else ""
+            running = Text(f"{done} of {len(self._states)} nodes done{estimate}", "dim")
+        return Group(table, running)
+
+    def _step(self) -> str:
+        step = self._progress
+        if step is None:
+            return ""
+        left = f", {step.seconds_left:.0f} s left" if step.seconds_left is not None else ""
+        return f"{step.what} {step.done:g}/{step.total:g}{left}"
+
+
+def print_report(console: Console, report: RunReport, log: str) -> None:
+    """The last table, the verdict, and where everything lies."""
+    table = Table(title=f"Run {report.run_id}", title_justify="left")
+    for heading in ("Node", "State"):
+        table.add_column(heading)
+    table.add_column("Time", justify="right")
+    for node_id, node in report.nodes.items():
+        table.add_row(node_id, Text(node.state, _STYLES.get(node.state, "")), f"{node.seconds:.1f} s")
+    console.print(table)
+    for name in ("accuracy", "baseline_accuracy", "calibration_error"):
+        value = report.metrics.get(name)
+        if value is not None:
+            console.print(f"{name.replace('_', ' ')}: {value:.3f}", highlight=False)
+    if report.anomalies:
+        console.print(f"ExampleValidator has something to say of {report.anomalies} features.")
+    if report.error:
+        console.print(Text(report.error, "bold red"))
+        console.print(report.hint or "The log has the details.", markup=False, highlight=False)
+    verdict = {True: "blessed: the candidate may serve", False: "not blessed: the candidate is not published", None: ""}[report.blessed]
+    if verdict:
+        console.print(Text(verdict, "green" if report.blessed else "yellow"))
+    lies = {"model": report.pushed_model, **{f"report ({name})": path for name, path in report.reports.items()}, "log": log}
+    for name, path in lies.items():
+        if path:
+            console.print(f"{name}: {path}", soft_wrap=True, markup=False, highlight=False)

@@ -1,0 +1,122 @@
+"""What a run came to: the states of its nodes, the metrics, the verdict, and where everything lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED
+from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """`state` is complete, cached, skipped (not reached) or failed."""
+
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed."""
+
+    status: str
+    run_id: str
+    nodes: Mapping[str, NodeReport]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    blessed: bool | None = None
+    pushed_model: str | None = None
+    reports: Mapping[str, str] = field(default_factory=dict)
+    anomalies: int = 0
+    error: str = ""
+    hint: str = ""
+    bad_input: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        if self.status == "succeeded":
+            return EXIT_DONE
+        return EXIT_BAD_INPUT if self.bad_input else EXIT_FAILED
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON contract of `flowers run` (docs/interfaces.md)."""
+        said: dict[str, Any] = {
+            "status": self.status,
+            "run_id": self.run_id,
+            "nodes": {name: {"state": node.state, "seconds": round(node.seconds, 3)} for name, node in self.nodes.items()},
+            "metrics": dict(self.metrics),
+            "blessed": self.blessed,
+            "pushed_model": self.pushed_model,
+            "reports": dict(self.reports),
+        }
+        return {**said, "error": self.error, "hint": self.hint} if self.error else said
+
+
+def summarize(
+    node_ids: Sequence[str], record: RunRecord | None, run_id: str, failed: str | None, error: str, hint: str, bad_input: bool
+) -> RunReport:
+    """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did.
+
+    LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record tells, so every node must be in it,
+    complete or cached.
+    """
+    nodes = {node_id: _node(node_id, record, failed) for node_id in node_ids}
+    bad = [node_id for node_id, node in nodes.items() if node.state != "complete" and node.state != "cached"]
+    if bad and not error:
+        error = f"The node {bad[0]} did not complete: ML Metadata has it as {nodes[bad[0]].state}."
+    evaluation = _output(record, "Evaluator", "evaluation")
+    blessing = _output(record, "Evaluator", "blessing")
+    pushed = _output(record, "Pusher", "pushed_model")
+    evaluation_home = Path(evaluation.uri) if evaluation else None
+    return RunReport(
+        status="failed" if bad or error else "succeeded",
+        run_id=run_id,
+        nodes=nodes,
+        metrics=_metrics(evaluation_home),
+        blessed=None if blessing is None else bool(blessing.properties.get("blessed")),
+        pushed_model=pushed.properties.get("pushed_destination") if pushed and pushed.properties.get("pushed") else None,
+        reports={"evaluation": str(evaluation_home / "report.html")} if evaluation_home else {},
+        anomalies=_anomalies(record),
+        error=error,
+        hint=hint,
+        bad_input=bad_input,
+    )
+
+
+def _node(node_id: str, record: RunRecord | None, failed: str | None) -> NodeReport:
+    known = record.nodes.get(node_id) if record else None
+    if node_id == failed:
+        return NodeReport("failed", known.seconds if known else 0.0)
+    if known is None:
+        return NodeReport("skipped", 0.0)
+    return NodeReport("failed" if known.state == "running" else known.state, known.seconds)
+
+
+def _output(record: RunRecord | None, node_id: str, key: str) -> ArtifactRecord | None:
+    node = record.nodes.get(node_id) if record else None
+    return node.output(key) if node and node.state in ("complete", "cached") else None
+
+
+def _metrics(evaluation_home: Path | None) -> dict[str, Any]:
+    """The numbers of the evaluation's own report.json that programs ask for first."""
+    if evaluation_home is None:
+        return {}
+    report = json.loads((evaluation_home / "report.json").read_text(encoding="utf-8"))
+    return {key: report.get(key) for key in ("accuracy", "baseline_accuracy", "examples", "calibration_error", "per_class")}
+
+
+def _anomalies(record: RunRecord | None) -> int:
+    """How many features ExampleValidator has something to say of, over all splits."""
+    artifact = _output(record, "ExampleValidator", "anomalies")
+    found: set[str] = set()
+    for path in Path(artifact.uri).glob("Split-*/SchemaDiff.pb") if artifact else ():
+        anomalies = anomalies_pb2.Anomalies()
+        anomalies.ParseFromString(path.read_bytes())
+        found |= set(anomalies.anomaly_info)
+    return len(found)

@@ -1,0 +1,118 @@
+"""A PipelineConfig in the terms of TFX: class order, what makes a model, Beam's options, ML Metadata's connection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ml_metadata.proto import metadata_store_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from flowers_tfx.code_digest import code_digest
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.curated_schema import curated_schema, labels_of, schema_text
+from flowers_tfx.data.delivery import read_labels
+from flowers_tfx.errors import InputError
+from flowers_tfx.selection import settings_digest
+
+# By its full path: `DirectRunner` would try to download a Prism binary since Beam 2.68.
+DIRECT_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+
+
+@dataclass(frozen=True)
+class PipelineSchema:
+    proto: schema_pb2.Schema
+    labels: tuple[str, ...]
+
+
+def pipeline_schema(config: PipelineConfig) -> PipelineSchema:
+    """The curated schema with the config's classes, and their order."""
+    proto = curated_schema(config.schema_path, _configured_labels(config))
+    return PipelineSchema(proto, labels_of(proto))
+
+
+def delivery_labels(config: PipelineConfig, labels: list[str]) -> tuple[str, ...]:
+    """Classes that a delivery may hold. Raises InputError when its labels file names one that the pipeline does not know."""
+    if not config.ingest.labels:
+        return tuple(labels)
+    named = read_labels(config.ingest.labels)
+    unknown = [label for label in named if label not in labels]
+    if unknown:
+        raise InputError(
+            f"The labels file {config.ingest.labels} names {unknown[0]!r}, which is not among the pipeline's classes ({', '.join(labels)}).",
+            "Set the configuration key `labels` to the same file.",
+        )
+    return named
+
+
+def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
+    """Everything that makes one model another, as plain values: settings, class order, weights and code by their digests."""
+    return {
+        "labels": labels,
+        "model": config.model.model_dump(),
+        "training": config.training.model_dump(mode="json"),
+        "weights_digest": _weights_digest(config.model.weights),
+        "code": code_digest("flowers_tfx.model.trainer"),
+    }
+
+
+def recipe_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str:
+    """Digest of all that makes a model besides its data. Weights count by content, not by the path that they lie at."""
+    model = {**settings["model"], "weights": settings["weights_digest"] or settings["model"]["weights"]}
+    return settings_digest({**settings, "model": model, "schema": schema_text(schema)})
+
+
+def beam_args(config: PipelineConfig) -> list[str]:
+    return [f"--runner={DIRECT_RUNNER}", f"--direct_num_workers={config.beam.workers}", "--direct_running_mode=multi_threading", *config.beam.options]
+
+
+def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.ConnectionConfig:
+    """ML Metadata in a SQLite file, by default in the pipeline root, or in a MySQL database. Raises InputError on anything else."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    if config.metadata.startswith("mysql://"):
+        _mysql(config.metadata, connection.mysql)
+    elif "://" in config.metadata:
+        raise InputError(f"The metadata address {config.metadata.split('://')[0]}://... is not supported.", "Name a SQLite file or mysql://USER@HOST/DATABASE.")
+    else:
+        path = Path(config.metadata) if config.metadata else Path(config.pipeline_root) / "metadata.sqlite"
+        connection.sqlite.filename_uri = str(path)
+        connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return connection
+
+
+def _mysql(address: str, config: metadata_store_pb2.MySQLDatabaseConfig) -> None:
+    """The password comes from the environment, FLOWERS_METADATA_PASSWORD: configurations are kept in files and logs."""
+    parts = urlsplit(address)
+    if not parts.hostname or not parts.path.strip("/"):
+        raise InputError("The metadata address names no host or no database.", "Write mysql://USER@HOST:3306/DATABASE.")
+    if parts.password:
+        raise InputError("The metadata address holds a password.", "Leave it out and set FLOWERS_METADATA_PASSWORD in the environment.")
+    config.host, config.port, config.database = parts.hostname, parts.port or 3306, parts.path.strip("/")
+    config.user = unquote(parts.username or "")
+    config.password = os.environ.get("FLOWERS_METADATA_PASSWORD", "")
+
+
+def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
+    """Class names as listed, or those of the file that the one entry names. Without any, the schema's stand, unless the delivery has
+    classes that the schema does not know."""
+    if len(config.labels) == 1:
+        return tuple(read_labels(config.labels[0]))
+    if not config.labels and config.ingest.labels:
+        named = tuple(read_labels(config.ingest.labels))
+        return () if set(named) <= set(labels_of(curated_schema(config.schema_path))) else named
+    return config.labels
+
+
+def _weights_digest(weights: str) -> str:
+    """Content counts: other weights under the same name make another model."""
+    path = Path(weights)
+    if weights in ("imagenet", "none") or "://" in weights:
+        return ""
+    if not path.is_file():
+        raise InputError(f"The weights {weights} are not there.", "Name an .h5 file with model.weights, or use imagenet or none.")
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,138 @@
+"""The model registry: REGISTRY/<version>/ is a SavedModel as TensorFlow Serving reads it, versions ascend, and a version is there whole
+or not at all. Beside each pushed model lies what it was trained on: its recipe and the digests of its spans."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx.errors import InputError
+
+LABELS_FILE = "assets.extra/labels.txt"
+ENTRY_FILE = "assets.extra/registry.json"
+NO_BASELINE = "none"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pushed version: `digest` is that of the model's files, `recipe` that of window, code and settings, `spans` what it was trained
+    on, `push_id` the signature of the push."""
+
+    version: int
+    digest: str
+    recipe: str
+    spans: tuple[Mapping[str, Any], ...] = ()
+    created: str = ""
+    push_id: str = ""
+
+
+def local_registry(registry: str) -> Path:
+    """The registry's folder. Raises InputError for a bucket: this version publishes to folders only."""
+    if "://" in registry:
+        raise InputError(f"The registry {registry} is not a folder.", "Buckets are not supported yet: name a local folder with `registry`.")
+    return Path(registry)
+
+
+def versions(registry: str) -> list[int]:
+    """Versions that hold a SavedModel, ascending."""
+    root = local_registry(registry)
+    if not root.is_dir():
+        return []
+    return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal() and (path / "saved_model.pb").is_file())
+
+
+def entry(registry: str, version: int) -> Entry:
+    """What the registry says of a version; a model that something else put there has an empty recipe."""
+    folder = local_registry(registry) / str(version)
+    try:
+        record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
+        return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
+    except FileNotFoundError:
+        return Entry(version, model_digest(folder), recipe="")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The registry's record of version {version}, {folder / ENTRY_FILE}, cannot be read: {error!r}.") from None
+
+
+def newest_of_another_recipe(registry: str, recipe: str) -> Entry | None:
+    """The serving model that a candidate is compared with: a model is never its own baseline."""
+    entries = (entry(registry, version) for version in reversed(versions(registry)))
+    return next((found for found in entries if found.recipe != recipe), None)
+
+
+def newest_of_recipe(registry: str, recipe: str) -> Entry | None:
+    entries = (entry(registry, version) for version in reversed(versions(registry)))
+    return next((found for found in entries if found.recipe == recipe), None)
+
+
+def newest_model(registry: str) -> Path:
+    """Folder of the newest version. Raises InputError when there is none."""
+    found = versions(registry)
+    if not found:
+        raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
+    return local_registry(registry) / str(found[-1])
+
+
+def model_digest(folder: Path) -> str:
+    """sha256 over the names and bytes of a model's files, the registry's own record left out."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / ENTRY_FILE):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, Any], ...], push_id: str) -> Entry:
+    """Publishes a SavedModel as the next version, by one rename. The same model of the same recipe is published once."""
+    root = local_registry(registry)
+    root.mkdir(parents=True, exist_ok=True)
+    digest = model_digest(model)
+    with _locked(root):
+        _remove_unfinished(root)
+        taken = [int(path.name) for path in root.iterdir() if path.name.isdecimal()]
+        for version in reversed(versions(registry)):
+            known = entry(registry, version)
+            if (known.digest, known.recipe) == (digest, recipe):
+                return known
+        # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
+        version = max(int(time.time()), max(taken, default=0) + 1)
+        pushed = Entry(version, digest, recipe, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
+        unfinished = root / f".{pushed.version}.{uuid.uuid4().hex}.tmp"
+        shutil.copytree(model, unfinished)
+        record = unfinished / ENTRY_FILE
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(json.dumps({k: v for k, v in asdict(pushed).items() if k != "version"}, indent=2), encoding="utf-8")
+        _sync(unfinished)
+        os.rename(unfinished, root / str(pushed.version))
+        return pushed
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_unfinished(root: Path) -> None:
+    """Copies that a killed push left behind; the lock is held, so nobody is writing them."""
+    for path in root.glob(".*.tmp"):
+        shutil.rmtree(path)
+
+
+def _sync(folder: Path) -> None:
+    """Bytes reach the disk before the name does, or a power cut could leave a whole-looking model of empty files."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

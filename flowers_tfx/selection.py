@@ -1,0 +1,77 @@
+"""What a run works on: the one place that looks at the data root and at the registry. All else is a function of what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowers_tfx import registry
+from flowers_tfx.data.spans import Span, list_spans
+from flowers_tfx.errors import InputError
+from flowers_tfx.features import SPLITS
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`window` and `baseline` are canonical JSON: equal worlds give equal strings, whatever the modification times are."""
+
+    window: str
+    baseline: str
+
+
+def select(data_root: str, registry_uri: str, span_window: int | str, labels: Sequence[str], settings_digest: str) -> Selection:
+    """The spans to train on, and the serving model to compare with.
+
+    Raises InputError when the window cannot be trained on: no span, unknown classes, a single class, an empty split.
+    """
+    spans = list_spans(data_root)
+    if not spans:
+        raise InputError(f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR.")
+    window = spans if span_window == "all" else spans[-int(span_window) :]
+    _check_trainable(window, labels)
+    text = _canonical([{"span": span.number, "digest": span.digest} for span in window])
+    found = registry.newest_of_another_recipe(registry_uri, recipe(text, settings_digest))
+    return Selection(text, registry.NO_BASELINE if found is None else _canonical({"version": found.version, "digest": found.digest}))
+
+
+def recipe(window: str, settings_digest: str) -> str:
+    """Names what a model is made of: sha256 of the window's digests (not the spans' numbers), the code and the settings that matter."""
+    digests = sorted(span["digest"] for span in json.loads(window))
+    return hashlib.sha256(_canonical([digests, settings_digest]).encode()).hexdigest()
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(settings).encode()).hexdigest()
+
+
+def _check_trainable(window: Sequence[Span], labels: Sequence[str]) -> None:
+    splits: Counter[str] = Counter()
+    classes: Counter[str] = Counter()
+    for span in window:
+        splits.update(span.splits)
+        classes.update(span.label_counts)
+    named = ", ".join(f"span-{span.number}" for span in window)
+    unknown = sorted(set(classes) - set(labels))
+    if unknown:
+        raise InputError(
+            f"The spans hold the class {unknown[0]!r}, which the pipeline does not know ({', '.join(labels)}).",
+            "Name all classes with the configuration key `labels`.",
+        )
+    present = sorted(label for label, count in classes.items() if count)
+    if len(present) < 2:
+        raise InputError(
+            f"The photos of {named} are all of one class ({', '.join(present) or 'none'}): nothing can be told apart.",
+            "Take in photos of at least two classes.",
+        )
+    empty = [split for split in SPLITS if not splits[split]]
+    if empty:
+        sizes = ", ".join(f"{split} {splits[split]}" for split in SPLITS)
+        raise InputError(f"No photo of {named} falls into the split {empty[0]} ({sizes}).", "Take in more photos: each split needs some.")
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""The runners: each builds a config, calls create_pipeline and runs it."""

@@ -1,0 +1,74 @@
+"""A tiny but real pipeline: random weights, 32 px, an epoch. What is tested is the plumbing; accuracy is benchmarks/accuracy.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, write_photos
+
+
+@dataclass
+class Workshop:
+    """A folder with photos, a data root, a pipeline root and a registry, and the ways to run on them."""
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        self.photos = self.home / "photos"
+        self.data_root = self.home / "data"
+        self.registry = self.home / "registry"
+        self.config = self.home / "config.yaml"
+        settings = {
+            "name": "tiny",
+            "data_root": str(self.data_root),
+            "pipeline_root": str(self.home / "pipeline"),
+            "registry": str(self.registry),
+            "ingest": {"csv": str(self.photos / "all_data.csv"), "labels": str(self.photos / "dict.txt")},
+            "model": {"backbone": "MobileNet", "alpha": 0.25, "image_size": 32, "weights": "none"},
+            "training": {"head_epochs": 1, "fine_tune_epochs": 1, "batch_size": 16},
+            "evaluation": {"min_accuracy": 0.0, "max_drop": 1.0},
+        }
+        self.config.write_text(yaml.safe_dump(settings))
+
+    def deliver(self, per_class: int, first: int = 0) -> None:
+        """Lays `per_class` photos of three classes beside those that are there, and lists them all."""
+        write_photos(self.photos, per_class, first=first)
+        self.flowers("dataset", "index", str(self.photos), "--json")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "flowers_tfx", *arguments]
+
+    def flowers(self, *arguments: str, cwd: Path = ROOT, code: int = 0) -> Any:
+        """The JSON that a command prints; its exit code must be `code`."""
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(cwd)})
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}{self.log()}"
+        return json.loads(done.stdout)
+
+    def run(self, *overrides: str, cwd: Path = ROOT, code: int = 0) -> Any:
+        sets = [word for override in overrides for word in ("--set", override)]
+        return self.flowers("run", "--config", str(self.config), *sets, "--json", cwd=cwd, code=code)
+
+    def versions(self) -> list[int]:
+        return sorted(int(path.name) for path in self.registry.iterdir() if path.name.isdecimal()) if self.registry.is_dir() else []
+
+    def log(self) -> str:
+        logs = sorted((self.home / "pipeline" / "logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
+        return f"\n--- log\n{logs[-1].read_text(errors='replace')[-4000:]}" if logs else ""
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("workshop"))
+
+
+def states(report: dict[str, Any]) -> dict[str, str]:
+    return {node: said["state"] for node, said in report["nodes"].items()}

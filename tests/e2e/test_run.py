@@ -1,0 +1,171 @@
+"""The pipeline from a delivery to a prediction, and what a second look at an unchanged or a changed world does. In this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from tests.conftest import ROOT, small_photo
+from tests.e2e.conftest import Workshop, states
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+FROM_TRAINER = {"Trainer", "Evaluator", "Pusher"}
+
+
+def missed(report: dict) -> set[str]:
+    return {node for node, state in states(report).items() if state != "cached"}
+
+
+def test_from_photos_to_a_published_model(workshop: Workshop) -> None:
+    workshop.deliver(30)
+    report = workshop.run()
+    assert report["status"] == "succeeded"
+    assert set(states(report).values()) == {"complete"}
+    assert report["blessed"] is True
+    assert [Path(report["pushed_model"])] == [workshop.registry / str(v) for v in workshop.versions()]
+    assert report["metrics"]["examples"] == sum(json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())["splits"][s] for s in ["test"])
+    page = Path(report["reports"]["evaluation"]).read_text()
+    assert "<html" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Workshop) -> None:
+    """Both signatures on the same photos: Examples, as Evaluator asks, and raw bytes, as TF Serving asks."""
+    model = tf.saved_model.load(str(workshop.registry / str(workshop.versions()[-1])))
+    labels = (workshop.registry / str(workshop.versions()[-1]) / "assets.extra" / "labels.txt").read_text().splitlines()
+    records = [
+        record.numpy()
+        for path in sorted(workshop.data_root.glob("span-1/test-*.tfrecord.gz"))
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP")
+    ]
+    examples = [tf.train.Example.FromString(record) for record in records]
+    photos = [example.features.feature["image"].bytes_list.value[0] for example in examples]
+    truth = [example.features.feature["label"].bytes_list.value[0].decode() for example in examples]
+    evaluated = model.signatures["serving_examples"](examples=tf.constant(records))["probabilities"].numpy()
+    served = model.signatures["serving_default"](image_bytes=tf.constant(photos))
+    assert served["probabilities"].numpy() == pytest.approx(evaluated, abs=1e-6)
+    assert [label.decode() for label in served["label"].numpy()] == [labels[i] for i in evaluated.argmax(axis=1)]
+    one_by_one = [model.signatures["serving_default"](image_bytes=tf.constant([photo]))["probabilities"].numpy()[0] for photo in photos]
+    assert one_by_one == pytest.approx(list(evaluated), abs=1e-5)
+    right = sum(label.decode() == t for label, t in zip(served["label"].numpy(), truth, strict=True))
+    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
+    evaluation = next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation")
+    assert json.loads((Path(evaluation) / "report.json").read_text())["accuracy"] == pytest.approx(right / len(photos))
+
+
+def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -> None:
+    from flowers_tfx.model.picture_graph import upright_picture
+    from flowers_tfx.model.preprocessing import parse_transformed
+
+    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
+    home = next(a["uri"] for a in shown["nodes"]["Transform"]["artifacts"] if a["key"] == "transformed_examples")
+    transformed = {
+        parse_transformed(record, 32)[0].numpy().tobytes()
+        for path in Path(home, "Split-train").iterdir()
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP")
+    }
+    served = set()
+    for path in workshop.data_root.glob("span-1/train-*.tfrecord.gz"):
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP"):
+            photo = tf.train.Example.FromString(record.numpy()).features.feature["image"].bytes_list.value[0]
+            served.add(upright_picture(tf.constant(photo), 32).numpy().tobytes())
+    assert transformed == served
+
+
+def test_nothing_new_runs_nothing(workshop: Workshop) -> None:
+    """Touched files, another order of the lines and other workers are no news either."""
+    for path in [*workshop.photos.rglob("*"), *workshop.data_root.rglob("*")]:
+        os.utime(path)
+    csv = workshop.photos / "all_data.csv"
+    csv.write_text("".join(reversed(csv.read_text().splitlines(keepends=True))))
+    before = workshop.versions()
+    report = workshop.run("beam.workers=2")
+    assert missed(report) == set()
+    assert report["blessed"] is True
+    assert report["metrics"]["accuracy"] is not None
+    assert workshop.versions() == before
+
+
+def test_predict_asks_the_newest_model(workshop: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "good.jpg").write_bytes(small_photo(5, hue=1))
+    (tmp_path / "bad.jpg").write_text("<html>")
+    rows = workshop.flowers("predict", str(tmp_path), str(tmp_path / "absent.jpg"), "--set", f"registry={workshop.registry}", "--json")
+    bad, good, absent = rows
+    assert good["file"].endswith("good.jpg")
+    assert good["probability"] == max(good["probabilities"].values()) == good["probabilities"][good["label"]]
+    assert good["model_version"] == str(workshop.versions()[-1])
+    assert sum(good["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert "not a picture" in bad["error"]
+    assert "no such file" in absent["error"]
+
+
+def test_a_setting_misses_from_the_node_that_it_matters_to(workshop: Workshop) -> None:
+    before = workshop.versions()
+    report = workshop.run("evaluation.min_accuracy=1.0", "evaluation.max_drop=0.5")
+    assert missed(report) == {"Evaluator", "Pusher"}
+    assert report["status"] == "succeeded"
+    assert report["blessed"] is False
+    assert report["pushed_model"] is None
+    assert workshop.versions() == before
+
+
+def test_changed_code_misses_from_the_node_that_runs_it(workshop: Workshop, tmp_path: Path) -> None:
+    for name in ("flowers_tfx", "runners", "schema"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pipeline_def.py", tmp_path)
+    assert missed(workshop.run(cwd=tmp_path)) == set()
+    with (tmp_path / "flowers_tfx" / "model" / "training.py").open("a") as source:
+        source.write("\n# edited\n")
+    # The serving model was made by other code: it is the baseline now, hence SelectInputs, and what follows it by TFX's artifact ids.
+    report = workshop.run(cwd=tmp_path)
+    assert FROM_TRAINER | {"SelectInputs", "Baseline"} <= missed(report)
+    assert {"ImportSchemaGen", "IngestImages"}.isdisjoint(missed(report))
+    assert report["metrics"]["baseline_accuracy"] is not None
+
+
+def test_new_photos_make_a_span_and_the_next_run_trains_on_both(workshop: Workshop) -> None:
+    workshop.deliver(4, first=500)
+    report = workshop.run()
+    assert missed(report) >= {"IngestImages", "SelectInputs", "ImportExampleGen", "StatisticsGen", "Transform"} | FROM_TRAINER
+    assert "ImportSchemaGen" not in missed(report)
+    manifests = [json.loads((workshop.data_root / f"span-{n}" / "manifest.json").read_text()) for n in (1, 2)]
+    assert manifests[1]["counts"]["examples"] == 12
+    entry = json.loads((Path(report["pushed_model"]) / "assets.extra" / "registry.json").read_text())
+    assert [span["digest"] for span in entry["spans"]] == [manifest["digest"] for manifest in manifests]
+    assert report["metrics"]["baseline_accuracy"] is not None
+    assert missed(workshop.run()) == set()
+
+
+def test_changed_bytes_of_the_same_size_and_time_are_news(workshop: Workshop) -> None:
+    photo = workshop.photos / "daisy" / "0003.jpg"
+    before = photo.stat()
+    changed = bytearray(photo.read_bytes())
+    changed[-40] ^= 0x01
+    photo.write_bytes(bytes(changed))
+    os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert photo.stat().st_size == before.st_size
+    report = workshop.run()
+    assert {"IngestImages", "ImportExampleGen", "Trainer"} <= missed(report)
+    assert json.loads((workshop.data_root / "span-3" / "manifest.json").read_text())["counts"]["examples"] == 1
+
+
+def test_a_version_that_is_gone_from_the_registry_is_pushed_again(workshop: Workshop) -> None:
+    newest = workshop.registry / str(workshop.versions()[-1])
+    shutil.rmtree(newest)
+    report = workshop.run()
+    assert "Pusher" in missed(report)
+    assert Path(report["pushed_model"]).is_dir()
+    assert "Trainer" not in missed(report)
+
+
+def test_runs_are_listed(workshop: Workshop) -> None:
+    listed = workshop.flowers("runs", "--config", str(workshop.config), "--json")
+    assert len(listed) >= 8
+    assert {run["status"] for run in listed} == {"succeeded"}
+    assert listed[0]["pushed_model"]

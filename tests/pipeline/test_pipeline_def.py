@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tfx.dsl.compiler import compiler
+
+from flowers_tfx.config import load_config
+from flowers_tfx.errors import InputError
+from pipeline_def import create_pipeline
+
+NODES = [
+    "SelectInputs",
+    "ImportExampleGen",
+    "ImportSchemaGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Baseline",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def compiled(*overrides: str):
+    return compiler.Compiler().compile(create_pipeline(load_config(None, overrides)))
+
+
+def node_ids(ir) -> list[str]:
+    return [node.pipeline_node.node_info.id for node in ir.nodes]
+
+
+def upstream(ir) -> dict[str, set[str]]:
+    return {node.pipeline_node.node_info.id: set(node.pipeline_node.upstream_nodes) for node in ir.nodes}
+
+
+def properties(ir, node_id: str) -> dict[str, str]:
+    node = next(n.pipeline_node for n in ir.nodes if n.pipeline_node.node_info.id == node_id)
+    return {key: str(value) for key, value in node.parameters.parameters.items()}
+
+
+@pytest.fixture()
+def delivery(tmp_path: Path) -> list[str]:
+    (tmp_path / "dict.txt").write_text("daisy\nroses\n")
+    (tmp_path / "all.csv").write_text("")
+    return [f"ingest.csv={tmp_path / 'all.csv'}", f"ingest.labels={tmp_path / 'dict.txt'}"]
+
+
+def test_the_dag_without_a_delivery() -> None:
+    ir = compiled()
+    assert sorted(node_ids(ir)) == sorted(NODES)
+    edges = upstream(ir)
+    assert edges["SelectInputs"] == set()
+    assert edges["ImportExampleGen"] == {"SelectInputs"}
+    assert edges["StatisticsGen"] == {"ImportExampleGen", "ImportSchemaGen"}
+    assert edges["ExampleValidator"] == {"StatisticsGen", "ImportSchemaGen"}
+    assert edges["Trainer"] == {"Transform", "ImportSchemaGen"}
+    assert edges["Baseline"] == {"SelectInputs"}
+    assert {"Trainer", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
+    assert {"Trainer", "Evaluator"} <= edges["Pusher"]
+
+
+def test_a_delivery_adds_ingest_before_the_selection(delivery: list[str]) -> None:
+    ir = compiled(*delivery)
+    assert sorted(node_ids(ir)) == sorted(["IngestImages", *NODES])
+    assert upstream(ir)["SelectInputs"] == {"IngestImages"}
+
+
+def test_no_resolver_and_no_importer(delivery: list[str]) -> None:
+    for node in compiled(*delivery).nodes:
+        assert "Resolver" not in node.pipeline_node.node_info.type.name
+        assert "Importer" not in node.pipeline_node.node_info.type.name
+
+
+def test_the_same_config_compiles_to_the_same_pipeline() -> None:
+    assert compiled("training.seed=5").SerializeToString(deterministic=True) == compiled("training.seed=5").SerializeToString(
+        deterministic=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ("training.seed=1", {"SelectInputs", "Trainer", "Pusher"}),
+        ("model.image_size=96", {"SelectInputs", "Transform", "Trainer", "Pusher"}),
+        ("evaluation.min_accuracy=0.7", {"Evaluator"}),
+        ("span_window=2", {"SelectInputs"}),
+        ("labels=roses,daisy", {"SelectInputs", "ImportSchemaGen", "Transform", "Trainer", "Baseline", "Evaluator", "Pusher"}),
+        ("beam.workers=2", set()),
+        ("ingest.shards=7", set()),
+    ],
+)
+def test_a_setting_reaches_the_nodes_that_it_matters_to(override: str, changed: set[str]) -> None:
+    """SelectInputs is told of the recipe, since it must know a model of the same recipe when it sees one."""
+    before, after = compiled(), compiled(override)
+    assert {n for n in node_ids(before) if properties(before, n) != properties(after, n)} == changed
+
+
+def test_label_order_is_the_schemas_not_the_deliverys(delivery: list[str], tmp_path: Path) -> None:
+    (tmp_path / "dict.txt").write_text("tulips\ndaisy\n")
+    labels = properties(compiled(*delivery), "Evaluator")["labels"]
+    assert labels.index("daisy") < labels.index("dandelion") < labels.index("tulips")
+
+
+def test_other_classes_come_from_the_delivery_or_the_config(delivery: list[str], tmp_path: Path) -> None:
+    (tmp_path / "dict.txt").write_text("lily\niris\n")
+    assert "lily" in properties(compiled(*delivery), "ImportSchemaGen")["schema_text"]
+    with pytest.raises(InputError, match="'lily'"):
+        compiled(*delivery, "labels=daisy,roses")
+
+
+@pytest.mark.parametrize("metadata", ["postgres://x/y", "mysql://", "mysql://user:secret@host/db"])
+def test_metadata_addresses_that_cannot_work_are_refused_without_repeating_a_password(metadata: str) -> None:
+    with pytest.raises(InputError) as caught:
+        compiled(f"metadata={metadata}")
+    assert "secret" not in str(caught.value) + caught.value.hint
+
+
+def test_mysql_takes_its_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWERS_METADATA_PASSWORD", "from-the-environment")
+    pipeline = create_pipeline(load_config(None, ["metadata=mysql://me@host:3307/db"]))
+    mysql = pipeline.metadata_connection_config.mysql
+    assert (mysql.host, mysql.port, mysql.database, mysql.user) == ("host", 3307, "db", "me")
+    assert mysql.password == "from-the-environment"
+
+
+def test_missing_weights_are_found_out_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="are not there"):
+        compiled(f"model.weights={tmp_path / 'none.h5'}")
+
+
+def test_other_weights_under_the_same_name_make_another_model(tmp_path: Path) -> None:
+    weights = tmp_path / "w.h5"
+    found = []
+    for content in ("one", "two", "one"):
+        weights.write_text(content)
+        found.append(properties(compiled(f"model.weights={weights}"), "Trainer")["custom_config"])
+    assert found[0] == found[2] != found[1]

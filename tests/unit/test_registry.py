@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx import registry
+from flowers_tfx.errors import InputError
+
+
+def saved_model(folder: Path, content: str = "graph") -> Path:
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "variables" / "variables.index").write_text(content)
+    return folder
+
+
+def test_versions_ascend_even_when_the_clock_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = str(tmp_path / "registry")
+    numbers = []
+    for count, now in enumerate([1000.0, 1000.0, 5.0]):
+        monkeypatch.setattr(registry.time, "time", lambda now=now: now)
+        numbers.append(registry.publish(saved_model(tmp_path / f"m{count}", str(count)), root, f"r{count}", (), "id").version)
+    assert numbers == [1000, 1001, 1002] == registry.versions(root)
+
+
+def test_the_same_model_of_the_same_recipe_is_published_once(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    model = saved_model(tmp_path / "m")
+    first = registry.publish(model, root, "recipe", ({"span": 1, "digest": "d"},), "a")
+    assert registry.publish(model, root, "recipe", (), "b") == first
+    assert registry.publish(model, root, "another", (), "c").version > first.version
+
+
+def test_a_model_is_never_its_own_baseline(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    assert registry.newest_of_another_recipe(root, "a") is None
+    first = registry.publish(saved_model(tmp_path / "m1", "1"), root, "a", (), "")
+    assert registry.newest_of_another_recipe(root, "a") is None
+    second = registry.publish(saved_model(tmp_path / "m2", "2"), root, "b", (), "")
+    assert registry.newest_of_another_recipe(root, "b") == first
+    assert registry.newest_of_another_recipe(root, "c") == second
+
+
+def test_half_written_versions_are_never_seen_and_swept_away(tmp_path: Path) -> None:
+    root = tmp_path / "registry"
+    half = saved_model(root / ".7.abc.tmp")
+    (root / "9").mkdir()  # a folder without a model is no version, but its number is taken
+    assert registry.versions(str(root)) == []
+    pushed = registry.publish(saved_model(tmp_path / "m"), str(root), "r", (), "")
+    assert not half.exists()
+    assert registry.newest_model(str(root)).name == str(pushed.version)
+    assert pushed.version > 9
+
+
+def test_pushes_at_the_same_time_get_versions_of_their_own(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    models = [saved_model(tmp_path / f"m{n}", str(n)) for n in range(8)]
+    threads = [threading.Thread(target=registry.publish, args=(m, root, f"r{n}", (), "")) for n, m in enumerate(models)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(registry.versions(root)) == 8
+    assert {registry.entry(root, v).recipe for v in registry.versions(root)} == {f"r{n}" for n in range(8)}
+
+
+def test_a_corrupt_record_is_named(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    version = registry.publish(saved_model(tmp_path / "m"), root, "r", (), "").version
+    (tmp_path / "registry" / str(version) / registry.ENTRY_FILE).write_text(json.dumps([1]))
+    with pytest.raises(InputError, match=str(version)):
+        registry.entry(root, version)
+
+
+def test_a_model_that_something_else_put_there_has_no_recipe(tmp_path: Path) -> None:
+    saved_model(tmp_path / "registry" / "3")
+    entry = registry.entry(str(tmp_path / "registry"), 3)
+    assert (entry.version, entry.recipe) == (3, "")
+    assert entry.digest == registry.model_digest(tmp_path / "registry" / "3")
+
+
+def test_an_empty_registry_has_no_newest_model(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no model"):
+        registry.newest_model(str(tmp_path))
+    with pytest.raises(InputError, match="not a folder"):
+        registry.versions("gs://bucket/registry")
