@@ -1,5 +1,5 @@
 # One command each; `make help` lists them. Everything runs in .venv, which scripts/setup.sh makes when the lock or setup.py changed.
-# PYTHON=... names an interpreter (scripts/pick_python.sh chooses one otherwise); ARGS=... goes to pytest.
+# PYTHON=... names an interpreter (scripts/pick_python.sh chooses one otherwise); ARGS=... goes to pytest (or uv).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test e2e lint bench image lock clean
@@ -23,19 +23,20 @@ test: setup ## every test
 e2e: setup ## only the tests that run the whole program
 	.venv/bin/pytest tests/e2e $(ARGS)
 
+# mypy is strict by pyproject.toml; --strict here would undo the exceptions made there.
 lint: setup ## formatting, lint, types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy --strict flowers_tfx runners pipeline_def.py
+	.venv/bin/mypy flowers_tfx runners pipeline_def.py
 
 bench: setup ## every benchmark in turn; those that need real photos say when they skip
-	@failed=0; for script in benchmarks/[a-z]*.py; do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed
+	@failed=0; for script in $(wildcard benchmarks/[a-z]*.py); do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed
 
 image: ## the container image, with docker, podman or buildah
 	@scripts/image.sh
 
-lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file
-	scripts/uv.sh pip compile --quiet --universal --python-version 3.10 --generate-hashes --upgrade \
+lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file; ARGS=--upgrade for newer versions
+	scripts/uv.sh pip compile --quiet --universal --python-version 3.10 --generate-hashes $(ARGS) \
 	  --custom-compile-command "make lock" requirements/in.txt --output-file requirements/lock.txt
 
 clean: ## whatever the commands above made in this folder

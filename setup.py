@@ -27,7 +27,7 @@ install_requires, dev_requires = requirements()
 setup(
     name="flowers_tfx",
     version="0.1.0",
-    description="A TFX pipeline for flower photos: ingest, drift gate, transfer learning, evaluation, push, explanation.",
+    description="An image-classification pipeline on TFX, from photos to a served model.",
     python_requires=">=3.10,<3.14",
     # Written out, it makes an editable install a plain path entry, which mypy and modules added later can see.
     package_dir={"": "."},

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,8 @@ _INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage. With --json an error is JSON too."""
+    # Google's libraries tell every user of Python 3.10 of its end, several times a start.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:

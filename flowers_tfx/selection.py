@@ -52,16 +52,16 @@ def _check_trainable(window: Sequence[Span], labels: Sequence[str]) -> None:
     splits: Counter[str] = Counter()
     classes: Counter[str] = Counter()
     for span in window:
-        splits.update(span.splits)
-        classes.update(span.label_counts)
+        splits.update(span.manifest["splits"])
+        classes.update(span.manifest["label_counts"])
     named = ", ".join(f"span-{span.number}" for span in window)
-    unknown = sorted(set(classes) - set(labels))
+    present = sorted(label for label, count in classes.items() if count)
+    unknown = [label for label in present if label not in labels]
     if unknown:
         raise InputError(
             f"The spans hold the class {unknown[0]!r}, which the pipeline does not know ({', '.join(labels)}).",
             "Name all classes with the configuration key `labels`.",
         )
-    present = sorted(label for label, count in classes.items() if count)
     if len(present) < 2:
         raise InputError(
             f"The photos of {named} are all of one class ({', '.join(present) or 'none'}): nothing can be told apart.",

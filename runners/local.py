@@ -50,14 +50,15 @@ def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
             error, hint, bad_input = wrong.message, wrong.hint, True
         except Exception as raised:  # whatever a node raises must end in a report that tells the truth
             logging.exception("The run %s failed.", run_id)
-            error = f"The node {failures[-1] if failures else '?'} failed: {_first_line(raised)}"
+            error = f"The node {failures[-1] if failures else '?'} failed: {_cause(raised)}"
         record = RunRecords(metadata_connection(config)).run(run_id)
         return summarize(node_ids, record, run_id, failures[-1] if failures else None, error, hint, bad_input)
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _cause(error: Exception) -> str:
+    """Beam puts whole tracebacks into its messages: the last line that is no part of one tells the cause."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
+    return f"{type(error).__name__}: {lines[-1 if 'Traceback' in str(error) else 0]}" if lines else type(error).__name__
 
 
 if __name__ == "__main__":

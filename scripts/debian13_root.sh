@@ -22,6 +22,10 @@ mirror() {
     | grep -oE 'https?://[^ ]+' | head -n 1 || true
 }
 
+[ "$(id -u)" = 0 ] || cannot "only root can make and enter one"
+# TensorFlow does not start in a root without /proc.
+unshare --mount true 2>/dev/null || unshare --mount --map-root-user true 2>/dev/null || cannot "nothing may be mounted here"
+
 mkdir -p "$cache"
 exec 9>"$cache/debian13.lock"
 flock 9 # two callers must not build it at once
@@ -31,7 +35,6 @@ if [ "$(cat "$root/.packages" 2>/dev/null)" = "$packages" ]; then
   exit 0
 fi
 
-[ "$(id -u)" = 0 ] || cannot "only root can make one"
 if ! command -v debootstrap >/dev/null; then
   command -v apt-get >/dev/null || cannot "debootstrap is missing, and there is no apt-get to install it"
   { apt-get update && apt-get install -y debootstrap debian-archive-keyring; } >"$log" 2>&1 </dev/null \

@@ -46,36 +46,31 @@ carry_settings() {
 environment() {
   printf '%s\0' HOME=/root LANG=C.UTF-8 "TERM=${TERM:-dumb}" \
     "PATH=$place/checkout/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-  env -0 | grep -zE '^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE=|CURL_CA_BUNDLE=|[a-z]+_proxy=|[A-Z]+_PROXY=|CI=|FLOWERS_|PYTEST_|OPENBLAS_|TF_)' \
+  env -0 | grep -zE '^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE=|CURL_CA_BUNDLE=|[a-z]+_proxy=|[A-Z]+_PROXY=|CI=|FLOWERS_|PYTEST_|OPENBLAS_|TF_(CPP|ENABLE|NUM|XLA)_)' \
     | grep -zvE '^(PIP_FIND_LINKS|PIP_CACHE_DIR|UV_CACHE_DIR|UV_PYTHON[A-Z_]*)=' || true
 }
 
-# shellcheck disable=SC2016 # expanded by the inner shell: root, place, shared, then the command
+# In a mount namespace of its own: the mounts are seen by nothing else, and end with the command, however it ends.
+# A root without the right to mount (in a container) may still have it in a user namespace.
+namespace=(unshare --mount)
+"${namespace[@]}" true 2>/dev/null || namespace+=(--map-root-user)
+
+# shellcheck disable=SC2016 # expanded by the inner shell; the environment comes in on file descriptor 3
 enter='
   root=$1 place=$2 shared=$3
   shift 3
-  if [ "$mounts" = yes ]; then
-    for dir in proc sys dev; do mount --rbind "/$dir" "$root/$dir"; done
-  fi
+  for dir in proc sys dev; do mount --rbind "/$dir" "$root/$dir"; done
   if [ -d "$shared" ]; then
     mkdir -p "$root$place/shared"
-    if [ "$mounts" = yes ]; then
-      mount --bind "$shared" "$root$place/shared"
-      mount -o remount,bind,ro "$root$place/shared"
-    else
-      cp -ru "$shared/." "$root$place/shared/"
-    fi
+    mount --bind "$shared" "$root$place/shared"
+    mount -o remount,bind,ro "$root$place/shared"
   fi
   mapfile -u 3 -d "" -t variables
   exec 3<&- chroot "$root" env -i "${variables[@]}" bash -c "cd $place/checkout && exec \"\$@\"" bash "$@"
 '
 
 enter_root() { # COMMAND...
-  # In a mount namespace of its own: the mounts are seen by nothing else and end with the command, however it ends.
-  local in_namespace=(unshare --mount)
-  export mounts=yes
-  "${in_namespace[@]}" true 2>/dev/null || { in_namespace=() mounts=no; } # a container without the right to mount
-  "${in_namespace[@]}" bash -euc "$enter" bash "$root" "$place" "$checkout/../shared" "$@" 3< <(environment) 9>&-
+  "${namespace[@]}" bash -euc "$enter" bash "$root" "$place" "$checkout/../shared" "$@" 3< <(environment) 9>&-
 }
 
 copy_checkout

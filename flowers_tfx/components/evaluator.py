@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
-from tfx.components.base import base_beam_component
+from tfx.dsl.components.base import base_beam_component
 from tfx.components.evaluator import constants, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs

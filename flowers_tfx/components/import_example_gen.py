@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from tfx import types
-from tfx.components.base import base_beam_component
+from tfx.dsl.components.base import base_beam_component
 from tfx.components.example_gen.import_example_gen import executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2

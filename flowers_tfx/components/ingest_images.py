@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
 from tfx import types
-from tfx.components.base import base_beam_component
+from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import base_beam_executor, executor_spec
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver, data_types
-from tfx.proto.orchestration import driver_output_pb2
+from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
+from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.data.delivery import delivery_state
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.spans import list_spans
@@ -42,24 +42,18 @@ class IngestImagesSpec(component_spec.ComponentSpec):  # type: ignore[misc]
     OUTPUTS = {"result": component_spec.ChannelParameter(type=standard_artifacts.String)}
 
 
-class IngestImagesDriver(base_driver.BaseDriver):  # type: ignore[misc]
+class IngestImagesDriver(OutsideDriver):
     """Signs the execution: see the module's docstring."""
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         properties = execution_info.exec_properties
         spans = list_spans(properties["data_root"])
         state = delivery_state(properties["csv"], json.loads(properties["labels"]), spans)
-        taken_in_by = [span.ingest_id for span in spans if span.delivery == state.digest]
-        if state.pending:
-            key = ingest_id = uuid.uuid4().hex
-        elif taken_in_by:
-            key = ingest_id = taken_in_by[-1]
-        else:
-            ingest_id, key = "", " ".join([state.digest, *(span.digest for span in spans)])
-        output = driver_output_pb2.DriverOutput()
-        for name, value in {**properties, "ingest_id": ingest_id, CACHE_KEY: key}.items():
-            data_types_utils.set_metadata_value(output.exec_properties[name], value)
-        return output
+        taken_in_by = [span.manifest["ingest_id"] for span in spans if span.manifest["delivery"] == state.digest]
+        if not state.pending and not taken_in_by:
+            return {CACHE_KEY: " ".join([state.digest, *(span.digest for span in spans)])}
+        ingest_id = uuid.uuid4().hex if state.pending else taken_in_by[-1]
+        return {"ingest_id": ingest_id, CACHE_KEY: ingest_id}
 
 
 class IngestImagesExecutor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,12 @@ from tfx import types
 from tfx.components.pusher import executor
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver, data_types
-from tfx.proto.orchestration import driver_output_pb2
+from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from flowers_tfx import registry
+from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.selection import recipe
 
 
@@ -40,18 +40,14 @@ class PusherSpec(component_spec.ComponentSpec):  # type: ignore[misc]
     OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
-class PusherDriver(base_driver.BaseDriver):  # type: ignore[misc]
+class PusherDriver(OutsideDriver):
     """Signs the execution: see the module's docstring."""
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         properties = execution_info.exec_properties
         held = registry.newest_of_recipe(properties["registry"], recipe(properties["window"], properties["settings_digest"]))
         blessing = artifact_utils.get_single_instance(execution_info.input_dict["model_blessing"])
-        push_id = held.push_id if held else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""
-        output = driver_output_pb2.DriverOutput()
-        for key, value in {**properties, "push_id": push_id}.items():
-            data_types_utils.set_metadata_value(output.exec_properties[key], value)
-        return output
+        return {"push_id": held.push_id if held else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""}
 
 
 class PusherExecutor(executor.Executor):  # type: ignore[misc]

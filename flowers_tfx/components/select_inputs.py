@@ -4,16 +4,16 @@ and every node after it is a function of them."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver, data_types
-from tfx.proto.orchestration import driver_output_pb2
+from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
+from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.orchestration.cache_keys import CACHE_KEY
 from flowers_tfx.selection import Selection, select
 
@@ -34,15 +34,11 @@ class SelectInputsSpec(component_spec.ComponentSpec):  # type: ignore[misc]
     }
 
 
-class SelectInputsDriver(base_driver.BaseDriver):  # type: ignore[misc]
+class SelectInputsDriver(OutsideDriver):
     """Looks before the cache is asked, so that an unchanged world is a hit and a changed one a miss."""
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        selection = json.dumps(asdict(_look(execution_info.exec_properties)), sort_keys=True)
-        output = driver_output_pb2.DriverOutput()
-        for name, value in {**execution_info.exec_properties, CACHE_KEY: selection}.items():
-            data_types_utils.set_metadata_value(output.exec_properties[name], value)
-        return output
+    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+        return {CACHE_KEY: json.dumps(asdict(_look(execution_info.exec_properties)), sort_keys=True)}
 
 
 class SelectInputsExecutor(base_executor.BaseExecutor):  # type: ignore[misc]

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +60,7 @@ class Line:
     label: str
     path: bytes  # resolved, surrogateescape-encoded: a file name need not be UTF-8
     digest: bytes = b""
+    size: int = 0  # bytes
     kind: str = ""
     reason: str = ""
 
@@ -139,7 +139,8 @@ def read_line(number: int, raw: bytes, base: str, labels: frozenset[str]) -> Lin
         if label not in labels:
             raise Unusable("label", f'unknown label "{printable(label)}"')
         path = resolve(uri, base).encode("utf-8", "surrogateescape")
-        return Line(number, printable(uri), label, path, digest=_sha256(path))
+        digest, size = _sha256(path)
+        return Line(number, printable(uri), label, path, digest, size)
     except Unusable as error:
         if not uri:
             uri = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
@@ -191,12 +192,11 @@ def open_binary(path: str) -> IO[bytes]:
     return open(local, "rb") if local is not None else _open_remote(path)
 
 
-def read_bytes(path: bytes) -> bytes:
-    """The whole file at a Line's path. Unusable with a reason."""
-    name = path.decode("utf-8", "surrogateescape")
+def read_bytes(path: bytes, limit: int = -1) -> bytes:
+    """The file at a Line's path, or its first `limit` bytes. Unusable with a reason."""
     try:
-        with _regular(name) if "://" not in name else open_binary(name) as file:
-            return file.read()
+        with _open_photo(path) as file:
+            return file.read(limit)
     except OSError as error:
         raise _unusable(error) from error
 
@@ -229,16 +229,21 @@ def _fields(raw: bytes) -> tuple[str, str]:
     return fields[0], fields[1].strip()
 
 
-def _sha256(path: bytes) -> bytes:
-    name = path.decode("utf-8", "surrogateescape")
-    digest = hashlib.sha256()
+def _sha256(path: bytes) -> tuple[bytes, int]:
+    digest, size = hashlib.sha256(), 0
     try:
-        with _regular(name) if "://" not in name else open_binary(name) as file:
+        with _open_photo(path) as file:
             while piece := file.read(READ_BYTES):
                 digest.update(piece)
+                size += len(piece)
     except OSError as error:
         raise _unusable(error) from error
-    return digest.digest()
+    return digest.digest(), size
+
+
+def _open_photo(path: bytes) -> IO[bytes]:
+    name = path.decode("utf-8", "surrogateescape")
+    return _regular(name) if "://" not in name else open_binary(name)
 
 
 def _regular(path: str) -> IO[bytes]:
@@ -305,6 +310,3 @@ def _words(error: Exception) -> str:
         return "it is not UTF-8"
     return str(_unusable(error)) if isinstance(error, OSError) else str(error)
 
-
-def is_file(path: str) -> bool:
-    return Path(path).is_file()

@@ -16,6 +16,7 @@ Picture: TypeAlias = JpegImageFile | PngImageFile
 # A 16-bit RGBA photo takes 8 bytes a pixel without any compression: no file needs more than that.
 MAX_BYTES_PER_PIXEL = 8
 HEADER_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 27  # with the pixels and a copy in the Example, this keeps a worker under 2 GiB
 
 # How other formats begin, so that the reason can name them: (offset, magic, name).
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
@@ -69,9 +70,14 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     width, height = picture.size
     if width * height > max_pixels:
         raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
-    if len(data) > MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES:
-        raise BadPicture(f"{_mega(len(data))} MB of file, more than {_mega(max_pixels)} megapixels can need")
+    if len(data) > max_bytes(max_pixels):
+        raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     return picture
+
+
+def max_bytes(max_pixels: int) -> int:
+    """No picture of so many pixels needs a larger file."""
+    return min(MAX_FILE_BYTES, MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES)
 
 
 def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
@@ -100,21 +106,27 @@ def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
 
 
 def orientation(picture: Picture) -> int | None:
-    """EXIF orientation, 1-8, of a JPEG. None when absent or senseless, and for PNG, which TensorFlow's graph does not turn."""
-    value = exif(picture).get(ExifTags.Base.Orientation)
+    """EXIF orientation, 1-8, of a JPEG. None when absent or senseless, and for PNG, which the serving graph does not turn."""
+    value = _exif(picture, ExifTags.Base.Orientation)
     return value if isinstance(value, int) and 1 <= value <= 8 else None
 
 
-def exif(picture: Picture) -> Image.Exif:
-    """The EXIF block of a JPEG; empty when there is none or when it is damaged: that is no reason to refuse a photo."""
-    block = Image.Exif()
+def capture_time(picture: Picture) -> str:
+    """EXIF DateTimeOriginal of a JPEG as it stands, empty when absent."""
+    value = _exif(picture, ExifTags.Base.DateTimeOriginal, ExifTags.IFD.Exif)
+    return value if isinstance(value, str) else ""
+
+
+def _exif(picture: Picture, tag: int, ifd: int | None = None) -> object:
     raw = picture.info.get("exif")
-    if raw and isinstance(picture, JpegImageFile):
-        try:
-            block.load(raw)
-        except DAMAGE:
-            return Image.Exif()
-    return block
+    if not raw or not isinstance(picture, JpegImageFile):
+        return None
+    try:
+        block = Image.Exif()
+        block.load(raw)
+        return block.get(tag) if ifd is None else block.get_ifd(ifd).get(tag)
+    except DAMAGE:
+        return None  # a damaged EXIF block is no reason to refuse a photo
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import IO
 
 import google_crc32c
@@ -17,27 +18,38 @@ _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x01\0\0\xff\xff"
 _BLOCK_BYTES = 65535
 _MASK = 0xFFFFFFFF
+_FLOAT = struct.Struct("<f")
 
 
 def example_bytes(values: Mapping[str, Feature]) -> bytes:
     """A serialized tf.train.Example with one value a feature, in the order of deterministic serialization (sorted keys)."""
-    entries = [_entry(key.encode(), values[key]) for key in sorted(values)]
-    return _field(1, b"".join(entries))
+    pieces: list[bytes] = []
+    for key in sorted(values):
+        value = values[key]
+        if isinstance(value, float):
+            pieces += (_head(key, 2, 4), _FLOAT.pack(value))
+            continue
+        if isinstance(value, int):
+            kind, payload = 3, _varint(value & 0xFFFFFFFFFFFFFFFF)
+        else:
+            kind, payload = 1, value.encode() if isinstance(value, str) else value
+        pieces += (_head(key, kind, len(payload)), payload)
+    return _tag(1, sum(map(len, pieces))) + b"".join(pieces)
 
 
-def _entry(key: bytes, value: Feature) -> bytes:
-    if isinstance(value, (bytes, str)):
-        feature = _field(1, _field(1, value.encode() if isinstance(value, str) else value))
-    elif isinstance(value, float):
-        feature = _field(2, _field(1, struct.pack("<f", value)))
-    else:
-        feature = _field(3, _field(1, _varint(value & 0xFFFFFFFFFFFFFFFF)))
-    return _field(1, _field(1, key) + _field(2, feature))
+@lru_cache(maxsize=4096)
+def _head(key: str, kind: int, size: int) -> bytes:
+    """What stands before the value's own bytes in the map entry of a feature; `kind` is the field number in tf.train.Feature."""
+    name = key.encode()
+    head = _tag(1, size)  # the only value of the list
+    head = _tag(kind, len(head) + size) + head  # the list
+    head = _tag(1, len(name)) + name + _tag(2, len(head) + size) + head  # key and feature
+    return _tag(1, len(head) + size) + head
 
 
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    return b"".join((bytes((number << 3 | 2,)), _varint(len(payload)), payload))
+def _tag(field: int, size: int) -> bytes:
+    """The start of a length-delimited protobuf field of `size` bytes."""
+    return bytes((field << 3 | 2,)) + _varint(size)
 
 
 def _varint(value: int) -> bytes:

@@ -1,7 +1,7 @@
-"""Random changes of training pictures: flips, crops, colour. A batch at a time, deterministic by seed, and cheap on a CPU.
+"""Random changes of training pictures: flips, crops, colour. A batch at a time, deterministic by seed.
 
-`crop` and `flip` are one crop-and-resize (a mirrored box is a mirrored picture), `color` is one 3x3 matrix and an offset per
-picture, so that all three together cost a few per cent of a training step.
+`crop` and `flip` are one crop-and-resize (a mirrored box is a mirrored picture), `color` is one 3x3 matrix and an
+offset per picture, so that all three together cost a few per cent of a training step on a CPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, 
 
 
 def augmented(pictures: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...] = NAMES) -> tf.Tensor:
-    """float32 [N, s, s, 3] in 0..255 from pictures of the same shape and range; `seed` is an int [2] that alone decides the change."""
+    """float32 [N, s, s, 3] from pictures of this shape, both 0..255. `seed`, an int [2], alone decides the change."""
     pictures = tf.cast(pictures, tf.float32)
     if "flip" in names or "crop" in names:
         pictures = _cropped(pictures, seed, flip="flip" in names, crop="crop" in names)
@@ -54,18 +54,22 @@ def _cropped(pictures: tf.Tensor, seed: tf.Tensor, flip: bool, crop: bool) -> tf
 
 
 def _recoloured(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Brightness, contrast about the picture's mean, saturation and hue: all linear in RGB, hence one matrix and one offset."""
+    """Brightness, contrast about the mean, saturation and hue: all linear in RGB, hence one matrix and one offset."""
     count = tf.shape(pictures)[0]
     brightness = _uniform(seed, 5, count, -_BRIGHTNESS, _BRIGHTNESS) * 255
     contrast = _uniform(seed, 6, count, 1 - _CONTRAST, 1 + _CONTRAST)
     saturation = _uniform(seed, 7, count, 1 - _SATURATION, 1 + _SATURATION)
     hue = _uniform(seed, 8, count, -_HUE_TURN, _HUE_TURN)
     cos, sin, zero = saturation * tf.cos(hue), saturation * tf.sin(hue), tf.zeros([count])
-    chroma = tf.stack([tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1)
+    chroma = tf.stack(
+        [tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1
+    )
     matrix = tf.einsum("ij,njk,kl->nil", np.linalg.inv(_RGB_TO_YIQ), chroma, _RGB_TO_YIQ)
     matrix *= contrast[:, None, None]
     mean = tf.reduce_mean(pictures, axis=[1, 2])
-    offset = tf.einsum("nil,nl->ni", tf.eye(3) - matrix, tf.reduce_mean(mean, axis=1, keepdims=True) * tf.ones_like(mean))
+    offset = tf.einsum(
+        "nil,nl->ni", tf.eye(3) - matrix, tf.reduce_mean(mean, axis=1, keepdims=True) * tf.ones_like(mean)
+    )
     flat = tf.reshape(pictures, [count, -1, 3])
     changed = tf.matmul(flat, matrix, transpose_b=True) + (offset + brightness[:, None])[:, None, :]
     return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(pictures))

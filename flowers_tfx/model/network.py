@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
+import h5py  # type: ignore[import-untyped]
 import keras
 import tensorflow as tf
 
@@ -23,8 +23,8 @@ IMAGENET_ALPHAS = {
     "MobileNetV3Large": (0.75, 1.0),
 }
 BACKBONES = tuple(IMAGENET_ALPHAS)
-# keras.applications has 0.99 and 0.999, made for millions of steps: after the few hundred of a small data set the moving
-# statistics would still be those of the start, and the network would answer nonsense outside training.
+# keras.applications has 0.99 and 0.999, made for millions of steps: after the few hundred of a small data set the
+# moving statistics would still be those of the start, and the network would answer nonsense outside training.
 _MOMENTUM_FROM_SCRATCH = 0.9
 
 
@@ -45,7 +45,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class Network:
-    """Three models that share their layers. Pictures are [N, s, s, 3] of 0..255; `full` answers with float32 logits [N, classes]."""
+    """Three models that share their layers. Pictures are [N, s, s, 3] of 0..255; logits are float32 [N, classes]."""
 
     backbone: keras.Model  # pictures to pooled features [N, F]
     head: keras.Model  # features to logits
@@ -53,9 +53,9 @@ class Network:
     pretrained: bool
 
     def unfreeze(self, layers: int) -> None:
-        """Lets the last `layers` of the backbone train (0: none, -1: all). Pretrained batch normalisation stays as it is.
+        """Lets the last `layers` of the backbone train (0: none, -1: all), as Keras counts them.
 
-        With small batches its statistics would follow the new photos too closely: 0.74 accuracy instead of 0.90.
+        Pretrained batch normalisation stays frozen: trained on small batches it gave 0.74 accuracy instead of 0.90.
         """
         convolutional = self.backbone.get_layer("backbone").layers
         first = 0 if layers < 0 else max(len(convolutional) - layers, 0)
@@ -82,7 +82,12 @@ def build(settings: NetworkSettings, dropout: float = 0.0, seed: int = 0) -> Net
             keras.Input((features,), name="features"),
             keras.layers.Dropout(dropout, seed=seed, name="dropout"),
             # float32 whatever the precision: softmax and loss need the range.
-            keras.layers.Dense(settings.classes, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed), name="logits"),
+            keras.layers.Dense(
+                settings.classes,
+                dtype="float32",
+                kernel_initializer=keras.initializers.GlorotUniform(seed),
+                name="logits",
+            ),
         ],
         name="head",
     )
@@ -95,19 +100,34 @@ def check(settings: NetworkSettings) -> None:
     if settings.backbone not in IMAGENET_ALPHAS:
         raise InputError(f"The backbone {settings.backbone!r} is unknown.", f"Known are {', '.join(BACKBONES)}.")
     if settings.image_size < MIN_IMAGE_SIZE_PX:
-        raise InputError(f"image_size {settings.image_size} is too small for {settings.backbone}.", f"It needs {MIN_IMAGE_SIZE_PX} px or more.")
+        raise InputError(
+            f"image_size {settings.image_size} is too small for {settings.backbone}.",
+            f"It needs {MIN_IMAGE_SIZE_PX} px or more.",
+        )
     if not 0 < settings.alpha <= 4:
-        raise InputError(f"alpha {settings.alpha} is no width multiplier of {settings.backbone}.", "Use a number such as 0.35 or 1.0.")
+        raise InputError(
+            f"alpha {settings.alpha} is no width multiplier of {settings.backbone}.",
+            "Use a number such as 0.35 or 1.0.",
+        )
     alphas = IMAGENET_ALPHAS[settings.backbone]
     if settings.weights == IMAGENET and settings.alpha not in alphas:
         known = ", ".join(str(alpha) for alpha in alphas)
-        raise InputError(f"{settings.backbone} has no ImageNet weights for alpha {settings.alpha}.", f"There are some for alpha {known}.")
+        raise InputError(
+            f"{settings.backbone} has no ImageNet weights for alpha {settings.alpha}.",
+            f"There are some for alpha {known}.",
+        )
     if settings.classes < 2:
         raise InputError(f"A classifier needs two classes or more, not {settings.classes}.")
 
 
 def _application(settings: NetworkSettings, shape: tuple[int, int, int]) -> keras.Model:
-    options = {"input_shape": shape, "alpha": settings.alpha, "include_top": False, "pooling": "avg", "name": "backbone"}
+    options = {
+        "input_shape": shape,
+        "alpha": settings.alpha,
+        "include_top": False,
+        "pooling": "avg",
+        "name": "backbone",
+    }
     if settings.backbone.startswith("MobileNetV3"):
         options["include_preprocessing"] = False  # our own scaling layer does the same for all four
     application = getattr(keras.applications, settings.backbone)
@@ -115,8 +135,9 @@ def _application(settings: NetworkSettings, shape: tuple[int, int, int]) -> kera
         try:
             return application(weights="imagenet", **options)
         except Exception as error:  # Keras raises a bare Exception where the download fails
+            cause = f"The ImageNet weights of {settings.backbone} {settings.alpha} could not be downloaded"
             raise InputError(
-                f"The ImageNet weights of {settings.backbone} {settings.alpha} could not be downloaded: {_first_line(error)}",
+                f"{cause}: {_first_line(error)}",
                 "Give a local weights file as model.weights, or train from scratch with model.weights=none.",
             ) from error
     model = application(weights=None, **options)
@@ -134,7 +155,10 @@ def _load(model: keras.Model, settings: NetworkSettings) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = _local_copy(settings.weights, Path(folder))
         if not h5py.is_hdf5(source):
-            raise InputError(f"The weights file {settings.weights} is not an HDF5 file.", "It must be an .h5 file of keras.applications.")
+            raise InputError(
+                f"The weights file {settings.weights} is not an HDF5 file.",
+                "It must be an .h5 file of keras.applications.",
+            )
         with h5py.File(source, "r") as stored:
             older = "layer_names" in stored.attrs or "model_weights" in stored
         named = Path(folder) / ("older.h5" if older else "model.weights.h5")
@@ -142,8 +166,9 @@ def _load(model: keras.Model, settings: NetworkSettings) -> None:
         try:
             model.load_weights(named)
         except Exception as error:  # h5py and Keras raise many kinds for a file of another network
+            cause = f"The weights file {settings.weights} does not fit {settings.backbone} with alpha {settings.alpha}"
             raise InputError(
-                f"The weights file {settings.weights} does not fit {settings.backbone} with alpha {settings.alpha}: {_first_line(error)}",
+                f"{cause}: {_first_line(error)}",
                 "It must hold the weights of this backbone and alpha, without the top layer.",
             ) from error
 
@@ -152,7 +177,10 @@ def _local_copy(uri: str, folder: Path) -> Path:
     if "://" not in uri:
         path = Path(uri)
         if not path.is_file():
-            raise InputError(f"The weights file {uri} does not exist.", "model.weights is `imagenet`, `none`, or a path or bucket URI.")
+            raise InputError(
+                f"The weights file {uri} does not exist.",
+                "model.weights is `imagenet`, `none`, or a path or bucket URI.",
+            )
         return path
     copy = folder / "downloaded"
     try:

@@ -19,7 +19,9 @@ EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
 TRAINING_FILE = "assets.extra/training.json"
 
-_BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
+_BYTES = tf.TensorSpec(
+    [None], tf.string, name="image_bytes"
+)  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 
 
@@ -59,7 +61,9 @@ class FlowerModel(tf.Module):  # type: ignore[misc]
         return tf.nn.softmax(tf.cast(self.network(prepared, training=False), tf.float32))
 
 
-def export(network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
+def export(
+    network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str
+) -> None:
     """Writes the SavedModel with its class order and how it was trained beside it, in assets.extra/."""
     model = FlowerModel(network, image_size, labels)
     signatures = {
@@ -68,7 +72,10 @@ def export(network: keras.Model, image_size: int, labels: Sequence[str], trainin
         LABELS_SIGNATURE: model.transform_labels,
     }
     tf.saved_model.save(model, folder, signatures=signatures)
-    for name, text in ((LABELS_FILE, "\n".join(labels) + "\n"), (TRAINING_FILE, json.dumps(training, indent=2, sort_keys=True) + "\n")):
+    for name, text in (
+        (LABELS_FILE, "\n".join(labels) + "\n"),
+        (TRAINING_FILE, json.dumps(training, indent=2, sort_keys=True) + "\n"),
+    ):
         path = Path(folder) / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

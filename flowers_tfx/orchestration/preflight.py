@@ -9,9 +9,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
+
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
+from flowers_tfx.model.network import NO_WEIGHTS, build
+from flowers_tfx.model.trainer import network_settings
+from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
 from flowers_tfx.registry import local_registry
 
 _SLACK_BYTES = 500 * 2**20
@@ -26,6 +31,7 @@ def check(config: PipelineConfig) -> None:
     for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", local_registry(config.registry))):
         _check_writable(key, folder)
     _check_disk(config)
+    _check_network(config)
 
 
 @contextlib.contextmanager
@@ -55,6 +61,14 @@ def _check_writable(key: str, folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(f"Nothing can be written to {folder} ({key}): {error.strerror}.", f"Correct its permissions, or set {key}.") from None
+
+
+def _check_network(config: PipelineConfig) -> None:
+    """Builds the network once: weights that do not fit, or cannot be had, must not be found out after the data are prepared."""
+    settings = model_settings(config, list(pipeline_schema(config).labels))
+    if config.model.weights != NO_WEIGHTS:
+        build(network_settings(settings))
+        keras.backend.clear_session()
 
 
 def _check_disk(config: PipelineConfig) -> None:

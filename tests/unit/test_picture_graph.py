@@ -35,7 +35,9 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: object) -> byte
 def exif_block(orientation: int, order: str = "<", kind: int = 3, entries_before: int = 2) -> bytes:
     """A TIFF block written by hand: other tags before the orientation, a directory that does not start at once."""
     value = struct.pack(order + ("HH" if kind == 3 else "I"), *([orientation, 0] if kind == 3 else [orientation]))
-    entries = [struct.pack(order + "HHI4s", 0x0100 + i, 3, 1, struct.pack(order + "HH", 6, 0)) for i in range(entries_before)]
+    entries = [
+        struct.pack(order + "HHI4s", 0x0100 + i, 3, 1, struct.pack(order + "HH", 6, 0)) for i in range(entries_before)
+    ]
     entries.append(struct.pack(order + "HHI4s", 0x0112, kind, 1, value))
     header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 12) + b"gap!"
     return header + struct.pack(order + "H", len(entries)) + b"".join(entries) + struct.pack(order + "I", 0)
@@ -83,7 +85,10 @@ def test_an_orientation_written_as_a_long_is_read(order: str) -> None:
 
 
 def test_exif_behind_other_segments_and_fill_bytes_is_found() -> None:
-    others = [segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00<x/>"), segment(0xE2, b"ICC_PROFILE\x00" + b"Exif\x00\x00" * 3000)]
+    others = [
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00<x/>"),
+        segment(0xE2, b"ICC_PROFILE\x00" + b"Exif\x00\x00" * 3000),
+    ]
     photo = with_segments(encoded(drawn()), *others, b"\xff\xff\xff", exif_segment(exif_block(8)))
     assert int(exif_orientation(tf.constant(photo))) == 8
     assert difference(photo) < JPEG_ERROR
@@ -118,7 +123,18 @@ def test_a_broken_orientation_counts_as_none(block: bytes) -> None:
     assert seen(photo).shape == (1, SIZE, SIZE, 3)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe1", b"\xff" * 64, b"\xff\xd8" + b"\xff" * 64, b"\x89PNG\r\n\x1a\n", b"<html>" * 9])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd8\xff\xe1",
+        b"\xff" * 64,
+        b"\xff\xd8" + b"\xff" * 64,
+        b"\x89PNG\r\n\x1a\n",
+        b"<html>" * 9,
+    ],
+)
 def test_bytes_that_are_no_jpeg_have_no_orientation(data: bytes) -> None:
     assert int(exif_orientation(tf.constant(data))) == 1
 

@@ -17,7 +17,7 @@ Plane = npt.NDArray[
 ]  # [H, W]; a picture is three of them, [3, H, W], 0 to 1: arithmetic on whole planes is fast
 
 _EXIF_IFD, _DATE_TIME_ORIGINAL, _ORIENTATION = 0x8769, 0x9003, 0x0112
-_LONG_SIDES_PX = (260, 320, 360, 440, 500, 560, 640, 700)
+_LONG_SIDES_PX = (250, 290, 320, 330, 400, 440, 500, 510, 600, 700)
 _ASPECTS = (1.0, 4 / 3, 4 / 3, 3 / 2, 3 / 2, 16 / 9)
 _MONTHS = {"daisy": (4, 9), "dandelion": (3, 6), "roses": (5, 10), "sunflowers": (7, 9), "tulips": (3, 5)}
 

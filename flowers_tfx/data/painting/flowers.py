@@ -27,7 +27,9 @@ from flowers_tfx.data.painting.pen import (
 )
 
 _LIGHT_FROM = -2.2  # direction of the light on a head, radians: upper left
-_SMALL_PX = 30  # a head of a smaller radius gets fewer details
+_SMALL_PX = 64  # a head of a smaller radius gets fewer details
+
+_STEPS = ((0.965, 0.0), (0.8, 0.2), (0.64, 0.45), (0.48, 0.7), (0.33, 1.0))  # how a petal shades: length, share of base
 
 
 def _gauss(rng: Random, count: int, sigma: float) -> Floats:
@@ -61,8 +63,9 @@ def _ring(
     """Petals around the centre, each with a dark rim and shading from `tip` to `base` inwards."""
     order = np.array(rng.sample(range(count), count))
     angle = phase + 2 * pi * order / count + _gauss(rng, count, uneven * 3 / count)
-    sizes = np.array((1.0, 0.965, 0.8, 0.64, 0.48, 0.33))[:, None]
-    tones = [shade(mix(tip, base, 0.35), 0.72), *(mix(tip, base, share) for share in (0.0, 0.2, 0.45, 0.7, 1.0))]
+    steps = ((0.965, 0.0), (0.64, 0.5)) if pen.radius < _SMALL_PX else _STEPS
+    sizes = np.array([1.0, *(size for size, _ in steps)])[:, None]
+    tones = [shade(mix(tip, base, 0.35), 0.72), *(mix(tip, base, share) for _, share in steps)]
     long = _uniform(rng, count, length * (1 - 1.6 * uneven), length * (1 + uneven))[:, None, None] * sizes
     narrowing = np.where(sizes == 1, 1, 0.86 * (0.45 + 0.55 * sizes))
     bend = _gauss(rng, count, uneven * 0.5)[:, None, None] * sizes
@@ -76,7 +79,7 @@ def _seeds(pen: Pen, rng: Random, radius: float, rim: Colour, dark: Colour, ligh
     dome = pen.moved(-radius * (0.05 + 0.08j))
     for size, share in ((0.95, 0.0), (0.8, 0.35), (0.55, 0.6)):
         dome.disc(radius * size, mix(mix(rim, dark, 0.3), rim, share))
-    if pen.radius > _SMALL_PX / 2:
+    if pen.radius > _SMALL_PX / 4:
         pen.dots(spiral(count, radius * 0.94), radius * 0.75 / count**0.5, rng.choices([dark, light, rim], k=count))
 
 
@@ -110,11 +113,11 @@ def draw_daisy(pen: Pen, rng: Random) -> None:
         phase=phase + pi / count,
     )
     yellow: Colour = rng.choice([(248, 200, 30), (240, 180, 20), (250, 212, 60)])
-    _seeds(pen, rng, centre, yellow, (214, 140, 14), (255, 232, 110), 90)
+    _seeds(pen, rng, centre, yellow, (214, 140, 14), (255, 232, 110), 90 if pen.radius > _SMALL_PX else 30)
 
 
 def draw_dandelion(pen: Pen, rng: Random) -> None:
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
         _seed_head(replace(pen, squash=1.0), rng)  # a ball is round from everywhere
         return
     outer: Colour = rng.choice([(250, 212, 20), (244, 200, 10), (252, 220, 50)])
@@ -170,23 +173,32 @@ def draw_sunflower(pen: Pen, rng: Random) -> None:
         )
     brown: Colour = rng.choice([(92, 56, 22), (70, 42, 20), (112, 70, 26)])
     light = mix(brown, (196, 140, 60), 0.6)
-    _seeds(pen, rng, centre, brown, shade(brown, 0.45), light, 220 if pen.radius > _SMALL_PX else 90)
+    _seeds(pen, rng, centre, brown, shade(brown, 0.45), light, 220 if pen.radius > _SMALL_PX else 80)
     heart: Colour = rng.choice([(128, 120, 40), (60, 36, 18), (150, 100, 30)])
-    if pen.radius > _SMALL_PX / 2:
+    if pen.radius > _SMALL_PX / 4:
         pen.dots(
             spiral(60, centre * 0.45), centre * 0.045, rng.choices([heart, shade(heart, 0.6), shade(heart, 1.15)], k=60)
         )
 
 
-_ROSE_COLOURS: tuple[Colour, ...] = (
-    (206, 24, 44), (184, 12, 40), (226, 44, 60), (236, 110, 150), (246, 160, 184), (214, 60, 112),
-    (250, 238, 224), (250, 208, 92), (248, 170, 124), (170, 60, 130),
-)  # fmt: skip
+# Roses and tulips share red and pink, so that colour alone does not tell them apart.
+_ROSE_COLOURS: dict[Colour, float] = {
+    (206, 24, 44): 0.2, (184, 12, 40): 0.2, (226, 44, 60): 0.15, (236, 110, 150): 0.12, (246, 160, 184): 0.12, (214, 60, 112): 0.08,
+    (250, 238, 224): 0.04, (250, 208, 92): 0.04, (248, 170, 124): 0.05,
+}  # fmt: skip
+_TULIP_COLOURS: dict[Colour, float] = {
+    (214, 26, 40): 0.1, (240, 120, 160): 0.08, (228, 70, 120): 0.06, (126, 44, 130): 0.2, (168, 90, 176): 0.2, (100, 30, 76): 0.06,
+    (244, 126, 30): 0.16, (250, 206, 40): 0.08, (248, 244, 238): 0.06,
+}  # fmt: skip
+
+
+def _pick(rng: Random, colours: dict[Colour, float]) -> Colour:
+    return rng.choices(list(colours), weights=list(colours.values()))[0]
 
 
 def draw_rose(pen: Pen, rng: Random) -> None:
     """Layers of broad petals around a coil, the inner ones darker; tilted, it is a cup: layers shift to the back."""
-    colour = rng.choice(_ROSE_COLOURS[:3]) if rng.random() < 0.35 else rng.choice(_ROSE_COLOURS)
+    colour = _pick(rng, _ROSE_COLOURS)
     deep = shade(mix(colour, (150, 10, 40), 0.25), 0.5)
     depth, phase = 1 - pen.squash, rng.uniform(0, 2 * pi)
     for row, (reach, count) in enumerate(((1.0, 6), (0.86, 5), (0.71, 5), (0.56, 4), (0.42, 4), (0.3, 3))):
@@ -214,15 +226,9 @@ def _fans(angle: Floats, span: Floats, reach: Floats) -> Points:
     return np.concatenate([arc, np.zeros((*arc.shape[:-1], 1))], axis=-1)
 
 
-_TULIP_COLOURS: tuple[Colour, ...] = (
-    (214, 26, 40), (190, 14, 46), (240, 120, 160), (228, 70, 120), (250, 206, 40), (252, 226, 110),
-    (126, 44, 130), (168, 90, 176), (248, 244, 238), (244, 126, 30), (100, 30, 76),
-)  # fmt: skip
-
-
 def draw_tulip(pen: Pen, rng: Random) -> None:
     """A cup from the side, five pointed petals; a squashed pen draws it wide open, as seen from above."""
-    colour, rim = rng.choice(_TULIP_COLOURS), rng.choice([(255, 240, 200), (255, 214, 60), (250, 190, 200)])
+    colour, rim = _pick(rng, _TULIP_COLOURS), rng.choice([(255, 240, 200), (255, 214, 60), (250, 190, 200)])
     rim = mix(colour, rim, 0.75) if rng.random() < 0.25 else shade(colour, 1.16)
     if pen.squash < 1:
         _open_tulip(pen, rng, colour)

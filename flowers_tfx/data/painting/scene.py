@@ -37,7 +37,7 @@ def paint_scene(label: str, rng: Random, size: Size) -> tuple[str, Image.Image]:
     if kind not in ("sky", "dark"):
         _cast_shadow(image, heads, rng)
     fine = (size[0] * _FINE, size[1] * _FINE)
-    image = image.resize(fine, Image.Resampling.BILINEAR)
+    image = image.resize(fine, Image.Resampling.NEAREST)  # which reducing it again undoes
     stems = len(heads) > 3 or rng.random() < 0.6
     for head in sorted(heads, key=lambda head: head.y):
         _flower(ImageDraw.Draw(image), rng, label, head, fine, stem=stems)
@@ -50,13 +50,13 @@ def paint_scene(label: str, rng: Random, size: Size) -> tuple[str, Image.Image]:
 def _arrange(rng: Random) -> list[_Head]:
     """One flower, a close-up, two or three, or a field whose nearer flowers are lower and larger."""
     kind = rng.random()
-    if kind < 0.45:
-        return [_Head(rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.58), rng.uniform(0.22, 0.42))]
-    if kind < 0.58:
-        return [_Head(rng.uniform(0.35, 0.65), rng.uniform(0.4, 0.6), rng.uniform(0.45, 0.62))]
-    if kind < 0.82:
-        return _apart(rng, [rng.uniform(0.15, 0.27) for _ in range(rng.randint(2, 3))])
-    return _apart(rng, [rng.uniform(0.09, 0.16) for _ in range(rng.randint(5, 11))], deep=True)
+    if kind < 0.48:
+        return [_Head(rng.uniform(0.34, 0.66), rng.uniform(0.34, 0.56), rng.uniform(0.3, 0.44))]
+    if kind < 0.68:
+        return [_Head(rng.uniform(0.38, 0.62), rng.uniform(0.42, 0.58), rng.uniform(0.44, 0.56))]
+    if kind < 0.88:
+        return _apart(rng, [rng.uniform(0.2, 0.32) for _ in range(rng.randint(2, 3))])
+    return _apart(rng, [rng.uniform(0.13, 0.2) for _ in range(rng.randint(5, 9))], deep=True)
 
 
 def _apart(rng: Random, radii: list[float], deep: bool = False) -> list[_Head]:
@@ -86,10 +86,10 @@ def _flower(draw: ImageDraw.ImageDraw, rng: Random, label: str, head: _Head, siz
 
 
 def _blurred(image: Image.Image, radius: float) -> Image.Image:
-    """Half as large where nothing is lost by that."""
+    """Blurred at half the size where nothing is lost by that."""
     if radius < 3:
         return image.filter(ImageFilter.GaussianBlur(radius)) if radius else image
-    return image.reduce(2).filter(ImageFilter.GaussianBlur(radius / 2))
+    return image.reduce(2).filter(ImageFilter.GaussianBlur(radius / 2)).resize(image.size, Image.Resampling.BILINEAR)
 
 
 def _quarter(size: Size) -> Size:

@@ -1,0 +1,242 @@
+"""Ingest: a delivery becomes a span, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from flowers_tfx import features
+from flowers_tfx.data import delivery, ingest_beam, publication, spans
+from flowers_tfx.data.ingest_beam import IngestPhotos
+from flowers_tfx.errors import InputError
+
+__all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
+
+KEPT_REJECTS = 1000
+POLL_S = 0.2
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class IngestRequest:
+    """`csv`: path or URI of the delivery; `span`: None for the next number; `ingest_id`: empty for a random one."""
+
+    csv: str
+    labels: tuple[str, ...]
+    data_root: str
+    span: int | None = None
+    split_salt: str = ""
+    shards: int = 1
+    max_pixels: int = 50_000_000
+    ingest_id: str = ""
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A line that was set aside; `digest` is empty when there was no file to read."""
+
+    uri: str
+    label: str
+    line: int
+    reason: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """`span` and `digest` are None when nothing was new. Examples + known + duplicates + rejected = lines of the CSV."""
+
+    span: int | None
+    examples: int
+    known: int
+    duplicates: int
+    rejected: int
+    splits: dict[str, int]
+    digest: str | None
+    data_root: str
+    seconds: float
+    rejects: list[Reject] = field(default_factory=list)  # the first 1000; rejects.jsonl of the span has them all
+
+    def as_json(self) -> dict[str, Any]:
+        """The value of `flowers ingest --json`."""
+        whole = asdict(self)
+        del whole["rejects"]
+        return whole
+
+
+def ingest(
+    request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None
+) -> IngestResult:
+    """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root.
+
+    `progress(done, total)` counts lines and is called from another thread.
+    """
+    started = time.monotonic()
+    _check(request)
+    root = spans.local_root(request.data_root)
+    with spans.locked(root):
+        spans.remove_stale(root)
+        earlier = spans.list_spans(root)
+        number = request.span if request.span is not None else spans.next_number(earlier)
+        span_dir = spans.span_dir(root, number)
+        if span_dir.exists():
+            raise InputError(f"{span_dir} exists already.", "Leave --span out to take the next number.")
+        found = delivery.survey(request.csv)
+        # Photos that lie in earlier spans are probably the same ones, listed again.
+        held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
+        spans.check_space(root, max(0, found.local_bytes - held))
+        with _temp_dir(root, number) as temp_dir:
+            work_dir = temp_dir / "work"
+            job = ingest_beam.Job(
+                request.csv, request.labels, str(work_dir), number, request.split_salt, request.shards, request.max_pixels
+            )
+            held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
+            with _watched(work_dir / ingest_beam.PROGRESS, found.lines, progress):
+                _run(make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
+            result = _finish(request, number, temp_dir, found.lines)
+            if result.span is not None:
+                publication.make_visible(temp_dir, span_dir)
+    seconds = round(time.monotonic() - started, 3)
+    return IngestResult(**{**vars(result), "seconds": seconds})
+
+
+def _check(request: IngestRequest) -> None:
+    if not request.labels:
+        raise InputError("No labels are given.", "Name a labels file with one class a line.")
+    if request.span is not None and request.span < 1:
+        raise InputError(f"Spans are numbered from 1: {request.span} is none.", "Leave --span out to take the next number.")
+    if request.shards < 1:
+        raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
+
+
+@contextmanager
+def _temp_dir(root: Path, number: int) -> Iterator[Path]:
+    """On the data root's own file system, so that one rename publishes it; gone afterwards, whatever happened."""
+    path = root / f".span-{number}.{secrets.token_hex(8)}.tmp"
+    (path / "work").mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        publication.remove(path)
+
+
+def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
+    _ = pipeline | "IngestPhotos" >> transform
+    outcome = pipeline.run()
+    outcome.wait_until_finish()
+    if outcome.state not in ("DONE", None):
+        raise RuntimeError(f"Beam ended in state {outcome.state}")
+
+
+def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> IngestResult:
+    """Counts, checks that no line is lost, and prepares the span in the temporary folder when there is anything new."""
+    work_dir = temp_dir / "work"
+    ledger = json.loads((work_dir / ingest_beam.LEDGER).read_text(encoding="utf-8"))
+    shards = ledger["shards"]
+    photos = publication.write_photos(work_dir, shards, number, request.labels)
+    duplicates = sum(shard["duplicates"] for shard in shards)
+    known, rejected = ledger["known"], ledger["rejected"]
+    if photos.examples + known + duplicates + rejected != lines:
+        raise RuntimeError(
+            f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: lines "
+            "were lost or taken twice. Try again with one worker."
+        )
+    if photos.examples + known == 0:
+        raise _nothing_usable(request.csv, lines, work_dir / spans.REJECTS)
+    new = photos.examples > 0
+    result = IngestResult(
+        span=number if new else None,
+        examples=photos.examples,
+        known=known,
+        duplicates=duplicates,
+        rejected=rejected,
+        splits=photos.splits,
+        digest=photos.digest if new else None,
+        data_root=request.data_root,
+        seconds=0.0,
+        rejects=[Reject(**reject) for reject in islice(_rejects(work_dir / spans.REJECTS), KEPT_REJECTS)],
+    )
+    if new:
+        facts = _facts(request, result, photos, ledger["delivery"], lines)
+        _prepare(temp_dir, shards, request.shards, facts)
+    return result
+
+
+def _facts(
+    request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int
+) -> dict[str, Any]:
+    return {
+        "span": result.span,
+        "digest": result.digest,
+        "delivery": delivery_digest,
+        "ingest_id": request.ingest_id or uuid.uuid4().hex,
+        "csv": request.csv,
+        "labels": list(request.labels),
+        "split_salt": request.split_salt,
+        "lines": lines,
+        "examples": result.examples,
+        "known": result.known,
+        "duplicates": result.duplicates,
+        "rejected": result.rejected,
+        "splits": photos.splits,
+        "label_counts": photos.labels,
+        "label_counts_by_split": photos.labels_by_split,
+    }
+
+
+def _prepare(temp_dir: Path, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
+    work_dir = temp_dir / "work"
+    files = publication.collect_shards(work_dir, temp_dir, shards, total)
+    for name in (spans.PHOTOS, spans.REJECTS):
+        (work_dir / name).rename(temp_dir / name)
+        files[name] = publication.file_facts(temp_dir / name)
+    publication.write_manifest(temp_dir / spans.MANIFEST, {**facts, "files": files})
+    publication.remove(work_dir)
+
+
+def _nothing_usable(csv: str, lines: int, rejects_path: Path) -> InputError:
+    reasons = Counter(reject["reason"] for reject in _rejects(rejects_path))
+    worst = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+    count = "The only line" if lines == 1 else f"All {lines} lines"
+    return InputError(f"{count} of {csv} had to be rejected: {worst}.", "Relative URIs start at the CSV's own folder.")
+
+
+def _rejects(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+@contextmanager
+def _watched(path: Path, lines: int, progress: Progress | None) -> Iterator[None]:
+    """Calls `progress` while the block runs. Engines on other machines may not report: the bar then waits for the end."""
+    if progress is None:
+        yield
+        return
+    over = threading.Event()
+
+    def poll() -> None:
+        while not over.wait(POLL_S):
+            done = path.stat().st_size // ingest_beam.UNITS_PER_LINE if path.exists() else 0
+            progress(min(done, lines), lines)
+
+    thread = threading.Thread(target=poll, name="ingest-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    progress(lines, lines)

@@ -1,0 +1,266 @@
+"""Ingest as a PTransform: from the lines of a delivery to the shard files of a span.
+
+Lines are hashed, grouped by the photo's digest with what earlier spans hold, and settled; each distinct new photo is then read once
+more, measured and written. No bytes of photos go through a shuffle, known photos are never decoded, and a shard's file depends on
+its photos alone. Every line ends as exactly one of the ledger's entries, on any engine and after any number of retries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.transforms.window import GlobalWindows
+
+from flowers_tfx import features
+from flowers_tfx.data import delivery, pictures, records, spans
+from flowers_tfx.data.properties import Value, properties
+
+LEDGER = "ledger.json"
+PROGRESS = "progress"
+# Of the work on a new photo, hashing is one part and measuring and writing it three.
+HASHED, SETTLED = b"\0", b"\0\0\0"
+UNITS_PER_LINE = len(HASHED + SETTLED)
+
+_TALLY = "ledger"
+Entry = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs to know; `work_dir` takes the files, under names of their own."""
+
+    csv: str
+    labels: tuple[str, ...]
+    work_dir: str
+    span: int
+    split_salt: str = ""
+    shards: int = 1
+    max_pixels: int = 50_000_000
+
+
+class Mention(NamedTuple):
+    """A line that lists a photo. Sorted by URI; `number` is 0 for the one of an earlier span, whose name stands as its URI."""
+
+    uri: str
+    number: int
+    label: str
+    path: bytes
+    size: int
+
+
+class IngestPhotos(beam.PTransform):
+    """Writes shard files, their rows, rejects.jsonl and ledger.json into the job's work folder; gives the ledger's path."""
+
+    def __init__(self, job: Job, chunks: Sequence[delivery.Chunk], earlier: Sequence[tuple[int, str]]) -> None:
+        super().__init__()
+        self._job, self._chunks, self._earlier = job, list(chunks), list(earlier)
+
+    def expand(self, begin: Any) -> Any:
+        job = self._job
+        hashed = (
+            begin
+            | "Chunks" >> beam.Create(self._chunks)
+            | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
+        )
+        mentions = [hashed.photos]
+        if self._earlier:
+            mentions.append(
+                begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.FlatMapTuple(earlier_photos)
+            )
+        settled = (
+            mentions
+            | "AllMentions" >> beam.Flatten()
+            | "ByDigest" >> beam.GroupByKey()
+            | "Settle" >> beam.ParDo(SettlePhotos(job)).with_outputs(_TALLY, main="new")
+        )
+        written = settled.new | "ByShard" >> beam.GroupByKey() | "Write" >> beam.ParDo(WriteShard(job))
+        return (
+            (hashed[_TALLY], settled[_TALLY], written)
+            | "AllEntries" >> beam.Flatten()
+            | "OneLedger" >> beam.Map(lambda entry: (0, entry))
+            | "ByLedger" >> beam.GroupByKey()
+            | "WriteLedger" >> beam.ParDo(WriteLedger(job))
+        )
+
+
+class HashPhotos(beam.DoFn):
+    """From a chunk of the CSV to (digest, mention); bad lines and the lines' content go to the ledger."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        self._labels = frozenset(self._job.labels)
+
+    def process(self, chunk: delivery.Chunk) -> Iterator[Any]:
+        base, contents = delivery.folder(self._job.csv), []
+        for number, raw in delivery.read_chunk(self._job.csv, chunk):
+            line = delivery.read_line(number, raw, base, self._labels)
+            contents.append(line.content)
+            if line.digest:
+                yield line.digest, Mention(line.uri, number, line.label, line.path, line.size)
+            else:
+                yield beam.pvalue.TaggedOutput(_TALLY, reject(number, line.uri, line.label, line.reason))
+        yield beam.pvalue.TaggedOutput(_TALLY, ("content", b"".join(contents)))
+        report(self._job, HASHED * chunk.lines)
+
+
+class SettlePhotos(beam.DoFn):
+    """From (digest, mentions) to ((split, shard), (digest, mentions)) for the photos that are new."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def start_bundle(self) -> None:
+        self._known = 0
+
+    def process(self, photo: tuple[bytes, Iterable[Mention]]) -> Iterator[Any]:
+        digest, mentions = photo[0], [Mention(*mention) for mention in photo[1]]
+        lines = sorted(mention for mention in mentions if mention.number)
+        if not lines:
+            return
+        earlier = [mention for mention in mentions if not mention.number]
+        if reason := conflict(lines, earlier):
+            for line in lines:
+                entry = reject(line.number, line.uri, line.label, reason, digest)
+                yield beam.pvalue.TaggedOutput(_TALLY, entry)
+        elif earlier:
+            self._known += len(lines)
+        else:
+            job = self._job
+            yield (split_of(digest, job.split_salt), int.from_bytes(digest, "big") % job.shards), (digest, lines)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        if self._known:
+            yield beam.pvalue.TaggedOutput(_TALLY, GlobalWindows.windowed_value(("known", self._known)))
+
+
+class WriteShard(beam.DoFn):
+    """From ((split, shard), photos) to one TFRecord file and its rows, sorted by digest; bad pictures go to the ledger."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Mention]]]]) -> Iterator[Entry]:
+        (split, index), photos = shard
+        job = self._job
+        # A bundle that is tried again writes other files: the ledger names those that count.
+        path = FileSystems.join(job.work_dir, f"{split}-{index}.{uuid.uuid4().hex}")
+        duplicates = 0
+        with create(path) as out, create(f"{path}.rows") as rows:
+            writer = records.RecordWriter(out)
+            for digest, mentions in sorted(photos, key=lambda photo: photo[0]):
+                lines = [Mention(*mention) for mention in mentions]
+                try:
+                    line, data, measured = measure(digest, lines, job.max_pixels)
+                except pictures.BadPicture as error:
+                    yield from (reject(bad.number, bad.uri, bad.label, str(error), digest) for bad in lines)
+                else:
+                    row = {features.DIGEST: digest.hex(), features.LABEL: line.label, "split": split, **measured}
+                    writer.write(records.example_bytes(example(row, line.uri, data, job)))
+                    rows.write(f"{digest.hex()}\t{spans.canonical(row)}\t{json.dumps(line.uri)}\n".encode())
+                    duplicates += len(lines) - 1
+                report(job, SETTLED * len(lines))
+            sha256 = writer.close()
+        yield ("shard", split, index, path, writer.bytes, sha256, duplicates)
+
+
+class WriteLedger(beam.DoFn):
+    """All entries, from one group, as rejects.jsonl in the order of lines and ledger.json with everything else."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, ledger: tuple[int, Iterable[Entry]]) -> Iterator[str]:
+        by_kind: dict[str, list[Entry]] = {"reject": [], "content": [], "known": [], "shard": []}
+        for entry in ledger[1]:
+            by_kind[entry[0]].append(tuple(entry[1:]))
+        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
+            for line, uri, label, reason, digest in sorted(by_kind["reject"]):
+                row = {"uri": uri, "label": label, "line": line, "reason": reason}
+                out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
+        contents = (blob[i : i + 32] for (blob,) in by_kind["content"] for i in range(0, len(blob), 32))
+        names = ("split", "index", "path", "bytes", "sha256", "duplicates")
+        totals = {
+            "delivery": delivery.content_digest(contents),
+            "rejected": len(by_kind["reject"]),
+            "known": sum(count for (count,) in by_kind["known"]),
+            "shards": [dict(zip(names, entry, strict=True)) for entry in sorted(by_kind["shard"])],
+        }
+        path = FileSystems.join(self._job.work_dir, LEDGER)
+        with create(path) as out:
+            out.write(json.dumps(totals).encode())
+        yield path
+
+
+def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Mention]]:
+    with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
+            for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
+                yield bytes.fromhex(digest), Mention(f"span {span}", 0, label, b"", 0)
+
+
+def conflict(lines: Sequence[Mention], earlier: Sequence[Mention]) -> str:
+    """Why the same bytes can't have one label; empty when they can."""
+    first: dict[str, str] = {}
+    for mention in (*sorted(earlier), *sorted(lines)):
+        first.setdefault(mention.label, mention.uri if not mention.number else f"{mention.uri}, line {mention.number}")
+    if len(first) < 2:
+        return ""
+    places = " and ".join(f'"{label}" ({place})' for label, place in first.items())
+    return f"label conflict: the same photo is {places}"
+
+
+def split_of(digest: bytes, salt: str) -> str:
+    """80/10/10 by the photo's content: the same in every span, on every engine, in every order."""
+    bucket = int(hashlib.sha256((salt + digest.hex()).encode()).hexdigest(), 16) % 10
+    return "train" if bucket < 8 else "eval" if bucket == 8 else "test"
+
+
+def measure(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> tuple[Mention, bytes, dict[str, Value]]:
+    """The first of the lines that still gives these bytes, the bytes, and their properties. BadPicture with a reason."""
+    limit = pictures.max_bytes(max_pixels)
+    for line in lines:
+        try:
+            # One byte more than a picture can have is enough to see that it is none, whatever the size of the file.
+            data = delivery.read_bytes(line.path, limit + 1)
+        except delivery.Unusable:
+            continue
+        if line.size > limit or hashlib.sha256(data).digest() == digest:
+            return line, data, properties(data, max_pixels)
+    raise pictures.BadPicture("the file changed during the ingest")
+
+
+def example(row: dict[str, Value], uri: str, data: bytes, job: Job) -> dict[str, records.Feature]:
+    """The features of an Example; absent properties are left out."""
+    found = {name: value for name, value in row.items() if value is not None and name != "split"}
+    label_int = job.labels.index(str(row[features.LABEL]))
+    return {**found, features.IMAGE: data, features.LABEL_INT: label_int, features.URI: uri, features.SPAN: job.span}
+
+
+def reject(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:
+    return ("reject", line, uri, label, reason, digest.hex())
+
+
+def create(path: str) -> IO[bytes]:
+    # Named outright, or Beam would compress what is called .gz.
+    opened: IO[bytes] = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return opened
+
+
+def report(job: Job, units: bytes) -> None:
+    """Progress for whoever watches the work folder on this machine: the size of a file that every worker appends to."""
+    if "://" not in job.work_dir:
+        file = os.open(os.path.join(job.work_dir, PROGRESS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.write(file, units)
+        os.close(file)

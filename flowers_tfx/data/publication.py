@@ -1,0 +1,120 @@
+"""From what the workers wrote to a span: rows merged into photos.parquet, the manifest, and one rename that makes all of it visible."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import flowers_tfx
+from flowers_tfx import features
+from flowers_tfx.data import records, spans
+
+
+@dataclass
+class Photos:
+    """What the rows add up to."""
+
+    examples: int
+    splits: dict[str, int]
+    labels: dict[str, int]
+    labels_by_split: dict[str, dict[str, int]]
+    digest: str
+
+
+def write_photos(work_dir: Path, shards: list[Mapping[str, Any]], span: int, labels: tuple[str, ...]) -> Photos:
+    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group."""
+    schema, whole, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
+    with ExitStack() as stack:
+        parts = [stack.enter_context(open(f"{shard['path']}.rows", encoding="utf-8")) for shard in shards]
+        lines = heapq.merge(*parts)  # every line starts with its photo's digest
+        with pq.ParquetWriter(work_dir / spans.PHOTOS, schema) as parquet:
+            while rows := [_row(line, span, whole.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
+                parquet.write_table(pa.Table.from_pylist(rows, schema))
+                counts.update((row["split"], row[features.LABEL]) for row in rows)
+    by_split = {split: {label: counts[split, label] for label in labels} for split in features.SPLITS}
+    splits = {split: sum(by_split[split].values()) for split in features.SPLITS}
+    totals = {label: sum(by_split[split][label] for split in features.SPLITS) for label in labels}
+    return Photos(sum(splits.values()), splits, totals, by_split, whole.hexdigest())
+
+
+def _row(line: str, span: int, update: Any) -> dict[str, Any]:
+    _, canonical, uri = line.rstrip("\n").split("\t")
+    update(canonical.encode() + b"\n")
+    return {**json.loads(canonical), features.URI: json.loads(uri), features.SPAN: span}
+
+
+def collect_shards(work_dir: Path, span_dir: Path, shards: list[Mapping[str, Any]], total: int) -> dict[str, dict[str, Any]]:
+    """Moves the shard files that count to their final names, writes empty ones where no photo fell; sizes and sha256 by name."""
+    written = {(shard["split"], shard["index"]): shard for shard in shards}
+    files: dict[str, dict[str, Any]] = {}
+    for split in features.SPLITS:
+        for index in range(total):
+            name = f"{split}-{index:05d}-of-{total:05d}.tfrecord.gz"
+            # A reader's glob must match for every split, even where a small delivery has no photo in it.
+            shard = written.get((split, index)) or _empty_shard(work_dir / name)
+            os.rename(shard["path"], span_dir / name)
+            files[name] = {"bytes": shard["bytes"], "sha256": shard["sha256"]}
+    return files
+
+
+def _empty_shard(path: Path) -> dict[str, Any]:
+    with path.open("wb") as out:
+        writer = records.RecordWriter(out)
+        return {"path": str(path), "sha256": writer.close(), "bytes": writer.bytes}
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    whole = sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            whole.update(piece)
+    return {"bytes": path.stat().st_size, "sha256": whole.hexdigest()}
+
+
+def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
+    manifest = {
+        "format_version": spans.FORMAT_VERSION,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "code_version": flowers_tfx.__version__,
+        **facts,
+    }
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def make_visible(temp_dir: Path, span_dir: Path) -> None:
+    """Everything to the disk, then one rename: readers see no span or a whole one."""
+    for path in _files(temp_dir):
+        _sync(path)
+    _sync(temp_dir)
+    os.rename(temp_dir, span_dir)
+    _sync(span_dir.parent)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_file())
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""What is wrong is said in one sentence, before any training, and the exit code tells whose fault it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_photos
+from tests.e2e.conftest import Workshop, states
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.fixture()
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def test_an_empty_delivery(workshop: Workshop) -> None:
+    workshop.deliver(1)
+    (workshop.photos / "all_data.csv").write_text("")
+    said = workshop.run(code=2)
+    assert "is empty" in said["error"]
+    assert said["status"] == "failed"
+    assert states(said)["Trainer"] == "skipped"
+
+
+def test_a_delivery_of_one_class(workshop: Workshop) -> None:
+    write_photos(workshop.photos, 30, classes=("roses",))
+    workshop.flowers("dataset", "index", str(workshop.photos), "--json")
+    said = workshop.run(code=2)
+    assert "all of one class (roses)" in said["error"]
+    assert said["hint"]
+    assert states(said)["Trainer"] == "skipped"
+    assert states(said)["SelectInputs"] == "failed"
+
+
+def test_no_span_and_no_delivery(workshop: Workshop) -> None:
+    said = workshop.run("ingest.csv=", code=2)
+    assert "holds no span" in said["error"]
+
+
+def test_what_is_found_before_anything_starts(workshop: Workshop) -> None:
+    workshop.deliver(1)
+    weights = workshop.home / "w.h5"
+    weights.write_text("not HDF5")
+    for override, word in (
+        ("ingest.csv=absent.csv", "absent.csv"),
+        (f"model.weights={weights}", "HDF5"),
+        ("pipeline_root=gs://bucket/x", "pipeline root"),
+        ("registry=gs://bucket/x", "registry"),
+        ("registry=/proc/nowhere", "/proc/nowhere"),
+    ):
+        said = workshop.run(override, code=2)
+        assert word in said["error"]
+        assert "nodes" not in said
+
+
+def test_a_node_that_fails_is_a_failed_run_with_a_log(workshop: Workshop) -> None:
+    workshop.deliver(30)
+    said = workshop.flowers("ingest", "--config", str(workshop.config), "--json")
+    shard = next((workshop.data_root / f"span-{said['span']}").glob("train-*.tfrecord.gz"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    said = workshop.run(code=1)
+    assert said["status"] == "failed"
+    assert states(said)["ImportExampleGen"] == "failed"
+    assert states(said)["Trainer"] == "skipped"
+    assert "ImportExampleGen" in said["error"]
+    assert said["pushed_model"] is None
+    assert workshop.versions() == []

@@ -1,0 +1,97 @@
+"""kill -9 during ingest, Trainer and Pusher: nothing half-written is ever seen, and the same command completes the work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx import registry
+from tests.conftest import ROOT
+from tests.e2e.conftest import Workshop, states
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+# The Pusher's copy, cut off in the middle: the process kills itself after the first file.
+PUSH_KILLED = """
+import os, signal, shutil, sys
+from flowers_tfx import registry
+def copy_and_die(source, target):
+    os.makedirs(target)
+    shutil.copy(os.path.join(source, "saved_model.pb"), target)
+    os.kill(os.getpid(), signal.SIGKILL)
+registry.shutil.copytree = copy_and_die
+from flowers_tfx.cli import main
+main(sys.argv[1:])
+"""
+
+
+def killed(command: list[str], moment: Callable[[], bool], patience_s: float = 240) -> None:
+    """Starts the command in a process group of its own and kills all of it when `moment` has come."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + patience_s
+    while process.poll() is None and not moment():
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.02)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def visible_spans(workshop: Workshop) -> list[str]:
+    return sorted(p.name for p in workshop.data_root.iterdir() if not p.name.startswith(".")) if workshop.data_root.is_dir() else []
+
+
+def test_killed_in_ingest(workshop: Workshop) -> None:
+    workshop.deliver(30)
+    command = workshop.command("run", "--config", str(workshop.config))
+    killed(command, lambda: any(workshop.data_root.glob(".span-1.*.tmp/work/*")) if workshop.data_root.is_dir() else False)
+    assert visible_spans(workshop) == []
+
+
+def test_killed_in_trainer(workshop: Workshop) -> None:
+    trainer = workshop.home / "pipeline" / "Trainer"
+    command = workshop.command("run", "--config", str(workshop.config), "--set", "training.fine_tune_epochs=500")
+    killed(command, lambda: any(trainer.rglob("events.out.tfevents*")))
+    assert visible_spans(workshop) == ["span-1"]
+    assert workshop.versions() == []
+    listed = workshop.flowers("runs", "--config", str(workshop.config), "--json")
+    assert [run["status"] for run in listed] == ["unfinished", "unfinished"]
+
+
+def test_killed_in_pusher(workshop: Workshop) -> None:
+    command = [sys.executable, "-c", PUSH_KILLED, "run", "--config", str(workshop.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert workshop.versions() == []
+    assert [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")], "the push was not cut in the middle"
+    assert registry.versions(str(workshop.registry)) == []
+
+
+def test_the_same_command_completes_it(workshop: Workshop) -> None:
+    report = workshop.run()
+    assert report["status"] == "succeeded"
+    found = states(report)
+    assert found["Pusher"] == "complete"
+    assert found["Trainer"] == found["Evaluator"] == found["ImportExampleGen"] == "cached"
+    assert [Path(report["pushed_model"]).name] == [str(v) for v in workshop.versions()]
+    assert not [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")]
+    assert registry.model_digest(Path(report["pushed_model"])) == registry.entry(str(workshop.registry), workshop.versions()[0]).digest
+
+
+def test_a_second_run_at_the_same_time_is_refused(workshop: Workshop) -> None:
+    command = workshop.command("run", "--config", str(workshop.config), "--set", "training.seed=9")
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first node has started: the lock is held
+    said = workshop.run(code=2)
+    assert "Another run is at work" in said["error"]
+    assert str(process.pid) in said["error"]
+    process.stderr.read()
+    assert process.wait() == 0
