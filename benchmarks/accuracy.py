@@ -28,7 +28,9 @@ MODES = {"head": ["training.fine_tune_layers=0"], "fine-tune": ["training.fine_t
 
 
 def flowers(*arguments: str) -> Any:
-    done = subprocess.run([sys.executable, "-m", "flowers_tfx", *arguments, "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "flowers_tfx", *arguments, "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"flowers {' '.join(arguments)} ended with {done.returncode}: {done.stdout}")
     return json.loads(done.stdout)
@@ -56,7 +58,14 @@ def one_split(home: Path, delivery: dict[str, Any], weights: str, salt: str, mod
     rows = flowers("predict", *test.uri, "--model", report["pushed_model"])
     served = sum(row["label"] == label for row, label in zip(rows, test.label, strict=True)) / len(test)
     seconds = report["nodes"]["Trainer"]["seconds"]
-    return {"salt": salt, "mode": mode, "accuracy": report["metrics"]["accuracy"], "served": served, "test": len(test), "trainer_s": seconds}
+    return {
+        "salt": salt,
+        "mode": mode,
+        "accuracy": report["metrics"]["accuracy"],
+        "served": served,
+        "test": len(test),
+        "trainer_s": seconds,
+    }
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -91,7 +100,9 @@ def main() -> None:
     if args.json:
         print(json.dumps({"summary": result, "runs": rows}))
         return
-    print(f"{delivery['photos']} photos, {args.splits} splits, 95 % interval of the mean (Student's t over splits; their test photos overlap)")
+    print(
+        f"{delivery['photos']} photos, {args.splits} splits, 95 % interval of the mean (Student's t over splits; their test photos overlap)"
+    )
     print(f"{'mode':12}{'accuracy':>10}{'interval':>18}{'served = evaluated':>22}{'Trainer':>12}")
     for mode, said in result.items():
         own = [row for row in rows if row["mode"] == mode]

@@ -48,7 +48,7 @@ def main() -> None:
     else:
         print(f"flowers --help          {result['help']:.2f} s")
         print(f"libraries alone         {result['libraries']:.2f} s")
-        print(f"pipeline's imports      {result['pipeline']:.2f} s, {result['ratio']:.2f} times the libraries (paired median of {args.repeat})")
+        print(f"pipeline's imports      {result['pipeline']:.2f} s, {result['ratio']:.2f} times the libraries (median of {args.repeat})")
 
 
 if __name__ == "__main__":

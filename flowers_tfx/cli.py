@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if "-v" in arguments or "--verbose" in arguments:
             raise
-        code = _fail(f"Unexpected {type(error).__name__}: {error}", "This is a bug: -v, where the command has it, shows where.", as_json, EXIT_FAILED)
+        code = _fail(
+            f"Unexpected {type(error).__name__}: {error}", "This is a bug: -v, where the command has it, shows where.", as_json, EXIT_FAILED
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -57,8 +59,12 @@ def _fail(message: str, hint: str, as_json: bool, code: int) -> int:
 
 
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated.")(command)
-    return click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")(command)
+    command = click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated."
+    )(command)
+    return click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")(
+        command
+    )
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Prints one JSON value on stdout and nothing else.")
@@ -94,7 +100,9 @@ def sample(out: Path, per_class: int, seed: int, as_json: bool) -> None:
 
     with _bar("Drawing") as progress:
         classes = draw_samples(out, per_class, seed, progress)
-    _put({"folder": str(out), "photos": sum(classes.values()), "classes": classes}, as_json, f"{sum(classes.values())} pictures lie in {out}")
+    _put(
+        {"folder": str(out), "photos": sum(classes.values()), "classes": classes}, as_json, f"{sum(classes.values())} pictures lie in {out}"
+    )
 
 
 @dataset.command()
@@ -130,11 +138,17 @@ def index(folder: Path, out: Path | None, as_json: bool) -> None:
 @_config_options
 @_json_option
 def ingest(
-    csv: str | None, labels: str | None, data_root: str | None, span: int | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool
+    csv: str | None,
+    labels: str | None,
+    data_root: str | None,
+    span: int | None,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Takes the photos of a CSV into the data root as one span; photos that are there already are left out."""
-    from flowers_tfx.config import load_config
     from flowers_tfx.commands.ingest import ingest_photos
+    from flowers_tfx.config import load_config
 
     given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root}
     config = load_config(config_path, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None)])
@@ -156,8 +170,8 @@ def ingest(
 @_json_option
 def run(runner: str, verbose: bool, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Runs the pipeline: takes in what is new, trains, evaluates, publishes."""
-    from flowers_tfx.config import load_config
     from flowers_tfx.commands.run import run_pipeline
+    from flowers_tfx.config import load_config
 
     return run_pipeline(load_config(config_path, overrides), runner, verbose, as_json)
 
@@ -169,8 +183,8 @@ def run(runner: str, verbose: bool, config_path: Path | None, overrides: tuple[s
 def runs(context: click.Context, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Lists the runs that ML Metadata knows of, newest first."""
     if context.invoked_subcommand is None:
-        from flowers_tfx.config import load_config
         from flowers_tfx.commands.runs import list_runs
+        from flowers_tfx.config import load_config
 
         list_runs(load_config(config_path, overrides), as_json)
 
@@ -181,8 +195,8 @@ def runs(context: click.Context, config_path: Path | None, overrides: tuple[str,
 @_json_option
 def show(run_id: str, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Shows a run's nodes with their states, times and artifacts; RUN_ID can be `latest`."""
-    from flowers_tfx.config import load_config
     from flowers_tfx.commands.runs import show_run
+    from flowers_tfx.config import load_config
 
     show_run(load_config(config_path, overrides), run_id, as_json)
 
@@ -194,8 +208,8 @@ def show(run_id: str, config_path: Path | None, overrides: tuple[str, ...], as_j
 @_json_option
 def predict(images: tuple[Path, ...], model: Path | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Asks the newest pushed model what is on each photo."""
-    from flowers_tfx.config import load_config
     from flowers_tfx.commands.predict import predict_photos
+    from flowers_tfx.config import load_config
 
     with _bar("Predicting") as progress:
         return predict_photos(load_config(config_path, overrides), images, model, as_json, progress)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PACKAGE = "flowers_tfx"
 _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis", "pillow")
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_digest(module: str, root: Path | None = None) -> str:
     """sha256 over `module`, every module of the package that it imports, however deep, and the versions of the main libraries."""
     base = root or Path(__file__).resolve().parent.parent

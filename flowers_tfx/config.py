@@ -16,7 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from flowers_tfx.errors import InputError
 
 BACKBONES = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large")
-AUGMENTATIONS = ("flip", "crop", "color")
+Augmentation = Literal["flip", "crop", "color"]
+AUGMENTATIONS: tuple[Augmentation, ...] = ("flip", "crop", "color")
 
 
 def _listed(value: Any) -> Any:
@@ -76,7 +77,7 @@ class TrainingConfig(_Section):
     head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model, bit for bit, on a CPU")
     class_weights: bool = Field(False, description="weigh classes by their inverse frequency")
-    augment: Annotated[tuple[Literal["flip", "crop", "color"], ...], BeforeValidator(_augmentations)] = Field(
+    augment: Annotated[tuple[Augmentation, ...], BeforeValidator(_augmentations)] = Field(
         AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`"
     )
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
@@ -108,7 +109,8 @@ class PipelineConfig(_Section):
     metadata: str = Field("", description="ML Metadata: path of a SQLite file, or mysql://USER@HOST/DATABASE; empty: in the pipeline root")
     registry: str = Field("registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/")
     labels: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        (), description="class names in the order of the model's outputs, or the path of a file with a class a line; empty: those of the schema"
+        (),
+        description="class names in the order of the model's outputs, or the path of a file, a class a line; empty: those of the schema",
     )
     span_window: int | Literal["all"] = Field("all", description="`all` spans, or the last K")
     schema_path: str = Field("", alias="schema", description="curated schema; empty: the one that comes with the program")
@@ -204,7 +206,9 @@ def _refuse_unknown(settings: Mapping[str, Any]) -> None:
     sections = {key.split(".")[0] for key in known if "." in key}
     for name, value in settings.items():
         if name in sections and not isinstance(value, Mapping):
-            raise InputError(f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in known if k.startswith(name))}.")
+            raise InputError(
+                f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in known if k.startswith(name))}."
+            )
         for key in [f"{name}.{inner}" for inner in value] if isinstance(value, Mapping) else [str(name)]:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.0)

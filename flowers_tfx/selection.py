@@ -30,7 +30,9 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     """
     spans = list_spans(data_root)
     if not spans:
-        raise InputError(f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR.")
+        raise InputError(
+            f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR."
+        )
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
     text = _canonical([{"span": span.number, "digest": span.digest} for span in window])

@@ -48,7 +48,10 @@ def predict_photos(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
     else:
-        print(f"{len(rows)} files, {sum('error' in row for row in rows)} unreadable, model version {predictor.version}: {place}", file=sys.stderr)
+        print(
+            f"{len(rows)} files, {sum('error' in row for row in rows)} unreadable, model version {predictor.version}: {place}",
+            file=sys.stderr,
+        )
     return EXIT_BAD_INPUT if all("error" in row for row in rows) else EXIT_DONE
 
 

@@ -45,12 +45,16 @@ def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bo
 def _log_path(config: PipelineConfig) -> Path:
     """A log a run, in the pipeline root."""
     if "://" in config.pipeline_root:
-        raise InputError(f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`.")
+        raise InputError(
+            f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`."
+        )
     folder = Path(config.pipeline_root) / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
         path.touch()
     except OSError as error:
-        raise InputError(f"Nothing can be written to {folder}: {error.strerror}.", "Correct its permissions, or set pipeline_root.") from None
+        raise InputError(
+            f"Nothing can be written to {folder}: {error.strerror}.", "Correct its permissions, or set pipeline_root."
+        ) from None
     return path

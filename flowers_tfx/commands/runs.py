@@ -52,7 +52,9 @@ def show_run(config: PipelineConfig, run_id: str, as_json: bool) -> None:
 def _records(config: PipelineConfig) -> RunRecords:
     records = RunRecords(metadata_connection(config))
     if not records.exists():
-        raise InputError("ML Metadata holds no run yet.", "Name the configuration of your runs with --config FILE, or run first: flowers run.")
+        raise InputError(
+            "ML Metadata holds no run yet.", "Name the configuration of your runs with --config FILE, or run first: flowers run."
+        )
     return records
 
 

@@ -44,7 +44,9 @@ class BaselineExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         wanted = json.loads(said)
         model = registry.local_registry(exec_properties["registry"]) / str(wanted["version"])
         if not model.is_dir() or registry.model_digest(model) != wanted["digest"]:
-            raise InputError(f"Version {wanted['version']} of the registry is gone or was changed after it was pushed.", f"Look into {model}.")
+            raise InputError(
+                f"Version {wanted['version']} of the registry is gone or was changed after it was pushed.", f"Look into {model}."
+            )
         labels = (model / registry.LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != json.loads(exec_properties["labels"]):
             _mark_none(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")

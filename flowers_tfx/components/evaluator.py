@@ -10,9 +10,8 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
-from tfx.dsl.components.base import base_beam_component
 from tfx.components.evaluator import constants, executor
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
 from flowers_tfx.components.baseline import no_baseline_reason
@@ -96,9 +95,11 @@ def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> conf
         config_pb2.MetricConfig(class_name="ExampleCount"),
         config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config=f'"name": "{CONFUSION}", "thresholds": [0.0]'),
     ]
-    one_class = [config_pb2.MetricConfig(class_name=name) for name in ("AUC",)]
+    one_class = [
+        config_pb2.MetricConfig(class_name="AUC"),
+        config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}'),
+    ]
     binarize = config_pb2.BinarizationOptions(class_ids={"values": list(range(len(labels)))})
-    calibration = [config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}')]
     model_spec = config_pb2.ModelSpec(
         signature_name=EXAMPLES_SIGNATURE,
         preprocessing_function_names=[LABELS_SIGNATURE],
@@ -111,8 +112,5 @@ def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> conf
         metrics_specs=[
             config_pb2.MetricsSpec(metrics=overall),
             config_pb2.MetricsSpec(metrics=one_class, binarize=binarize),
-            config_pb2.MetricsSpec(metrics=calibration, binarize=binarize, aggregate=config_pb2.AggregationOptions(micro_average=True)),
         ],
     )
-
-

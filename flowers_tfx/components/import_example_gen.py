@@ -11,9 +11,8 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from tfx import types
-from tfx.dsl.components.base import base_beam_component
 from tfx.components.example_gen.import_example_gen import executor
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
@@ -78,6 +77,8 @@ def window_spans(data_root: str, window: str) -> list[Span]:
     for wanted in json.loads(window):
         span = held.get(wanted["span"])
         if span is None or span.digest != wanted["digest"]:
-            raise InputError(f"span-{wanted['span']} of {data_root} was removed or changed during the run.", "Spans are never changed: run again.")
+            raise InputError(
+                f"span-{wanted['span']} of {data_root} was removed or changed during the run.", "Spans are never changed: run again."
+            )
         chosen.append(span)
     return chosen

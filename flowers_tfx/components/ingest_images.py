@@ -14,8 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 from tfx import types
-from tfx.dsl.components.base import base_beam_component
-from tfx.dsl.components.base import base_beam_executor, executor_spec
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 

@@ -233,7 +233,7 @@ def measure(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> tuple[M
     for line in lines:
         try:
             # One byte more than a picture can have is enough to see that it is none, whatever the size of the file.
-            data = delivery.read_bytes(line.path, limit + 1)
+            data = delivery.read_bytes(line.path, min(line.size, limit) + 1)
         except delivery.Unusable:
             continue
         if line.size > limit or hashlib.sha256(data).digest() == digest:

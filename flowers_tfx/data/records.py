@@ -80,7 +80,9 @@ class RecordWriter:
 
     def write(self, record: bytes) -> None:
         length = struct.pack("<Q", len(record))
-        self._store(b"".join((length, _masked_crc(length), record, _masked_crc(record))))
+        self._store(length + _masked_crc(length))
+        self._store(record)
+        self._store(_masked_crc(record))
 
     def close(self) -> str:
         """Ends the gzip stream and returns the file's sha256; closing the file is the caller's."""
@@ -88,16 +90,16 @@ class RecordWriter:
         return self._sha256.hexdigest()
 
     def _store(self, plain: bytes) -> None:
+        """Adds stored blocks: not the last one, length, its complement, bytes."""
         self._crc32 = zlib.crc32(plain, self._crc32)
         self._plain_bytes += len(plain)
-        pieces: list[bytes | memoryview] = []
         view = memoryview(plain)
         for start in range(0, len(plain), _BLOCK_BYTES):
             block = view[start : start + _BLOCK_BYTES]
-            pieces += (struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF), block)
-        self._write(b"".join(pieces))
+            self._write(struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF))
+            self._write(block)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         self._sha256.update(data)
         self._out.write(data)
         self.bytes += len(data)

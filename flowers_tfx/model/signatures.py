@@ -19,9 +19,7 @@ EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
 TRAINING_FILE = "assets.extra/training.json"
 
-_BYTES = tf.TensorSpec(
-    [None], tf.string, name="image_bytes"
-)  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
+_BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 
 
@@ -61,9 +59,7 @@ class FlowerModel(tf.Module):  # type: ignore[misc]
         return tf.nn.softmax(tf.cast(self.network(prepared, training=False), tf.float32))
 
 
-def export(
-    network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str
-) -> None:
+def export(network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
     """Writes the SavedModel with its class order and how it was trained beside it, in assets.extra/."""
     model = FlowerModel(network, image_size, labels)
     signatures = {

@@ -44,4 +44,3 @@ def watched_launches(watcher: Watcher) -> Iterator[None]:
         yield
     finally:
         launcher.Launcher = stock
-

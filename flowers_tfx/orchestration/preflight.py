@@ -25,7 +25,9 @@ _SLACK_BYTES = 500 * 2**20
 def check(config: PipelineConfig) -> None:
     """Raises InputError naming the first thing that would stop the run later."""
     if "://" in config.pipeline_root:
-        raise InputError(f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`.")
+        raise InputError(
+            f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`."
+        )
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
     for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", local_registry(config.registry))):
@@ -60,7 +62,9 @@ def _check_writable(key: str, folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"Nothing can be written to {folder} ({key}): {error.strerror}.", f"Correct its permissions, or set {key}.") from None
+        raise InputError(
+            f"Nothing can be written to {folder} ({key}): {error.strerror}.", f"Correct its permissions, or set {key}."
+        ) from None
 
 
 def _check_network(config: PipelineConfig) -> None:

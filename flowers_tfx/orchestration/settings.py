@@ -44,7 +44,7 @@ def delivery_labels(config: PipelineConfig, labels: list[str]) -> tuple[str, ...
     unknown = [label for label in named if label not in labels]
     if unknown:
         raise InputError(
-            f"The labels file {config.ingest.labels} names {unknown[0]!r}, which is not among the pipeline's classes ({', '.join(labels)}).",
+            f"The labels file {config.ingest.labels} names {unknown[0]!r}, none of the pipeline's classes ({', '.join(labels)}).",
             "Set the configuration key `labels` to the same file.",
         )
     return named
@@ -68,7 +68,12 @@ def recipe_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str
 
 
 def beam_args(config: PipelineConfig) -> list[str]:
-    return [f"--runner={DIRECT_RUNNER}", f"--direct_num_workers={config.beam.workers}", "--direct_running_mode=multi_threading", *config.beam.options]
+    return [
+        f"--runner={DIRECT_RUNNER}",
+        f"--direct_num_workers={config.beam.workers}",
+        "--direct_running_mode=multi_threading",
+        *config.beam.options,
+    ]
 
 
 def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.ConnectionConfig:
@@ -77,7 +82,10 @@ def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.Connection
     if config.metadata.startswith("mysql://"):
         _mysql(config.metadata, connection.mysql)
     elif "://" in config.metadata:
-        raise InputError(f"The metadata address {config.metadata.split('://')[0]}://... is not supported.", "Name a SQLite file or mysql://USER@HOST/DATABASE.")
+        raise InputError(
+            f"The metadata address {config.metadata.split('://')[0]}://... is not supported.",
+            "Name a SQLite file or mysql://USER@HOST/DATABASE.",
+        )
     else:
         path = Path(config.metadata) if config.metadata else Path(config.pipeline_root) / "metadata.sqlite"
         connection.sqlite.filename_uri = str(path)

@@ -44,7 +44,9 @@ class Predictor:
             self._signature = self._loaded.signatures[_SIGNATURE]
             self.labels = tuple((model / LABELS_FILE).read_text(encoding="utf-8").splitlines())
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
-            raise InputError(f"{model} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model.") from None
+            raise InputError(
+                f"{model} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."
+            ) from None
         self.version = model.name
         self._max_pixels = max_pixels
         self._batch_size = batch_size

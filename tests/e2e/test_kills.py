@@ -67,7 +67,7 @@ def test_killed_in_trainer(workshop: Workshop) -> None:
 
 def test_killed_in_pusher(workshop: Workshop) -> None:
     command = [sys.executable, "-c", PUSH_KILLED, "run", "--config", str(workshop.config)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert workshop.versions() == []
     assert [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")], "the push was not cut in the middle"

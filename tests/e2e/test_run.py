@@ -29,7 +29,9 @@ def test_from_photos_to_a_published_model(workshop: Workshop) -> None:
     assert set(states(report).values()) == {"complete"}
     assert report["blessed"] is True
     assert [Path(report["pushed_model"])] == [workshop.registry / str(v) for v in workshop.versions()]
-    assert report["metrics"]["examples"] == sum(json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())["splits"][s] for s in ["test"])
+    assert report["metrics"]["examples"] == sum(
+        json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())["splits"][s] for s in ["test"]
+    )
     page = Path(report["reports"]["evaluation"]).read_text()
     assert "<html" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
