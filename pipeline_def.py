@@ -15,7 +15,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.components.baseline import Baseline
-from flowers_tfx.components.evaluator import Evaluator, eval_config
+from flowers_tfx.components.evaluator import Evaluator
 from flowers_tfx.components.import_example_gen import ImportExampleGen
 from flowers_tfx.components.import_schema_gen import ImportSchemaGen
 from flowers_tfx.components.ingest_images import IngestImages
@@ -108,8 +108,9 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
         schema=curated.outputs["schema"],
-        eval_config=eval_config(labels, config.evaluation.min_accuracy, config.evaluation.max_drop),
         labels=labels,
+        min_accuracy=config.evaluation.min_accuracy,
+        max_drop=config.evaluation.max_drop,
         code=code_digest("flowers_tfx.components.evaluator"),
     )
 

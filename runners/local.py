@@ -30,7 +30,7 @@ def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
     preflight.check(config)
     with preflight.only_run(config.pipeline_root):
         ir = compiler.Compiler().compile(create_pipeline(config))
-        run_id = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+        run_id = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
         runtime_parameter_utils.substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
         node_ids = [node.pipeline_node.node_info.id for node in ir.nodes]
         for node_id in node_ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -21,12 +22,17 @@ def list_runs(config: PipelineConfig, as_json: bool) -> None:
         print(json.dumps([_run_json(run) for run in found]))
         return
     table = Table(title=f"{len(found)} runs", title_justify="left")
-    for heading in ("Run", "Pipeline", "Status", "Nodes", "Time", "Model"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("Run", "Pipeline", "Status", "Nodes", "Time", "Version"):
+        table.add_column(heading, no_wrap=heading in ("Run", "Version"))
     for run in found:
         cached = sum(node.state == "cached" for node in run.nodes.values())
         table.add_row(
-            run.run_id, run.pipeline, run.status, f"{len(run.nodes)} ({cached} cached)", f"{run.seconds:.1f} s", _pushed(run) or "-"
+            run.run_id,
+            run.pipeline,
+            run.status,
+            f"{len(run.nodes)} ({cached} cached)",
+            f"{run.seconds:.1f} s",
+            Path(_pushed(run) or "-").name,
         )
     Console().print(table)
 

@@ -21,7 +21,7 @@ from flowers_tfx.errors import InputError
 NONE_FILE = "none.txt"
 
 
-class BaselineSpec(component_spec.ComponentSpec):  # type: ignore[misc]
+class BaselineSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "registry": component_spec.ExecutionParameter(type=str),
         "baseline": component_spec.ExecutionParameter(type=str),
@@ -32,7 +32,7 @@ class BaselineSpec(component_spec.ComponentSpec):  # type: ignore[misc]
     OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
-class BaselineExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
+class BaselineExecutor(base_executor.BaseExecutor):
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict["model"])
@@ -55,7 +55,7 @@ class BaselineExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         artifact.set_string_custom_property("version", str(wanted["version"]))
 
 
-class Baseline(base_component.BaseComponent):  # type: ignore[misc]
+class Baseline(base_component.BaseComponent):
     SPEC_CLASS = BaselineSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(BaselineExecutor)
 

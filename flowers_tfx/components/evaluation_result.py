@@ -1,2 +1,125 @@
-def write_report(*a, **k):
-    pass
+"""From what TFMA wrote to the evaluation report, as page and as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+
+from flowers_tfx.model.evaluation_config import ACCURACY, BASELINE_NAME, SLICES, SPLIT
+from flowers_tfx.reports.evaluation import BaselineScore, CalibrationBin, ClassScore, Evaluation, Slice, render_html, to_json
+
+PAGE, NUMBERS = "report.html", "report.json"
+
+
+def write_report(
+    uri: str, *, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
+) -> None:
+    """Puts report.html and report.json beside TFMA's files. `floors` are the least accuracy and the largest drop."""
+    evaluation = evaluated(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
+    (Path(uri) / NUMBERS).write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), encoding="utf-8")
+    (Path(uri) / PAGE).write_text(render_html(evaluation), encoding="utf-8")
+
+
+def evaluated(
+    uri: str, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
+) -> Evaluation:
+    models = [spec.name for spec in tfma.load_eval_result(uri, model_name=BASELINE_NAME).config.model_specs]
+    compared = BASELINE_NAME in models
+    candidate = next(name for name in models if name != BASELINE_NAME) if compared else None
+    result = tfma.load_eval_result(uri, model_name=candidate)
+    metrics = {key: value[""] for key, value in result.slicing_metrics}
+    plots = {key: value[""] for key, value in result.plots}
+    confusion = _confusion(plots[()], len(labels))
+    examples = sum(map(sum, confusion))
+    accuracy = sum(confusion[place][place] for place in range(len(labels))) / examples  # TFMA's is the same, in single precision
+    baseline = BaselineScore(baseline_version, _baseline_accuracy(uri)) if compared else None
+    bins = tuple(_bins(plots[()]["topK:1"]))
+    return Evaluation(
+        model_version="candidate",
+        run_id=run_id,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        blessed=blessed,
+        reasons=tuple(_reasons(accuracy, floors, baseline, no_baseline)),
+        split=SPLIT,
+        examples=examples,
+        accuracy=accuracy,
+        classes=tuple(_classes(labels, confusion, metrics[()])),
+        confusion=tuple(tuple(row) for row in confusion),
+        calibration_error=_calibration_error(bins),
+        calibration=bins,
+        slices=tuple(sorted(_slices(metrics), key=lambda part: (part.feature, part.value))),
+        min_accuracy=floors[0],
+        max_drop=floors[1],
+        baseline=baseline,
+        no_baseline=no_baseline,
+    )
+
+
+def _reasons(accuracy: float, floors: tuple[float, float], baseline: BaselineScore | None, no_baseline: str) -> Iterable[str]:
+    least, drop = floors
+    word = "reaches" if accuracy >= least else "is below"
+    yield f"Its accuracy, {accuracy:.1%}, {word} the floor of {least:.1%}."
+    if baseline is None:
+        yield f"It was not compared with a serving model: {no_baseline}."
+    else:
+        word = "not more than" if accuracy >= baseline.accuracy - drop else "more than"
+        yield f"It lies {word} {drop:.1%} below the serving model, version {baseline.version}, which has {baseline.accuracy:.1%}."
+
+
+def _classes(labels: Sequence[str], confusion: list[list[int]], metrics: Mapping[str, Any]) -> Iterable[ClassScore]:
+    """Precision and recall of the class that wins, from the confusion matrix: TFMA's own ask for a probability above 0.5."""
+    photos = sum(map(sum, confusion))
+    for place, label in enumerate(labels):
+        support, predicted, right = sum(confusion[place]), sum(row[place] for row in confusion), confusion[place][place]
+        yield ClassScore(
+            label,
+            precision=right / predicted if predicted else None,
+            recall=right / support if support else None,
+            auc=_number(metrics[f"classId:{place}"]["auc"]) if 0 < support < photos else None,
+            support=support,
+        )
+
+
+def _slices(metrics: Mapping[Any, Any]) -> Iterable[Slice]:
+    for key, values in metrics.items():
+        if len(key) == 1 and key[0][0] in SLICES:
+            yield Slice(key[0][0], str(key[0][1]), int(_number(values[""]["example_count"])), _number(values[""][ACCURACY]))
+
+
+def _confusion(plots: Mapping[str, Any], classes: int) -> list[list[int]]:
+    """[actual][predicted], the winner of each photo whatever its probability: TFMA's matrix at threshold 0."""
+    counts = [[0] * classes for _ in range(classes)]
+    for entry in plots[""]["multiClassConfusionMatrixAtThresholds"]["matrices"][0]["entries"]:
+        counts[int(entry.get("actualClassId", 0))][int(entry.get("predictedClassId", 0))] += round(entry["numWeightedExamples"])
+    return counts
+
+
+def _bins(plot: Mapping[str, Any]) -> Iterable[CalibrationBin]:
+    """Of the winning class only: TFMA puts all others at minus infinity, into the first bucket."""
+    for bucket in plot["calibrationHistogramBuckets"]["buckets"]:
+        count = float(bucket.get("numWeightedExamples", 0.0))
+        if count and bucket.get("lowerThresholdInclusive") != "-Infinity":
+            predicted, right = (float(bucket.get(name, 0.0)) for name in ("totalWeightedRefinedPrediction", "totalWeightedLabel"))
+            yield CalibrationBin(predicted / count, right / count, round(count))
+
+
+def _calibration_error(bins: Sequence[CalibrationBin]) -> float | None:
+    """Expected calibration error (Naeini et al., 2015; Guo et al., 2017): mean gap between confidence and accuracy, over photos."""
+    photos = sum(part.count for part in bins)
+    gaps = sum(part.count * abs((part.predicted or 0.0) - (part.observed or 0.0)) for part in bins)
+    return gaps / photos if photos else None
+
+
+def _baseline_accuracy(uri: str) -> float:
+    return _number(dict(tfma.load_eval_result(uri, model_name=BASELINE_NAME).slicing_metrics)[()][""][""][ACCURACY])
+
+
+def _number(value: Mapping[str, Any]) -> float:
+    number = float(next(iter(value.values())))
+    return number if math.isfinite(number) else 0.0

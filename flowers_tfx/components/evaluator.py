@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants, executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -16,24 +15,21 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 
 from flowers_tfx.components.baseline import no_baseline_reason
 from flowers_tfx.components.evaluation_result import write_report
-from flowers_tfx.model.preprocessing import LABEL_ID
-from flowers_tfx.model.signatures import EXAMPLES_SIGNATURE, LABELS_SIGNATURE
-
-SPLIT = "test"
-SLICES = ("label", "light_band", "size_band")
-CALIBRATION_BINS = 10
-CONFUSION = "confusion_matrix"
+from flowers_tfx.model.evaluation_config import SPLIT, eval_config
 
 
-class EvaluatorSpec(standard_component_specs.EvaluatorSpec):  # type: ignore[misc]
+
+class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "labels": component_spec.ExecutionParameter(type=str),
+        "min_accuracy": component_spec.ExecutionParameter(type=float),
+        "max_drop": component_spec.ExecutionParameter(type=float),
         "code": component_spec.ExecutionParameter(type=str),
     }
 
 
-class EvaluatorExecutor(executor.Executor):  # type: ignore[misc]
+class EvaluatorExecutor(executor.Executor):
     def Do(
         self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
     ) -> None:
@@ -47,12 +43,14 @@ class EvaluatorExecutor(executor.Executor):  # type: ignore[misc]
             artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY]),
             labels=json.loads(exec_properties["labels"]),
             blessed=bool(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)),
-            baseline_version=baseline.get_string_custom_property("version") or None,
-            no_baseline=reason,
+            run_id=(self._context and self._context.pipeline_run_id) or "",
+            floors=(exec_properties["min_accuracy"], exec_properties["max_drop"]),
+            baseline_version=baseline.get_string_custom_property("version"),
+            no_baseline=reason or "",
         )
 
 
-class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+class Evaluator(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(EvaluatorExecutor)
 
@@ -62,8 +60,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
         model: types.BaseChannel,
         baseline_model: types.BaseChannel,
         schema: types.BaseChannel,
-        eval_config: config_pb2.EvalConfig,
         labels: list[str],
+        min_accuracy: float,
+        max_drop: float,
         code: str,
     ) -> None:
         spec = EvaluatorSpec(
@@ -71,7 +70,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
             model=model,
             baseline_model=baseline_model,
             schema=schema,
-            eval_config=eval_config,
+            eval_config=eval_config(labels, min_accuracy, max_drop),
+            min_accuracy=min_accuracy,
+            max_drop=max_drop,
             example_splits=json.dumps([SPLIT]),
             fairness_indicator_thresholds="null",
             labels=json.dumps(labels),
@@ -80,37 +81,3 @@ class Evaluator(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
         )
         super().__init__(spec=spec)
-
-
-def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> config_pb2.EvalConfig:
-    """What is measured on `test`, the slices, and the floors: absolute, and against the serving model."""
-    floors = config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": min_accuracy}),
-        change_threshold=config_pb2.GenericChangeThreshold(
-            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -max_drop}
-        ),
-    )
-    overall = [
-        config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config='"name": "accuracy"', threshold=floors),
-        config_pb2.MetricConfig(class_name="ExampleCount"),
-        config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config=f'"name": "{CONFUSION}", "thresholds": [0.0]'),
-    ]
-    one_class = [
-        config_pb2.MetricConfig(class_name="AUC"),
-        config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}'),
-    ]
-    binarize = config_pb2.BinarizationOptions(class_ids={"values": list(range(len(labels)))})
-    model_spec = config_pb2.ModelSpec(
-        signature_name=EXAMPLES_SIGNATURE,
-        preprocessing_function_names=[LABELS_SIGNATURE],
-        label_key=LABEL_ID,
-        prediction_key="probabilities",
-    )
-    return config_pb2.EvalConfig(
-        model_specs=[model_spec],
-        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
-        metrics_specs=[
-            config_pb2.MetricsSpec(metrics=overall),
-            config_pb2.MetricsSpec(metrics=one_class, binarize=binarize),
-        ],
-    )

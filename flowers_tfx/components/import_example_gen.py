@@ -21,7 +21,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
 
 
-class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  # type: ignore[misc]
+class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):
     PARAMETERS = {
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
         "window": component_spec.ExecutionParameter(type=str),
@@ -29,12 +29,12 @@ class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  #
     }
 
 
-class ImportExampleGenExecutor(executor.Executor):  # type: ignore[misc]
+class ImportExampleGenExecutor(executor.Executor):
     def GetInputSourceToExamplePTransform(self) -> Any:
         return _ReadWindow
 
 
-class _ReadWindow(beam.PTransform):  # type: ignore[misc]
+class _ReadWindow(beam.PTransform):
     """Pipeline -> Examples of one split of every span in the window."""
 
     def __init__(self, exec_properties: dict[str, Any], split: str) -> None:
@@ -51,7 +51,7 @@ class _ReadWindow(beam.PTransform):  # type: ignore[misc]
         )
 
 
-class ImportExampleGen(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+class ImportExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = ImportExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImportExampleGenExecutor)
 

@@ -25,7 +25,7 @@ from flowers_tfx.data.spans import list_spans
 from flowers_tfx.orchestration.cache_keys import CACHE_KEY
 
 
-class IngestImagesSpec(component_spec.ComponentSpec):  # type: ignore[misc]
+class IngestImagesSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "csv": component_spec.ExecutionParameter(type=str),
         "labels": component_spec.ExecutionParameter(type=str),
@@ -55,7 +55,7 @@ class IngestImagesDriver(OutsideDriver):
         return {"ingest_id": ingest_id, CACHE_KEY: ingest_id}
 
 
-class IngestImagesExecutor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+class IngestImagesExecutor(base_beam_executor.BaseBeamExecutor):
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         request = IngestRequest(
@@ -75,7 +75,7 @@ class IngestImagesExecutor(base_beam_executor.BaseBeamExecutor):  # type: ignore
         return self._make_beam_pipeline()
 
 
-class IngestImages(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+class IngestImages(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = IngestImagesSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(IngestImagesExecutor)
     DRIVER_CLASS = IngestImagesDriver

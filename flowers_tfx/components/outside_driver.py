@@ -15,7 +15,7 @@ from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 
-class OutsideDriver(base_driver.BaseDriver, portable_driver.BaseDriver):  # type: ignore[misc]
+class OutsideDriver(base_driver.BaseDriver, portable_driver.BaseDriver):
     """TFX checks for the old base class and calls the new one's `run`."""
 
     def __init__(self, metadata_handle: metadata.Metadata) -> None:

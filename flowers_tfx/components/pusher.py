@@ -25,7 +25,7 @@ from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.selection import recipe
 
 
-class PusherSpec(component_spec.ComponentSpec):  # type: ignore[misc]
+class PusherSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "registry": component_spec.ExecutionParameter(type=str),
         "window": component_spec.ExecutionParameter(type=str),
@@ -50,7 +50,7 @@ class PusherDriver(OutsideDriver):
         return {"push_id": held.push_id if held else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""}
 
 
-class PusherExecutor(executor.Executor):  # type: ignore[misc]
+class PusherExecutor(executor.Executor):
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
@@ -70,7 +70,7 @@ class PusherExecutor(executor.Executor):  # type: ignore[misc]
         self._MarkPushed(pushed, str(registry.local_registry(exec_properties["registry"]) / str(entry.version)), str(entry.version))
 
 
-class Pusher(base_component.BaseComponent):  # type: ignore[misc]
+class Pusher(base_component.BaseComponent):
     SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PusherExecutor)
     DRIVER_CLASS = PusherDriver

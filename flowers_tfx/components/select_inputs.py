@@ -18,7 +18,7 @@ from flowers_tfx.orchestration.cache_keys import CACHE_KEY
 from flowers_tfx.selection import Selection, select
 
 
-class SelectInputsSpec(component_spec.ComponentSpec):  # type: ignore[misc]
+class SelectInputsSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "data_root": component_spec.ExecutionParameter(type=str),
         "registry": component_spec.ExecutionParameter(type=str),
@@ -41,7 +41,7 @@ class SelectInputsDriver(OutsideDriver):
         return {CACHE_KEY: json.dumps(asdict(_look(execution_info.exec_properties)), sort_keys=True)}
 
 
-class SelectInputsExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
+class SelectInputsExecutor(base_executor.BaseExecutor):
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         said = exec_properties.get(CACHE_KEY)  # absent where the runner calls no drivers
@@ -50,7 +50,7 @@ class SelectInputsExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         artifact_utils.get_single_instance(output_dict["baseline"]).value = selection.baseline
 
 
-class SelectInputs(base_component.BaseComponent):  # type: ignore[misc]
+class SelectInputs(base_component.BaseComponent):
     SPEC_CLASS = SelectInputsSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SelectInputsExecutor)
     DRIVER_CLASS = SelectInputsDriver

@@ -309,4 +309,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return str(_unusable(error)) if isinstance(error, OSError) else str(error)
-

@@ -17,7 +17,6 @@ from typing import Any
 
 import apache_beam as beam
 
-from flowers_tfx import features
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.errors import InputError
@@ -77,9 +76,7 @@ class IngestResult:
         return whole
 
 
-def ingest(
-    request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None
-) -> IngestResult:
+def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None) -> IngestResult:
     """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root.
 
     `progress(done, total)` counts lines and is called from another thread.
@@ -175,9 +172,7 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
     return result
 
 
-def _facts(
-    request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int
-) -> dict[str, Any]:
+def _facts(request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int) -> dict[str, Any]:
     return {
         "span": result.span,
         "digest": result.digest,

@@ -23,12 +23,14 @@ from apache_beam.transforms.window import GlobalWindows
 
 from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, records, spans
-from flowers_tfx.data.properties import Value, properties
+from flowers_tfx.data.properties import BATCH, Value, measure
+from flowers_tfx.data.sampling import Sample, sample
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
 # Of the work on a new photo, hashing is one part and measuring and writing it three.
 HASHED, SETTLED = b"\0", b"\0\0\0"
+BATCH_BYTES = 1 << 24
 UNITS_PER_LINE = len(HASHED + SETTLED)
 
 _TALLY = "ledger"
@@ -51,11 +53,22 @@ class Job:
 class Mention(NamedTuple):
     """A line that lists a photo. Sorted by URI; `number` is 0 for the one of an earlier span, whose name stands as its URI."""
 
+    # Between workers it travels as a plain tuple, which Beam encodes without pickling.
     uri: str
     number: int
     label: str
     path: bytes
     size: int
+
+
+class Photo(NamedTuple):
+    """A new photo, read and decoded."""
+
+    digest: str
+    uri: str
+    label: str
+    data: bytes
+    sample: Sample
 
 
 class IngestPhotos(beam.PTransform):
@@ -67,16 +80,10 @@ class IngestPhotos(beam.PTransform):
 
     def expand(self, begin: Any) -> Any:
         job = self._job
-        hashed = (
-            begin
-            | "Chunks" >> beam.Create(self._chunks)
-            | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
-        )
+        hashed = begin | "Chunks" >> beam.Create(self._chunks) | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
         mentions = [hashed.photos]
         if self._earlier:
-            mentions.append(
-                begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.FlatMapTuple(earlier_photos)
-            )
+            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.FlatMapTuple(earlier_photos))
         settled = (
             mentions
             | "AllMentions" >> beam.Flatten()
@@ -108,7 +115,7 @@ class HashPhotos(beam.DoFn):
             line = delivery.read_line(number, raw, base, self._labels)
             contents.append(line.content)
             if line.digest:
-                yield line.digest, Mention(line.uri, number, line.label, line.path, line.size)
+                yield line.digest, (line.uri, number, line.label, line.path, line.size)
             else:
                 yield beam.pvalue.TaggedOutput(_TALLY, reject(number, line.uri, line.label, line.reason))
         yield beam.pvalue.TaggedOutput(_TALLY, ("content", b"".join(contents)))
@@ -138,7 +145,7 @@ class SettlePhotos(beam.DoFn):
             self._known += len(lines)
         else:
             job = self._job
-            yield (split_of(digest, job.split_salt), int.from_bytes(digest, "big") % job.shards), (digest, lines)
+            yield (split_of(digest, job.split_salt), int.from_bytes(digest, "big") % job.shards), (digest, [tuple(line) for line in lines])
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._known:
@@ -159,18 +166,21 @@ class WriteShard(beam.DoFn):
         duplicates = 0
         with create(path) as out, create(f"{path}.rows") as rows:
             writer = records.RecordWriter(out)
-            for digest, mentions in sorted(photos, key=lambda photo: photo[0]):
-                lines = [Mention(*mention) for mention in mentions]
-                try:
-                    line, data, measured = measure(digest, lines, job.max_pixels)
-                except pictures.BadPicture as error:
-                    yield from (reject(bad.number, bad.uri, bad.label, str(error), digest) for bad in lines)
-                else:
-                    row = {features.DIGEST: digest.hex(), features.LABEL: line.label, "split": split, **measured}
-                    writer.write(records.example_bytes(example(row, line.uri, data, job)))
-                    rows.write(f"{digest.hex()}\t{spans.canonical(row)}\t{json.dumps(line.uri)}\n".encode())
-                    duplicates += len(lines) - 1
-                report(job, SETTLED * len(lines))
+            for batch in batches(sorted(photos, key=lambda photo: photo[0])):
+                taken: list[Photo] = []
+                for digest, mentions in batch:
+                    lines = [Mention(*mention) for mention in mentions]
+                    try:
+                        taken.append(read_photo(digest, lines, job.max_pixels))
+                    except pictures.BadPicture as error:
+                        yield from (reject(bad.number, bad.uri, bad.label, str(error), digest) for bad in lines)
+                    else:
+                        duplicates += len(lines) - 1
+                for photo, measured in zip(taken, measure([photo.sample for photo in taken]), strict=True):
+                    row = {features.DIGEST: photo.digest, features.LABEL: photo.label, "split": split, **measured}
+                    writer.write(records.example_bytes(example(row, photo, job)))
+                    rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
+                report(job, SETTLED * sum(len(mentions) for _, mentions in batch))
             sha256 = writer.close()
         yield ("shard", split, index, path, writer.bytes, sha256, duplicates)
 
@@ -203,11 +213,11 @@ class WriteLedger(beam.DoFn):
         yield path
 
 
-def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Mention]]:
+def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Entry]]:
     with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
             for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
-                yield bytes.fromhex(digest), Mention(f"span {span}", 0, label, b"", 0)
+                yield bytes.fromhex(digest), (f"span {span}", 0, label, b"", 0)
 
 
 def conflict(lines: Sequence[Mention], earlier: Sequence[Mention]) -> str:
@@ -227,8 +237,24 @@ def split_of(digest: bytes, salt: str) -> str:
     return "train" if bucket < 8 else "eval" if bucket == 8 else "test"
 
 
-def measure(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> tuple[Mention, bytes, dict[str, Value]]:
-    """The first of the lines that still gives these bytes, the bytes, and their properties. BadPicture with a reason."""
+def batches(photos: Iterable[tuple[bytes, list[Mention]]]) -> Iterator[list[tuple[bytes, list[Mention]]]]:
+    """Photos to measure together: few enough, and small enough to lie in memory together."""
+    batch: list[tuple[bytes, list[Mention]]] = []
+    size = 0
+    for digest, mentions in photos:
+        # A size comes from the first line: all of them have the same bytes.
+        photo_bytes = Mention(*mentions[0]).size
+        if batch and (len(batch) == BATCH or size + photo_bytes > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((digest, mentions))
+        size += photo_bytes
+    if batch:
+        yield batch
+
+
+def read_photo(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> Photo:
+    """The photo of the first line that still gives these bytes. BadPicture with a reason."""
     limit = pictures.max_bytes(max_pixels)
     for line in lines:
         try:
@@ -237,15 +263,21 @@ def measure(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> tuple[M
         except delivery.Unusable:
             continue
         if line.size > limit or hashlib.sha256(data).digest() == digest:
-            return line, data, properties(data, max_pixels)
+            return Photo(digest.hex(), line.uri, line.label, data, sample(data, max_pixels))
     raise pictures.BadPicture("the file changed during the ingest")
 
 
-def example(row: dict[str, Value], uri: str, data: bytes, job: Job) -> dict[str, records.Feature]:
+def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:
     """The features of an Example; absent properties are left out."""
     found = {name: value for name, value in row.items() if value is not None and name != "split"}
-    label_int = job.labels.index(str(row[features.LABEL]))
-    return {**found, features.IMAGE: data, features.LABEL_INT: label_int, features.URI: uri, features.SPAN: job.span}
+    label_int = job.labels.index(photo.label)
+    own: dict[str, records.Feature] = {
+        features.IMAGE: photo.data,
+        features.LABEL_INT: label_int,
+        features.URI: photo.uri,
+        features.SPAN: job.span,
+    }
+    return {**found, **own}
 
 
 def reject(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:

@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import TypeAlias
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
@@ -72,6 +72,8 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
     if len(data) > max_bytes(max_pixels):
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
+    if opener is PngImageFile:
+        _check_chunks(data)
     return picture
 
 
@@ -99,9 +101,9 @@ def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
     except DAMAGE as error:
         raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
     image = _eight_bits(picture)
-    left = round(max(width / image.width, 1)) if shrink == 1 else max(1, shrink // round(width / image.width))
-    if left > 1:
-        image = image.reduce(left)
+    drafted = round(max(width, height) / max(image.size))
+    if shrink > drafted:
+        image = image.reduce(shrink // drafted)
     return image.transpose(turn) if turn is not None else image
 
 
@@ -127,6 +129,24 @@ def _exif(picture: Picture, tag: int, ifd: int | None = None) -> object:
         return block.get(tag) if ifd is None else block.get_ifd(ifd).get(tag)
     except DAMAGE:
         return None  # a damaged EXIF block is no reason to refuse a photo
+
+
+def _check_chunks(data: bytes) -> None:
+    """BadPicture for a PNG whose end is missing or whose checksums are wrong: Pillow overlooks both, TensorFlow refuses the file."""
+    at = 8
+    while data[at + 4 : at + 8] != b"IEND":
+        if at + 12 > len(data):
+            raise BadPicture("truncated or damaged: the end of the PNG is missing")
+        at = _check_chunk(data, at)
+    _check_chunk(data, at)
+
+
+def _check_chunk(data: bytes, at: int) -> int:
+    """Where the next chunk starts."""
+    end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+    if zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big") or end + 4 > len(data):
+        raise BadPicture("truncated or damaged: a checksum of the PNG is wrong")
+    return end + 4
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

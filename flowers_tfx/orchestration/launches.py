@@ -19,7 +19,7 @@ def watched_launches(watcher: Watcher) -> Iterator[None]:
     TFX's runners have no hook of their own: they look `launcher.Launcher` up for each node, which is where this one steps in.
     """
 
-    class WatchedLauncher(launcher.Launcher):  # type: ignore[misc]
+    class WatchedLauncher(launcher.Launcher):
         def launch(self) -> Any:
             node_id = self._pipeline_node.node_info.id
             self._event: Event = "complete"

@@ -108,7 +108,15 @@ def _metrics(evaluation_home: Path | None) -> dict[str, Any]:
     if evaluation_home is None:
         return {}
     report = json.loads((evaluation_home / "report.json").read_text(encoding="utf-8"))
-    return {key: report.get(key) for key in ("accuracy", "baseline_accuracy", "examples", "calibration_error", "per_class")}
+    return {
+        "accuracy": report["accuracy"],
+        "baseline_accuracy": report["baseline"]["accuracy"] if report["baseline"] else None,
+        "examples": report["examples"],
+        "calibration_error": report["calibration_error"],
+        "per_class": {
+            score["name"]: {key: score[key] for key in ("precision", "recall", "auc", "support")} for score in report["classes"]
+        },
+    }
 
 
 def _anomalies(record: RunRecord | None) -> int:

@@ -134,11 +134,7 @@ def test_unfreezing_counts_from_the_end_and_leaves_pretrained_normalisation(weig
     for wanted, expected in ((0, 0), (-1, len(layers)), (10, 10), (10_000, len(layers))):
         network.unfreeze(wanted)
         trainable = [layer for layer in layers if layer.trainable]
-        assert trainable == [
-            layer
-            for layer in layers[len(layers) - expected :]
-            if not isinstance(layer, keras.layers.BatchNormalization)
-        ]
+        assert trainable == [layer for layer in layers[len(layers) - expected :] if not isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def test_without_weights_normalisation_trains_and_forgets_its_start() -> None:

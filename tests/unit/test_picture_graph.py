@@ -35,9 +35,7 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: object) -> byte
 def exif_block(orientation: int, order: str = "<", kind: int = 3, entries_before: int = 2) -> bytes:
     """A TIFF block written by hand: other tags before the orientation, a directory that does not start at once."""
     value = struct.pack(order + ("HH" if kind == 3 else "I"), *([orientation, 0] if kind == 3 else [orientation]))
-    entries = [
-        struct.pack(order + "HHI4s", 0x0100 + i, 3, 1, struct.pack(order + "HH", 6, 0)) for i in range(entries_before)
-    ]
+    entries = [struct.pack(order + "HHI4s", 0x0100 + i, 3, 1, struct.pack(order + "HH", 6, 0)) for i in range(entries_before)]
     entries.append(struct.pack(order + "HHI4s", 0x0112, kind, 1, value))
     header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 12) + b"gap!"
     return header + struct.pack(order + "H", len(entries)) + b"".join(entries) + struct.pack(order + "I", 0)

@@ -51,11 +51,11 @@ def _arrange(rng: Random) -> list[_Head]:
     """One flower, a close-up, two or three, or a field whose nearer flowers are lower and larger."""
     kind = rng.random()
     if kind < 0.48:
-        return [_Head(rng.uniform(0.34, 0.66), rng.uniform(0.34, 0.56), rng.uniform(0.3, 0.44))]
-    if kind < 0.68:
-        return [_Head(rng.uniform(0.38, 0.62), rng.uniform(0.42, 0.58), rng.uniform(0.44, 0.56))]
-    if kind < 0.88:
-        return _apart(rng, [rng.uniform(0.2, 0.32) for _ in range(rng.randint(2, 3))])
+        return [_Head(rng.uniform(0.34, 0.66), rng.uniform(0.34, 0.56), rng.uniform(0.33, 0.45))]
+    if kind < 0.72:
+        return [_Head(rng.uniform(0.38, 0.62), rng.uniform(0.42, 0.58), rng.uniform(0.46, 0.58))]
+    if kind < 0.91:
+        return _apart(rng, [rng.uniform(0.23, 0.34) for _ in range(rng.randint(2, 3))])
     return _apart(rng, [rng.uniform(0.13, 0.2) for _ in range(rng.randint(5, 9))], deep=True)
 
 

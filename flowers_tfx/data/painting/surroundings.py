@@ -98,7 +98,7 @@ def _soil(rng: Random, state: np.random.RandomState, size: Size) -> Image.Image:
 
 def _wall(rng: Random, state: np.random.RandomState, size: Size) -> Image.Image:
     plaster: Colour = rng.choice(
-        [(206, 200, 188), (168, 170, 172), (224, 216, 196), (176, 124, 96), (150, 170, 176), (132, 128, 124)]
+        [(206, 200, 188), (168, 170, 172), (224, 216, 196), (150, 170, 176), (132, 128, 124)]
     )
     image = _blend(size, _clouds(state, size, rng.randint(4, 10)), shade(plaster, 0.86), shade(plaster, 1.1))
     draw, kind = ImageDraw.Draw(image), rng.random()
@@ -120,11 +120,11 @@ def _dark(rng: Random, state: np.random.RandomState, size: Size) -> Image.Image:
 
 
 _KINDS: dict[str, tuple[float, Callable[[Random, np.random.RandomState, Size], Image.Image]]] = {
-    "meadow": (0.44, _meadow),
-    "sky": (0.16, _sky),
-    "soil": (0.14, _soil),
-    "wall": (0.15, _wall),
-    "dark": (0.11, _dark),
+    "meadow": (0.6, _meadow),
+    "sky": (0.13, _sky),
+    "soil": (0.1, _soil),
+    "wall": (0.09, _wall),
+    "dark": (0.08, _dark),
 }
 
 

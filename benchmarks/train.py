@@ -1,0 +1,144 @@
+"""The head on features computed once, beside a plain Keras `fit` of the frozen network: same photos, same epochs, one run.
+
+    python benchmarks/train.py [--photos DIR] [--weights FILE] [--epochs 10] [--json]
+
+Takes about two minutes on two cores. Without the real photos and weights it says so and exits with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
+WEIGHTS = SHARED / "weights" / "mobilenet_v2_0.35_224_imagenet_no_top.weights.h5"
+IMAGE_SIZE = 224
+TRAIN, EVAL = 0.7, 0.1  # shares; the rest judges
+
+
+@dataclass(frozen=True)
+class Part:
+    pictures: np.ndarray
+    labels: np.ndarray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, default=SHARED / "flower_photos", help="a folder per class")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="ImageNet weights of MobileNetV2 0.35")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="one JSON value on stdout, nothing else")
+    options = parser.parse_args()
+    for needed in (options.photos, options.weights):
+        if not needed.exists():
+            reason = f"{needed} does not exist"
+            print(json.dumps({"skipped": reason}) if options.json else f"skipped: {reason}")
+            return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    result = measure(options.photos, options.weights, options.epochs, options.seed)
+    print(json.dumps(result) if options.json else table(result))
+
+
+def measure(photos: Path, weights: Path, epochs: int, seed: int) -> dict[str, Any]:
+    train, held_out, test, classes = split(photos, seed)
+    runs = {}
+    for name, run in (("plain_fit", plain_fit), ("cached_features", cached_features)):
+        started = time.monotonic()
+        model = run(train, held_out, classes, str(weights), epochs, seed)
+        seconds = time.monotonic() - started
+        answers = np.asarray(model(test.pictures)).argmax(axis=1)
+        runs[name] = {"seconds": round(seconds, 2), "test_accuracy": round(float((answers == test.labels).mean()), 4)}
+    speedup = runs["plain_fit"]["seconds"] / runs["cached_features"]["seconds"]
+    photos_of = {"train": len(train.labels), "eval": len(held_out.labels), "test": len(test.labels)}
+    return {"epochs": epochs, "photos": photos_of, "cores": os.cpu_count(), **runs, "speedup": round(speedup, 2)}
+
+
+def split(photos: Path, seed: int) -> tuple[Part, Part, Part, int]:
+    import tensorflow as tf
+
+    from flowers_tfx.model.picture_graph import upright_picture
+
+    classes = sorted(folder for folder in photos.iterdir() if folder.is_dir())
+    files = [(path, label) for label, folder in enumerate(classes) for path in sorted(folder.glob("*.jpg"))]
+    order = np.random.default_rng(seed).permutation(len(files))
+    paths = tf.data.Dataset.from_tensor_slices([str(files[at][0]) for at in order])
+    prepared = paths.map(lambda path: upright_picture(tf.io.read_file(path), IMAGE_SIZE), num_parallel_calls=2)
+    pictures = np.stack(list(prepared.as_numpy_iterator()))
+    labels = np.array([files[at][1] for at in order])
+    ends = [int(TRAIN * len(files)), int((TRAIN + EVAL) * len(files)), len(files)]
+    train, held_out, test = (Part(pictures[a:b], labels[a:b]) for a, b in zip([0, *ends[:2]], ends, strict=True))
+    return train, held_out, test, len(classes)
+
+
+def plain_fit(train: Part, held_out: Part, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
+    """What the guides show: freeze the backbone, put a head on it, `fit` on pictures."""
+    import keras
+    import tensorflow as tf
+
+    from flowers_tfx.model.network import NetworkSettings, build
+    from flowers_tfx.model.training import TrainingSettings
+
+    recipe = TrainingSettings()
+    network = build(NetworkSettings("MobileNetV2", 0.35, IMAGE_SIZE, weights, classes), recipe.dropout, seed)
+    network.backbone.trainable = False
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    optimizer = keras.optimizers.Adam(recipe.head_learning_rate)
+    network.full.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+
+    def batches(part: Part) -> tf.data.Dataset:
+        one_hot = np.eye(classes, dtype=np.float32)[part.labels]
+        return tf.data.Dataset.from_tensor_slices((part.pictures, one_hot))
+
+    network.full.fit(
+        batches(train).shuffle(len(train.labels), seed=seed).batch(recipe.batch_size).prefetch(2),
+        validation_data=batches(held_out).batch(recipe.batch_size),
+        epochs=epochs,
+        verbose=0,
+    )
+    return lambda pictures: network.full.predict(pictures, verbose=0)
+
+
+def cached_features(train: Part, held_out: Part, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
+    """Stage 1 of the program as it is."""
+    import tensorflow as tf
+
+    from flowers_tfx.model.network import NetworkSettings
+    from flowers_tfx.model.picture_set import PictureSet
+    from flowers_tfx.model.training import TrainingSettings
+    from flowers_tfx.model.training import train as train_network
+
+    def as_set(part: Part) -> PictureSet:
+        return PictureSet(len(part.labels), lambda: tf.data.Dataset.from_tensor_slices((part.pictures, part.labels)))
+
+    recipe = TrainingSettings(head_epochs=epochs, fine_tune_layers=0, patience=epochs, seed=seed)
+    network = NetworkSettings("MobileNetV2", 0.35, IMAGE_SIZE, weights, classes)
+    with tempfile.TemporaryDirectory() as log_dir:
+        result = train_network(network, recipe, as_set(train), as_set(held_out), log_dir)
+    return lambda pictures: result.model.predict(pictures, verbose=0)
+
+
+def table(result: dict[str, Any]) -> str:
+    photos = result["photos"]
+    lines = [
+        f"{result['epochs']} epochs, {photos['train']} training photos, MobileNetV2 0.35 at {IMAGE_SIZE} px, "
+        f"{result['cores']} cores; accuracy on {photos['test']} photos",
+        f"{'':24}{'seconds':>10}{'accuracy':>10}",
+    ]
+    for name, label in (("plain_fit", "plain Keras fit"), ("cached_features", "features once, then head")):
+        lines.append(f"{label:24}{result[name]['seconds']:>10.1f}{result[name]['test_accuracy']:>10.3f}")
+    return "\n".join([*lines, f"{result['speedup']:.1f} times faster"])
+
+
+if __name__ == "__main__":
+    main()

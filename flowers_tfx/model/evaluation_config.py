@@ -1,0 +1,48 @@
+"""What Evaluator measures on `test`, over which slices, and the floors that a candidate must reach."""
+
+from __future__ import annotations
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from flowers_tfx.model.preprocessing import LABEL_ID
+from flowers_tfx.model.signatures import EXAMPLES_SIGNATURE, LABELS_SIGNATURE
+
+SPLIT = "test"
+ACCURACY = "accuracy"
+SLICES = ("label", "light_band", "size_band")
+CALIBRATION_BINS = 10
+BASELINE_NAME = "baseline"  # TFMA's name for it where there are two models
+
+
+def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> config_pb2.EvalConfig:
+    """What is measured on `test`, the slices, and the floors: absolute, and against the serving model."""
+    floors = config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": min_accuracy}),
+        change_threshold=config_pb2.GenericChangeThreshold(
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -max_drop}
+        ),
+    )
+    overall = [
+        config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'"name": "{ACCURACY}"', threshold=floors),
+        config_pb2.MetricConfig(class_name="ExampleCount"),
+        config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='"thresholds": [0.0]'),
+    ]
+    one_class = [config_pb2.MetricConfig(class_name="AUC")]
+    each_class = config_pb2.BinarizationOptions(class_ids={"values": list(range(len(labels)))})
+    winner = [config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}')]
+    top_class = config_pb2.BinarizationOptions(top_k_list={"values": [1]})
+    model_spec = config_pb2.ModelSpec(
+        signature_name=EXAMPLES_SIGNATURE,
+        preprocessing_function_names=[LABELS_SIGNATURE],
+        label_key=LABEL_ID,
+        prediction_key="probabilities",
+    )
+    return config_pb2.EvalConfig(
+        model_specs=[model_spec],
+        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
+        metrics_specs=[
+            config_pb2.MetricsSpec(metrics=overall),
+            config_pb2.MetricsSpec(metrics=one_class, binarize=each_class),
+            config_pb2.MetricsSpec(metrics=winner, binarize=top_class),
+        ],
+    )

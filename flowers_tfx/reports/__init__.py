@@ -1,0 +1,1 @@
+"""Self-contained reports (HTML and JSON) from typed results; no TFX here."""

@@ -1,0 +1,144 @@
+"""What an evaluation found, in plain types, as HTML and as JSON.
+
+Shares (accuracy, precision, recall, predicted and observed probabilities) run from 0 to 1; None or NaN: not measurable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from math import sqrt
+from typing import Any
+
+from flowers_tfx.reports.rendering import known, render
+
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    name: str
+    precision: float | None
+    recall: float | None
+    auc: float | None
+    support: int  # photos of this class in the split; 0 is possible
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Photos whose top class got about the same probability: its mean, and how often that class was right."""
+
+    predicted: float | None
+    observed: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    feature: str
+    value: str
+    examples: int
+    accuracy: float | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return wilson(self.accuracy, self.examples)
+
+
+@dataclass(frozen=True)
+class BaselineScore:
+    """The model that serves now, measured on the same photos."""
+
+    version: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    model_version: str
+    run_id: str
+    created: str  # ISO 8601
+    blessed: bool
+    reasons: tuple[str, ...]  # of the verdict, a sentence each
+    split: str
+    examples: int
+    accuracy: float | None
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]  # [true class][predicted class], both in the order of `classes`
+    calibration_error: float | None = None  # expected calibration error
+    calibration: tuple[CalibrationBin, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    min_accuracy: float | None = None
+    max_drop: float | None = None
+    baseline: BaselineScore | None = None
+    no_baseline: str = ""  # why there is none
+
+    def __post_init__(self) -> None:
+        size = len(self.classes)
+        if len(self.confusion) != size or any(len(row) != size for row in self.confusion):
+            raise ValueError(f"the confusion matrix must be {size} by {size}, as there are {size} classes")
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.accuracy, self.examples)
+
+    @property
+    def change(self) -> float | None:
+        """Accuracy less the baseline's."""
+        accuracy = known(self.accuracy)
+        return None if self.baseline is None or accuracy is None else accuracy - self.baseline.accuracy
+
+    @property
+    def overconfidence(self) -> float | None:
+        """Mean of predicted less observed over all photos: positive where the model promises too much."""
+        bins = [(known(bin.predicted), known(bin.observed), bin.count) for bin in self.calibration]
+        gaps = [(p - o, count) for p, o, count in bins if p is not None and o is not None and count]
+        total = sum(count for _, count in gaps)
+        return sum(gap * count for gap, count in gaps) / total if total else None
+
+    def mistakes(self, most: int = 3) -> list[tuple[int, int, str, str]]:
+        """The largest confusions: how many, of how many, true class, taken for."""
+        names = [score.name for score in self.classes]
+        found = [
+            (wrong, sum(row), names[i], names[j]) for i, row in enumerate(self.confusion) for j, wrong in enumerate(row) if i != j and wrong
+        ]
+        return sorted(found, key=lambda mistake: (-mistake[0], mistake[2:]))[:most]
+
+
+def wilson(share: float | None, count: int) -> tuple[float, float] | None:
+    """The 95 % interval of a share that was measured on `count` cases (E. B. Wilson, 1927)."""
+    value = known(share)
+    if value is None or count < 1:
+        return None
+    square = _Z95 * _Z95 / count
+    middle = (value + square / 2) / (1 + square)
+    half = sqrt(value * (1 - value) * square + square * square / 4) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """The fields of the types above, with the derived ones; strict JSON: what is not measurable is null."""
+    derived = {
+        "interval": evaluation.interval,
+        "change": evaluation.change,
+        "overconfidence": evaluation.overconfidence,
+        "slices": [{**asdict(part), "interval": part.interval} for part in evaluation.slices],
+    }
+    plain: dict[str, Any] = _plain({**asdict(evaluation), **derived})
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return known(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def render_html(evaluation: Evaluation) -> str:
+    """One file that needs no other: styles and pictures are in it, scripts there are none."""
+    by_feature = groupby(sorted(evaluation.slices, key=lambda part: part.feature), key=lambda part: part.feature)
+    features = [(feature, list(parts)) for feature, parts in by_feature]
+    return render("evaluation.html.j2", e=evaluation, features=features)

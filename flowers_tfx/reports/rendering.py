@@ -1,0 +1,55 @@
+"""The Jinja environment of all reports: everything is escaped, nothing is loaded from a network."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import jinja2
+
+_NBSP = "\N{NO-BREAK SPACE}"
+NONE = "\N{EN DASH}"  # stands where nothing could be measured
+
+
+def known(value: float | None) -> float | None:
+    """The number, or None where it is missing, NaN or infinite."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    value = known(share)
+    return NONE if value is None else f"{100 * value:.{digits}f}{_NBSP}%"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares, signed, in percentage points."""
+    value = known(difference)
+    return NONE if value is None else f"{100 * value:+.1f}{_NBSP}points".replace("-", "\N{MINUS SIGN}")
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    number = known(value)
+    return NONE if number is None else f"{number:.{digits}f}"
+
+
+def count(number: int, noun: str = "photo") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("flowers_tfx.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "count": count, "zip": zip}
+    environment.tests["known"] = lambda value: known(value) is not None
+    return environment

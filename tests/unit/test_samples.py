@@ -1,0 +1,141 @@
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+
+from flowers_tfx.data.fresh_folder import fresh_folder
+from flowers_tfx.data.samples import CLASSES, draw_picture, draw_samples
+from flowers_tfx.errors import InputError
+
+COUNT = 12  # pictures a class: enough to see variety, quick to draw
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("samples") / "flowers"
+    assert draw_samples(out, per_class=COUNT, seed=7) == dict.fromkeys(CLASSES, COUNT)
+    return out
+
+
+def photos(out: Path) -> list[Path]:
+    return sorted(out.glob("*/*.jpg"))
+
+
+def test_there_is_a_folder_per_class_of_readable_jpegs(drawn: Path) -> None:
+    assert sorted(path.name for path in drawn.iterdir() if not path.name.startswith(".")) == sorted(CLASSES)
+    assert len(photos(drawn)) == COUNT * len(CLASSES)
+    for path in photos(drawn):
+        with Image.open(path) as image:
+            assert image.format == "JPEG"
+            assert min(image.size) >= 200
+            assert max(image.size) <= 700
+            image.load()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    assert draw_picture("roses", 3, seed=7) == draw_picture("roses", 3, seed=7)
+    assert draw_picture("roses", 3, seed=7) != draw_picture("roses", 3, seed=8)
+    assert draw_picture("roses", 3, seed=7) != draw_picture("tulips", 3, seed=7)
+
+
+def test_a_larger_set_holds_the_smaller_one(drawn: Path) -> None:
+    assert (drawn / "tulips" / "tulips_0002.jpg").read_bytes() == draw_picture("tulips", 2, seed=7)
+
+
+def test_no_two_pictures_are_alike(drawn: Path) -> None:
+    assert len({path.read_bytes() for path in photos(drawn)}) == COUNT * len(CLASSES)
+
+
+def test_the_pictures_vary_as_photos_do(drawn: Path) -> None:
+    lumas, shapes, tables, months = [], set(), set(), set()
+    for path in photos(drawn):
+        with Image.open(path) as image:
+            lumas.append(float(np.asarray(image.convert("L")).mean()))
+            shapes.add(image.size)
+            assert isinstance(image, JpegImageFile)
+            tables.add(tuple(image.quantization[0]))
+            months.add(str(image.getexif().get_ifd(0x8769).get(0x9003, ""))[5:7])
+    assert max(lumas) - min(lumas) > 80
+    assert len(shapes) > COUNT
+    assert len(tables) > COUNT
+    assert "" in months  # some tell no date
+    assert len(months) >= 5
+
+
+def test_some_lie_on_their_side_and_say_so() -> None:
+    sideways = 0
+    for number in range(60):
+        with Image.open(io.BytesIO(draw_picture("tulips", number, seed=0))) as image:
+            if image.getexif().get(0x0112) in (6, 8):
+                sideways += 1
+                assert ImageOps.exif_transpose(image).size == image.size[::-1]
+    assert 1 <= sideways <= 10
+
+
+def test_a_finished_folder_is_left_alone(drawn: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in photos(drawn)}
+    assert draw_samples(drawn, per_class=COUNT, seed=7) == dict.fromkeys(CLASSES, COUNT)
+    assert {path: path.stat().st_mtime_ns for path in photos(drawn)} == before
+
+
+@pytest.mark.parametrize(("per_class", "seed"), [(COUNT + 1, 7), (COUNT, 8)])
+def test_another_set_does_not_overwrite_it(drawn: Path, per_class: int, seed: int) -> None:
+    with pytest.raises(InputError, match="not empty") as caught:
+        draw_samples(drawn, per_class=per_class, seed=seed)
+    assert caught.value.hint
+
+
+def test_a_folder_of_somebody_else_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        draw_samples(tmp_path, per_class=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(InputError, match="not a folder"):
+        draw_samples(tmp_path / "out", per_class=1)
+
+
+def test_an_empty_folder_is_filled_and_progress_is_told(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    told: list[tuple[int, int]] = []
+    draw_samples(out, per_class=1, progress=lambda done, total: told.append((done, total)))
+    assert told == [(number, 5) for number in range(1, 6)]
+    assert len(photos(out)) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="0 pictures"):
+        draw_samples(tmp_path / "out", per_class=0)
+
+
+def test_an_interrupted_call_leaves_nothing(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_samples(tmp_path / "out", per_class=1, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_never_mix(tmp_path: Path) -> None:
+    def fill() -> Iterator[None]:
+        with fresh_folder(tmp_path / "out") as folder:
+            (folder / "mine").touch()
+            yield
+
+    first, second = fill(), fill()
+    next(first)
+    next(second)
+    next(first, None)
+    with pytest.raises(InputError, match="meanwhile"):
+        next(second)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]

@@ -1,0 +1,226 @@
+"""The stages, their guards, and repeatability, on pictures small enough for a unit test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flowers_tfx.errors import InputError
+from flowers_tfx.model import picture_set
+from flowers_tfx.model.augmentation import NAMES, augmented
+from flowers_tfx.model.network import NetworkSettings
+from flowers_tfx.model.picture_set import Pictures, PictureSet
+from flowers_tfx.model.training import TrainingFailed, TrainingSettings, TrainResult, train
+
+SIZE = 32
+CLASSES = 3
+SCRATCH = NetworkSettings("MobileNetV2", 0.35, SIZE, "none", CLASSES)
+QUICK = TrainingSettings(head_epochs=3, fine_tune_layers=-1, fine_tune_epochs=2, batch_size=16)
+
+
+def coloured(number: int, seed: int = 0, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy pictures whose class is the colour of a disc; classes take turns."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(number) % CLASSES
+    pictures = rng.integers(0, 120, (number, size, size, 3))
+    rows, columns = np.mgrid[:size, :size]
+    for picture, label in zip(pictures, labels, strict=True):
+        middle = rng.uniform(0.3, 0.7, 2) * size
+        picture[(rows - middle[0]) ** 2 + (columns - middle[1]) ** 2 < (size / 5) ** 2, label] = 240
+    return pictures.astype(np.uint8), labels.astype(np.int64)
+
+
+def split(number: int, seed: int = 0, size: int = SIZE) -> PictureSet:
+    pictures, labels = coloured(number, seed, size)
+    return PictureSet(number, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> NetworkSettings:
+    """A network with a weights file: random, but with statistics that let features differ."""
+    keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("weights") / "v2.weights.h5"
+    model = keras.applications.MobileNetV2((SIZE, SIZE, 3), 0.35, include_top=False, weights=None)
+    pictures = coloured(64)[0].astype(np.float32) / 127.5 - 1
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.5
+    for _ in range(6):
+        model(pictures, training=True)
+    model.save_weights(path)
+    return replace(SCRATCH, weights=str(path))
+
+
+def run(network: NetworkSettings, settings: TrainingSettings, log_dir: Path, number: int = 48) -> TrainResult:
+    return train(network, settings, split(number), split(24, seed=1), log_dir)
+
+
+def same_weights(one: TrainResult, other: TrainResult) -> bool:
+    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def accuracy(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> float:
+    return float((np.asarray(model(pictures, training=False)).argmax(axis=1) == labels).mean())
+
+
+def test_two_stages_tell_what_they_did(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def progress(stage: str, epoch: int, epochs: int, metrics: Mapping[str, float], seconds_left: float) -> None:
+        assert seconds_left >= 0
+        assert stage == "features" or {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(metrics)
+        seen.append((stage, epoch, epochs))
+
+    result = train(pretrained, QUICK, split(48), split(24, seed=1), tmp_path, progress)
+    assert [step for step in seen if step[0] != "features"] == [
+        *[("head", epoch, 3) for epoch in (1, 2, 3)],
+        *[("fine_tune", epoch, 2) for epoch in (1, 2)],
+    ]
+    assert seen[0][0] == "features"
+    assert result.trained_epochs == 5
+    assert set(result.seconds) == {"features", "head", "fine_tune"}
+    assert set(result.stage_metrics) == {"head", "fine_tune"}
+    best = min(metrics["loss"] for metrics in result.stage_metrics.values())
+    assert result.eval_metrics == result.stage_metrics[result.chosen_stage]
+    assert result.eval_metrics["loss"] == best
+    for stage in ("head", "fine_tune"):
+        assert list((tmp_path / stage).glob("events.out.tfevents.*"))
+
+
+def test_metrics_are_those_of_the_model_that_comes_out(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    for settings in (replace(QUICK, fine_tune_layers=0), QUICK, replace(QUICK, learning_rate=0.5)):
+        result = run(pretrained, settings, tmp_path)
+        assert accuracy(result.model, *coloured(24, seed=1)) == pytest.approx(result.eval_metrics["accuracy"])
+
+
+def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    one = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path)
+    other = run(pretrained, replace(QUICK, fine_tune_layers=0, seed=5), tmp_path)
+    assert one.chosen_stage == "head"
+    backbones = [result.network.backbone.get_weights() for result in (one, other)]
+    assert all(np.array_equal(a, b) for a, b in zip(*backbones, strict=True))
+    assert not same_weights(one, other)
+
+
+def test_the_same_seed_gives_the_same_bits(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    for network in (pretrained, SCRATCH):
+        first, again = run(network, QUICK, tmp_path / "1"), run(network, QUICK, tmp_path / "2")
+        assert same_weights(first, again)
+        assert [epoch.metrics for epoch in first.history] == [epoch.metrics for epoch in again.history]
+
+
+def test_streamed_pictures_train_as_well(pretrained: NetworkSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_memory = run(pretrained, QUICK, tmp_path / "1")
+    monkeypatch.setattr(picture_set, "MEMORY_LIMIT_BYTES", 0)
+    assert not Pictures(split(4), SIZE).in_memory
+    assert same_weights(in_memory, run(pretrained, QUICK, tmp_path / "2"))
+
+
+def test_a_stage_that_wrecks_the_network_is_not_chosen(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    head = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path / "1")
+    for learning_rate in (1.0, 1e30):
+        wrecked = run(pretrained, replace(QUICK, learning_rate=learning_rate), tmp_path / "2")
+        assert wrecked.chosen_stage == "head"
+        assert same_weights(head, wrecked)
+        assert math.isfinite(wrecked.eval_metrics["loss"])
+
+
+def test_divergence_from_scratch_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match="diverged"):
+        run(SCRATCH, replace(QUICK, learning_rate=1e30), tmp_path)
+
+
+def test_only_the_last_layers_change(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    head = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path / "1")
+    tuned = run(pretrained, replace(QUICK, fine_tune_layers=5, learning_rate=1e-3, fine_tune_epochs=4), tmp_path / "2")
+    changed = [
+        variable.path
+        for variable, before in zip(tuned.model.weights, head.model.get_weights(), strict=True)
+        if not np.array_equal(variable.numpy(), before)
+    ]
+    if tuned.chosen_stage == "fine_tune":
+        assert changed
+    assert all("Conv_1" in path or "block_16" in path or "logits" in path for path in changed)
+
+
+def test_class_weights_help_the_rare_class(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    pictures, labels = coloured(120)
+    keep = np.flatnonzero((labels != 0) | (np.arange(120) < 12))
+    rare = PictureSet(len(keep), lambda: tf.data.Dataset.from_tensor_slices((pictures[keep], labels[keep])))
+    settings = replace(QUICK, head_epochs=5, fine_tune_layers=0)
+    answers = []
+    for weighted in (False, True):
+        result = train(pretrained, replace(settings, class_weights=weighted), rare, split(24, seed=1), tmp_path)
+        answers.append(np.asarray(keras.ops.softmax(result.model(coloured(60, seed=2)[0])))[:, 0].mean())
+    assert answers[1] > answers[0]
+
+
+@pytest.mark.parametrize("backbone", ["MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.slow
+def test_from_scratch_does_not_collapse_outside_training(backbone: str, tmp_path: Path) -> None:
+    network = replace(SCRATCH, backbone=backbone, image_size=64)
+    settings = TrainingSettings(fine_tune_epochs=8, batch_size=16, learning_rate=2e-3)
+    result = train(network, settings, split(240, size=64), split(48, seed=1, size=64), tmp_path)
+    assert result.chosen_stage == "from_scratch"
+    assert accuracy(result.model, *coloured(90, seed=2, size=64)) > 0.8
+
+
+def test_empty_splits_and_nothing_to_train_are_refused(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="train holds no photos"):
+        train(pretrained, QUICK, split(0), split(4), tmp_path)
+    with pytest.raises(InputError, match="eval holds no photos"):
+        train(pretrained, QUICK, split(4), split(0), tmp_path)
+    with pytest.raises(InputError, match="nothing to train"):
+        run(pretrained, replace(QUICK, head_epochs=0, fine_tune_layers=0), tmp_path)
+    with pytest.raises(InputError, match="fine_tune_epochs is 0"):
+        run(SCRATCH, replace(QUICK, fine_tune_epochs=0), tmp_path)
+
+
+def test_fewer_photos_than_a_batch_are_enough(pretrained: NetworkSettings, tmp_path: Path) -> None:
+    assert run(pretrained, QUICK, tmp_path, number=5).trained_epochs == 5
+
+
+def test_augmentation_is_a_function_of_its_seed_and_stays_in_range() -> None:
+    pictures = coloured(8)[0]
+    for names in [(name,) for name in NAMES] + [NAMES]:
+        one, again, other = (np.asarray(augmented(pictures, tf.constant([1, s]), names)) for s in (2, 2, 3))
+        np.testing.assert_array_equal(one, again)
+        assert not np.array_equal(one, other)
+        assert one.shape == pictures.shape
+        assert one.min() >= 0
+        assert one.max() <= 255
+        assert np.isfinite(one).all()
+    np.testing.assert_array_equal(augmented(pictures, tf.constant([1, 2]), ()), pictures)
+
+
+def test_a_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
+    pictures = coloured(200)[0].astype(np.float32)
+    flipped = np.asarray(augmented(pictures, tf.constant([0, 0]), ("flip",)))
+    mirrored = np.array([np.allclose(a, b[:, ::-1], atol=1e-3) for a, b in zip(flipped, pictures, strict=True)])
+    same = np.array([np.allclose(a, b, atol=1e-3) for a, b in zip(flipped, pictures, strict=True)])
+    assert (mirrored ^ same).all()
+    assert 60 < mirrored.sum() < 140
+
+
+def test_colour_changes_keep_gray_gray_and_edges_in_place() -> None:
+    gray = np.repeat(coloured(4)[0][..., :1], 3, axis=-1)
+    changed = np.asarray(augmented(gray, tf.constant([0, 1]), ("color",)))
+    np.testing.assert_allclose(changed[..., 0], changed[..., 1], atol=1.0)
+    for before, after in zip(gray[..., 0], changed[..., 0], strict=True):
+        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.95
+
+
+def test_every_epoch_sees_other_crops_in_another_order() -> None:
+    batches = Pictures(split(16), SIZE).shuffled(16, 0, ("crop",))
+    (first, labels), (second, later_labels) = list(batches.take(2))
+    assert not np.array_equal(labels, later_labels)
+    assert not np.array_equal(np.sort(first, axis=0), np.sort(second, axis=0))
+    assert sorted(labels.numpy()) == sorted(later_labels.numpy())
