@@ -1,12 +1,11 @@
 """How fast ingest is beside its two floors, per core: Pillow decoding alone, and copying the bytes into TFRecords alone.
 
-    python benchmarks/ingest.py [--photos DIR] [--repeat 5] [--copies 4] [--json]
+    python benchmarks/ingest.py [--photos DIR] [--repeat 5] [--json]
 
-All three are measured in this process, in turn, `--repeat` times; the best of each counts, and process start-up (imports) is left
-out. CPU time (user and system) is what "per core" means; wall time stands beside it. Ingest is whole: reading, hashing, properties,
-Beam and its start-up, TFRecords, parquet, manifest, fsync. A pipeline costs Beam a fixed time to build and stage, whatever the
-number of photos: with `--copies`, a delivery of so many times the photos (each with a few bytes after its end, so that they are
-different photos) tells it apart from the cost of a photo.
+All are measured in this process, in turn, `--repeat` times; the best of each counts, and process start-up (imports) is left out. CPU
+time (user and system) is what "per core" means; wall time stands beside it. Ingest is whole: reading, hashing, properties, Beam,
+TFRecords, parquet, manifest, fsync. Beam takes a fixed time to build and stage a pipeline, whatever the number of photos: a delivery
+of one photo shows it, and "each further photo" leaves it out.
 
 Skipped with exit code 0 where there are no photos.
 """
@@ -72,72 +71,57 @@ def ingest_all(csv: Path, labels: tuple[str, ...], data_root: Path) -> None:
     ingest(IngestRequest(str(csv), labels, str(data_root)), lambda: beam.Pipeline(runner=FnApiRunner()))
 
 
-def write_delivery(photos: list[Path], folder: Path, copies: int) -> Path:
-    """A CSV of the photos, with copies that differ from them in what stands after the end of the picture."""
-    csv = folder / f"delivery-{copies}.csv"
-    with csv.open("w") as lines:
-        for copy in range(copies):
-            for number, photo in enumerate(photos):
-                path = photo
-                if copy:
-                    path = folder / f"{copy}-{number}{photo.suffix}"
-                    path.write_bytes(photo.read_bytes() + b"%d" % copy)
-                lines.write(f"{path},{photo.parent.name}\n")
+def write_delivery(photos: list[Path], csv: Path) -> Path:
+    csv.write_text("".join(f"{photo},{photo.parent.name}\n" for photo in photos))
     return csv
 
 
-def run(photos: list[Path], repeat: int, copies: int, work: Path) -> dict[str, float]:
+def run(photos: list[Path], repeat: int, work: Path) -> dict[str, float]:
     labels = tuple(sorted({photo.parent.name for photo in photos}))
     data_root = work / "data_root"
-    once, many = write_delivery(photos, work, 1), write_delivery(photos, work, copies)
-    runs: dict[str, list[Cost]] = {"decode": [], "copy": [], "ingest": [], "ingest_copies": []}
-    ingest_all(once, labels, data_root)  # a first one warms caches up
-    for _ in range(repeat):
-        runs["decode"].append(measured(lambda: decode_alone(photos)))
-        runs["copy"].append(measured(lambda: copy_alone(photos, work / "copy.tfrecord.gz")))
-        runs["ingest_copies"].append(measured(lambda: ingest_all(many, labels, data_root)))
-        runs["ingest"].append(measured(lambda: ingest_all(once, labels, data_root)))
-    shards = sum(path.stat().st_size for path in (data_root / "span-1").glob("*.tfrecord.gz"))
-    whole = sum(path.stat().st_size for path in (data_root / "span-1").iterdir())
-    plain = sum(photo.stat().st_size for photo in photos)
-    costs, count = {name: best(found) for name, found in runs.items()}, len(photos)
-    extra = count * (copies - 1)
-    marginal = (costs["ingest_copies"].cpu - costs["ingest"].cpu) / extra if extra else float("nan")
+    one, everything = write_delivery(photos[:1], work / "one.csv"), write_delivery(photos, work / "all.csv")
+    works: dict[str, Callable[[], None]] = {
+        "decode": lambda: decode_alone(photos),
+        "copy": lambda: copy_alone(photos, work / "copy.tfrecord.gz"),
+        "fixed": lambda: ingest_all(one, labels, data_root),
+        "ingest": lambda: ingest_all(everything, labels, data_root),
+    }
+    works["ingest"]()  # a first one warms caches up
+    rounds = [{name: measured(work) for name, work in works.items()} for _ in range(repeat)]
+    costs = {name: best([found[name] for found in rounds]) for name in works}
+    span = list((data_root / "span-1").iterdir())
+    shards = sum(path.stat().st_size for path in span if path.name.endswith(".tfrecord.gz"))
+    plain, count = sum(photo.stat().st_size for photo in photos), len(photos)
+    further = (costs["ingest"].cpu - costs["fixed"].cpu) / max(1, count - 1)
+    found = {f"{name}_cpu_ms": costs[name].cpu / count * 1e3 for name in ("decode", "copy", "ingest")}
+    found |= {f"{name}_wall_ms": costs[name].wall / count * 1e3 for name in ("decode", "copy", "ingest")}
     return {
         "photos": count,
         "photo_bytes": plain / count,
-        "decode_cpu_ms": costs["decode"].cpu / count * 1e3,
-        "copy_cpu_ms": costs["copy"].cpu / count * 1e3,
-        "ingest_cpu_ms": costs["ingest"].cpu / count * 1e3,
-        "ingest_marginal_cpu_ms": marginal * 1e3,
-        "decode_wall_ms": costs["decode"].wall / count * 1e3,
-        "copy_wall_ms": costs["copy"].wall / count * 1e3,
-        "ingest_wall_ms": costs["ingest"].wall / count * 1e3,
-        "beam_fixed_cpu_s": costs["ingest"].cpu - marginal * count,
-        "ingest_per_decode": costs["decode"].cpu / costs["ingest"].cpu,
-        "ingest_marginal_per_decode": costs["decode"].cpu / count / marginal,
-        "ingest_copies_per_decode": costs["decode"].cpu * copies / costs["ingest_copies"].cpu,
+        **found,
+        "further_cpu_ms": further * 1e3,
+        "fixed_cpu_s": costs["fixed"].cpu,
+        "of_decode": costs["decode"].cpu / costs["ingest"].cpu,
+        "further_of_decode": costs["decode"].cpu / count / further,
         "shard_bytes_per_photo_bytes": shards / plain,
-        "span_bytes_per_photo_bytes": whole / plain,
+        "span_bytes_per_photo_bytes": sum(path.stat().st_size for path in span) / plain,
     }
 
 
-def table(found: dict[str, float], copies: int) -> str:
-    def line(name: str, cpu: float, wall: float | None = None) -> str:
-        beside = found["decode_cpu_ms"] / cpu
+def table(found: dict[str, float]) -> str:
+    def line(name: str, key: str) -> str:
+        cpu, wall = found[f"{key}_cpu_ms"], found.get(f"{key}_wall_ms")
         walls = f"{wall:10.3f}" if wall is not None else " " * 10
-        return f"{name:34}{cpu:10.3f}{walls}{1e3 / cpu:14.0f}{beside:12.2f}"
+        return f"{name:30}{cpu:10.3f}{walls}{1e3 / cpu:16.0f}{found['decode_cpu_ms'] / cpu:12.2f}"
 
-    count = int(found["photos"])
     rows = [
-        f"{count} photos of {found['photo_bytes'] / 1e3:.1f} kB",
-        f"{'':34}{'CPU ms':>10}{'wall ms':>10}{'photos/s core':>14}{'of decode':>12}",
-        line("Pillow decode alone", found["decode_cpu_ms"], found["decode_wall_ms"]),
-        line("bytes into TFRecords alone", found["copy_cpu_ms"], found["copy_wall_ms"]),
-        line(f"ingest of {count}", found["ingest_cpu_ms"], found["ingest_wall_ms"]),
-        line(f"ingest of {count * copies}", found["decode_cpu_ms"] / found["ingest_copies_per_decode"]),
-        line("ingest, each further photo", found["ingest_marginal_cpu_ms"]),
-        f"Beam's fixed cost: {found['beam_fixed_cpu_s']:.2f} s of CPU a delivery",
+        f"{found['photos']:.0f} photos of {found['photo_bytes'] / 1e3:.1f} kB",
+        f"{'':30}{'CPU ms':>10}{'wall ms':>10}{'photos/s core':>16}{'of decode':>12}",
+        line("Pillow decoding alone", "decode"),
+        line("bytes into TFRecords alone", "copy"),
+        line("ingest", "ingest"),
+        line("ingest, each further photo", "further"),
+        f"a delivery of one photo: {found['fixed_cpu_s']:.2f} s of CPU",
         f"bytes on disk: TFRecords {found['shard_bytes_per_photo_bytes']:.4f}x the photos, "
         f"whole span {found['span_bytes_per_photo_bytes']:.4f}x",
     ]
@@ -147,8 +131,7 @@ def table(found: dict[str, float], copies: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=DEFAULT_PHOTOS, help="a folder per class")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--work-dir", type=Path, help="where to write; default: a temporary folder, deleted afterwards")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -159,8 +142,8 @@ def main() -> int:
         return 0
     with nullcontext(str(args.work_dir)) if args.work_dir else tempfile.TemporaryDirectory() as work:
         Path(work).mkdir(parents=True, exist_ok=True)
-        found = run(photos, args.repeat, max(2, args.copies), Path(work))
-    print(json.dumps(found) if args.json else table(found, max(2, args.copies)))
+        found = run(photos, args.repeat, Path(work))
+    print(json.dumps(found) if args.json else table(found))
     return 0
 
 

@@ -40,4 +40,11 @@ echo "Installing the locked packages into .venv." >&2
 # Builds from source use the locked setuptools as well.
 scripts/uv.sh pip sync ${quiet:+"$quiet"} --python .venv/bin/python --require-hashes --build-constraints requirements/lock.txt requirements/lock.txt 9>&-
 scripts/uv.sh pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable . 9>&-
+# One look whether it all loads, with Python's bytecode kept: without it every later start takes several times as long, for example
+# where PYTHONDONTWRITEBYTECODE is set.
+env -u PYTHONDONTWRITEBYTECODE TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -W ignore -c 'import runners.local' 2>"$stamp.log" 9>&- || {
+  cat "$stamp.log" >&2
+  exit 2
+}
+rm "$stamp.log"
 echo "$made_of" >"$stamp"

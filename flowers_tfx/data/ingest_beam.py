@@ -7,13 +7,12 @@ its photos alone. Every line ends as exactly one of the ledger's entries, on any
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import apache_beam as beam
 import pyarrow.parquet as pq
@@ -22,15 +21,14 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.window import GlobalWindows
 
 from flowers_tfx import features
-from flowers_tfx.data import delivery, pictures, records, spans
-from flowers_tfx.data.properties import BATCH, Value, measure
-from flowers_tfx.data.sampling import Sample, sample
+from flowers_tfx.data import delivery, pictures, records, spans, uris
+from flowers_tfx.data.photos import Mention, Photo, batches, conflict, read_photo, split_of
+from flowers_tfx.data.properties import Value, measure
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
 # Of the work on a new photo, hashing is one part and measuring and writing it three.
 HASHED, SETTLED = b"\0", b"\0\0\0"
-BATCH_BYTES = 1 << 24
 UNITS_PER_LINE = len(HASHED + SETTLED)
 
 _TALLY = "ledger"
@@ -48,27 +46,6 @@ class Job:
     split_salt: str = ""
     shards: int = 1
     max_pixels: int = 50_000_000
-
-
-class Mention(NamedTuple):
-    """A line that lists a photo. Sorted by URI; `number` is 0 for the one of an earlier span, whose name stands as its URI."""
-
-    # Between workers it travels as a plain tuple, which Beam encodes without pickling.
-    uri: str
-    number: int
-    label: str
-    path: bytes
-    size: int
-
-
-class Photo(NamedTuple):
-    """A new photo, read and decoded."""
-
-    digest: str
-    uri: str
-    label: str
-    data: bytes
-    sample: Sample
 
 
 class IngestPhotos(beam.PTransform):
@@ -110,7 +87,7 @@ class HashPhotos(beam.DoFn):
         self._labels = frozenset(self._job.labels)
 
     def process(self, chunk: delivery.Chunk) -> Iterator[Any]:
-        base, contents = delivery.folder(self._job.csv), []
+        base, contents = uris.folder(self._job.csv), []
         for number, raw in delivery.read_chunk(self._job.csv, chunk):
             line = delivery.read_line(number, raw, base, self._labels)
             contents.append(line.content)
@@ -218,53 +195,6 @@ def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Entry]]
         for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
             for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
                 yield bytes.fromhex(digest), (f"span {span}", 0, label, b"", 0)
-
-
-def conflict(lines: Sequence[Mention], earlier: Sequence[Mention]) -> str:
-    """Why the same bytes can't have one label; empty when they can."""
-    first: dict[str, str] = {}
-    for mention in (*sorted(earlier), *sorted(lines)):
-        first.setdefault(mention.label, mention.uri if not mention.number else f"{mention.uri}, line {mention.number}")
-    if len(first) < 2:
-        return ""
-    places = " and ".join(f'"{label}" ({place})' for label, place in first.items())
-    return f"label conflict: the same photo is {places}"
-
-
-def split_of(digest: bytes, salt: str) -> str:
-    """80/10/10 by the photo's content: the same in every span, on every engine, in every order."""
-    bucket = int(hashlib.sha256((salt + digest.hex()).encode()).hexdigest(), 16) % 10
-    return "train" if bucket < 8 else "eval" if bucket == 8 else "test"
-
-
-def batches(photos: Iterable[tuple[bytes, list[Mention]]]) -> Iterator[list[tuple[bytes, list[Mention]]]]:
-    """Photos to measure together: few enough, and small enough to lie in memory together."""
-    batch: list[tuple[bytes, list[Mention]]] = []
-    size = 0
-    for digest, mentions in photos:
-        # A size comes from the first line: all of them have the same bytes.
-        photo_bytes = Mention(*mentions[0]).size
-        if batch and (len(batch) == BATCH or size + photo_bytes > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append((digest, mentions))
-        size += photo_bytes
-    if batch:
-        yield batch
-
-
-def read_photo(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> Photo:
-    """The photo of the first line that still gives these bytes. BadPicture with a reason."""
-    limit = pictures.max_bytes(max_pixels)
-    for line in lines:
-        try:
-            # One byte more than a picture can have is enough to see that it is none, whatever the size of the file.
-            data = delivery.read_bytes(line.path, min(line.size, limit) + 1)
-        except delivery.Unusable:
-            continue
-        if line.size > limit or hashlib.sha256(data).digest() == digest:
-            return Photo(digest.hex(), line.uri, line.label, data, sample(data, max_pixels))
-    raise pictures.BadPicture("the file changed during the ingest")
 
 
 def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:

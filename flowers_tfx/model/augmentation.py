@@ -61,15 +61,11 @@ def _recoloured(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     saturation = _uniform(seed, 7, count, 1 - _SATURATION, 1 + _SATURATION)
     hue = _uniform(seed, 8, count, -_HUE_TURN, _HUE_TURN)
     cos, sin, zero = saturation * tf.cos(hue), saturation * tf.sin(hue), tf.zeros([count])
-    chroma = tf.stack(
-        [tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1
-    )
+    chroma = tf.stack([tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1)
     matrix = tf.einsum("ij,njk,kl->nil", np.linalg.inv(_RGB_TO_YIQ), chroma, _RGB_TO_YIQ)
     matrix *= contrast[:, None, None]
     mean = tf.reduce_mean(pictures, axis=[1, 2])
-    offset = tf.einsum(
-        "nil,nl->ni", tf.eye(3) - matrix, tf.reduce_mean(mean, axis=1, keepdims=True) * tf.ones_like(mean)
-    )
+    offset = tf.einsum("nil,nl->ni", tf.eye(3) - matrix, tf.reduce_mean(mean, axis=1, keepdims=True) * tf.ones_like(mean))
     flat = tf.reshape(pictures, [count, -1, 3])
     changed = tf.matmul(flat, matrix, transpose_b=True) + (offset + brightness[:, None])[:, None, :]
     return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(pictures))

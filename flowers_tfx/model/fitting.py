@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,9 +77,7 @@ def fit(
                 tf.summary.scalar(name, value)
         progress(stage.name, number + 1, stage.epochs, metrics, clock.mean() * (stage.epochs - number - 1))
 
-    best = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=stage.patience, restore_best_weights=True
-    )
+    best = keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=stage.patience, restore_best_weights=True)
     watch = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
     callbacks = [watch, best, keras.callbacks.TerminateOnNaN()]
     model.fit(
@@ -98,14 +95,6 @@ def fit(
 def score(model: keras.Model, held_out: tf.data.Dataset) -> dict[str, float]:
     """Loss and accuracy of a compiled model."""
     return {name: float(value) for name, value in model.evaluate(held_out, verbose=0, return_dict=True).items()}
-
-
-def better(one: Metrics, other: Metrics) -> bool:
-    """Whether the first has the lower loss; one that is not finite is never better.
-
-    The loss tells two models apart on a hundred photos where accuracy, which moves in whole photos, is mostly chance.
-    """
-    return math.isfinite(one["loss"]) and not one["loss"] >= other["loss"]
 
 
 class _Clock:

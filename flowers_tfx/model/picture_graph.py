@@ -80,15 +80,11 @@ def _exif_tiff(data: tf.Tensor) -> tf.Tensor:
         is_marker, is_fill = octets[0] == 0xFF, octets[1] == _FILL
         is_exif = is_marker & (marker == _APP1) & (tf.strings.substr(head, 4, 6) == _EXIF)
         is_last = ~is_marker | (~is_fill & ((size < 2) | tf.reduce_any(tf.equal(marker, _NO_MORE_HEADERS))))
-        tiff = tf.cond(
-            is_exif, lambda: tf.strings.substr(data, at + 10, tf.maximum(size - 8, 0)), lambda: tf.constant(b"")
-        )
+        tiff = tf.cond(is_exif, lambda: tf.strings.substr(data, at + 10, tf.maximum(size - 8, 0)), lambda: tf.constant(b""))
         after = tf.where(is_fill, at + 1, at + 2 + size)
         return tf.where(is_exif | is_last, 0, after), tiff
 
-    is_jpeg = tf.cond(
-        length >= 12, lambda: tf.strings.substr(data, 0, 2) == _START_OF_IMAGE, lambda: tf.constant(False)
-    )
+    is_jpeg = tf.cond(length >= 12, lambda: tf.strings.substr(data, 0, 2) == _START_OF_IMAGE, lambda: tf.constant(False))
     _, tiff = tf.while_loop(unread, next_segment, (tf.where(is_jpeg, 2, 0), tf.constant(b"")))
     return tiff
 

@@ -28,9 +28,9 @@ class PictureSet:
 class Pictures:
     """A split that is read several times: only once from disk, where its pictures fit into the memory limit."""
 
-    def __init__(self, source: PictureSet, image_size: int, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+    def __init__(self, source: PictureSet, image_size: int) -> None:
         self.number = source.number
-        self.in_memory = source.number * image_size * image_size * 3 <= memory_limit_bytes
+        self.in_memory = source.number * image_size * image_size * 3 <= MEMORY_LIMIT_BYTES
         self._dataset = source.read().cache() if self.in_memory else source.read()
 
     def labels(self) -> Labels:

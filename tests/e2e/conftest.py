@@ -1,4 +1,4 @@
-"""A tiny but real pipeline: random weights, 32 px, an epoch. What is tested is the plumbing; accuracy is benchmarks/accuracy.py."""
+"""A tiny but real pipeline: random weights, 32 px, a few epochs. What is tested is the plumbing; accuracy is benchmarks/accuracy.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Workshop:
             "registry": str(self.registry),
             "ingest": {"csv": str(self.photos / "all_data.csv"), "labels": str(self.photos / "dict.txt")},
             "model": {"backbone": "MobileNet", "alpha": 0.25, "image_size": 32, "weights": "none"},
-            "training": {"head_epochs": 1, "fine_tune_epochs": 1, "batch_size": 16},
+            "training": {"fine_tune_epochs": 6, "batch_size": 8, "learning_rate": 0.003},
             "evaluation": {"min_accuracy": 0.0, "max_drop": 1.0},
         }
         self.config.write_text(yaml.safe_dump(settings))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flowers_tfx.data import delivery
+from flowers_tfx.data import delivery, uris
 from flowers_tfx.data.delivery import Line, delivery_state, read_chunk, read_labels, read_line, survey
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
@@ -139,7 +139,7 @@ def test_a_file_without_permission(folder: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(delivery.os, "open", refuse)  # root, as tests may run, reads everything
+    monkeypatch.setattr(uris.os, "open", refuse)  # root, as tests may run, reads everything
     line = judged(b"1.jpg,daisy", folder)
     assert (line.kind, line.reason) == ("permission", "no permission to read the file")
 
@@ -174,7 +174,10 @@ def test_pending_is_what_no_span_has_taken_or_rejected(folder: Path) -> None:
     span_dir.mkdir()
     frame = pd.DataFrame({"digest": digests[:2], "label": ["daisy", "roses"]})
     pq.write_table(pa.Table.from_pandas(frame), span_dir / "photos.parquet")
-    rejects = [{"uri": "2.jpg", "label": "daisy", "line": 1, "reason": "?", "digest": digests[2]}, {"uri": "x", "label": "daisy", "line": 2}]
+    rejects = [
+        {"uri": "2.jpg", "label": "daisy", "line": 1, "reason": "?", "digest": digests[2]},
+        {"uri": "x", "label": "daisy", "line": 2},
+    ]
     (span_dir / "rejects.jsonl").write_text("".join(json.dumps(reject) + "\n" for reject in rejects))
     span = Span(1, span_dir, "", {})
     found = state(folder, [(f"{n}.jpg", "daisy") for n in range(5)] + [("none.jpg", "daisy")], (span,))

@@ -54,7 +54,7 @@ def test_a_span_without_a_readable_manifest_is_named(tmp_path: Path, manifest: s
     path.unlink()
     if manifest is not None:
         path.write_text(manifest)
-    with pytest.raises(InputError, match="span-1 has no readable manifest.json") as caught:
+    with pytest.raises(InputError, match=r"span-1 has no readable manifest\.json") as caught:
         spans.list_spans(tmp_path)
     assert caught.value.hint
 
@@ -98,7 +98,11 @@ def test_the_digest_sees_content_and_nothing_else() -> None:
 
 def test_one_at_a_time_and_the_dead_hold_no_lock(tmp_path: Path) -> None:
     root = tmp_path / "new" / "root"
-    hold = "import sys,time,pathlib;from flowers_tfx.data.spans import locked\nwith locked(pathlib.Path(sys.argv[1])): print(1,flush=True);time.sleep(60)"
+    hold = (
+        "import pathlib, sys, time\n"
+        "from flowers_tfx.data.spans import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(60)"
+    )
     holder = subprocess.Popen([sys.executable, "-c", hold, str(root)], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     holder.stdout.readline()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +14,15 @@ import tensorflow as tf
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import picture_set
 from flowers_tfx.model.augmentation import NAMES, augmented
-from flowers_tfx.model.network import NetworkSettings
+from flowers_tfx.model.network import NetworkSettings, build
 from flowers_tfx.model.picture_set import Pictures, PictureSet
 from flowers_tfx.model.training import TrainingFailed, TrainingSettings, TrainResult, train
 
 SIZE = 32
 CLASSES = 3
-SCRATCH = NetworkSettings("MobileNetV2", 0.35, SIZE, "none", CLASSES)
+SCRATCH = NetworkSettings("MobileNet", 0.25, SIZE, "none", CLASSES)
 QUICK = TrainingSettings(head_epochs=3, fine_tune_layers=-1, fine_tune_epochs=2, batch_size=16)
+HEAD_ONLY = replace(QUICK, fine_tune_layers=0)
 
 
 def coloured(number: int, seed: int = 0, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -46,8 +46,8 @@ def split(number: int, seed: int = 0, size: int = SIZE) -> PictureSet:
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> NetworkSettings:
     """A network with a weights file: random, but with statistics that let features differ."""
     keras.utils.set_random_seed(3)
-    path = tmp_path_factory.mktemp("weights") / "v2.weights.h5"
-    model = keras.applications.MobileNetV2((SIZE, SIZE, 3), 0.35, include_top=False, weights=None)
+    path = tmp_path_factory.mktemp("weights") / "v1.weights.h5"
+    model = keras.applications.MobileNet((SIZE, SIZE, 3), 0.25, include_top=False, weights=None)
     pictures = coloured(64)[0].astype(np.float32) / 127.5 - 1
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -62,16 +62,25 @@ def run(network: NetworkSettings, settings: TrainingSettings, log_dir: Path, num
     return train(network, settings, split(number), split(24, seed=1), log_dir)
 
 
-def same_weights(one: TrainResult, other: TrainResult) -> bool:
-    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)
+@pytest.fixture(scope="module")
+def head(pretrained: NetworkSettings, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return run(pretrained, HEAD_ONLY, tmp_path_factory.mktemp("head"))
+
+
+@pytest.fixture(scope="module")
+def tuned(pretrained: NetworkSettings, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return run(pretrained, QUICK, tmp_path_factory.mktemp("tuned"))
+
+
+def same_weights(one: keras.Model, other: keras.Model) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
 def accuracy(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> float:
     return float((np.asarray(model(pictures, training=False)).argmax(axis=1) == labels).mean())
 
 
-def test_two_stages_tell_what_they_did(pretrained: NetworkSettings, tmp_path: Path) -> None:
+def test_two_stages_tell_what_they_did(pretrained: NetworkSettings, tuned: TrainResult, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
 
     def progress(stage: str, epoch: int, epochs: int, metrics: Mapping[str, float], seconds_left: float) -> None:
@@ -80,57 +89,55 @@ def test_two_stages_tell_what_they_did(pretrained: NetworkSettings, tmp_path: Pa
         seen.append((stage, epoch, epochs))
 
     result = train(pretrained, QUICK, split(48), split(24, seed=1), tmp_path, progress)
+    assert seen[0][0] == "features"
     assert [step for step in seen if step[0] != "features"] == [
         *[("head", epoch, 3) for epoch in (1, 2, 3)],
         *[("fine_tune", epoch, 2) for epoch in (1, 2)],
     ]
-    assert seen[0][0] == "features"
     assert result.trained_epochs == 5
     assert set(result.seconds) == {"features", "head", "fine_tune"}
     assert set(result.stage_metrics) == {"head", "fine_tune"}
-    best = min(metrics["loss"] for metrics in result.stage_metrics.values())
     assert result.eval_metrics == result.stage_metrics[result.chosen_stage]
-    assert result.eval_metrics["loss"] == best
+    assert result.eval_metrics["loss"] == min(metrics["loss"] for metrics in result.stage_metrics.values())
     for stage in ("head", "fine_tune"):
         assert list((tmp_path / stage).glob("events.out.tfevents.*"))
+    # The same seed again gives the same model, bit for bit.
+    assert same_weights(result.model, tuned.model)
+    assert [epoch.metrics for epoch in result.history] == [epoch.metrics for epoch in tuned.history]
 
 
-def test_metrics_are_those_of_the_model_that_comes_out(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    for settings in (replace(QUICK, fine_tune_layers=0), QUICK, replace(QUICK, learning_rate=0.5)):
-        result = run(pretrained, settings, tmp_path)
+def test_metrics_are_those_of_the_model_that_comes_out(head: TrainResult, tuned: TrainResult) -> None:
+    for result in (head, tuned):
         assert accuracy(result.model, *coloured(24, seed=1)) == pytest.approx(result.eval_metrics["accuracy"])
 
 
-def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    one = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path)
-    other = run(pretrained, replace(QUICK, fine_tune_layers=0, seed=5), tmp_path)
-    assert one.chosen_stage == "head"
-    backbones = [result.network.backbone.get_weights() for result in (one, other)]
-    assert all(np.array_equal(a, b) for a, b in zip(*backbones, strict=True))
-    assert not same_weights(one, other)
+def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: NetworkSettings, head: TrainResult) -> None:
+    assert head.chosen_stage == "head"
+    assert same_weights(head.network.backbone, build(pretrained).backbone)
 
 
-def test_the_same_seed_gives_the_same_bits(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    for network in (pretrained, SCRATCH):
-        first, again = run(network, QUICK, tmp_path / "1"), run(network, QUICK, tmp_path / "2")
-        assert same_weights(first, again)
-        assert [epoch.metrics for epoch in first.history] == [epoch.metrics for epoch in again.history]
+def test_from_scratch_repeats_bit_for_bit_and_the_seed_matters(tmp_path: Path) -> None:
+    first, again, other = (run(SCRATCH, replace(QUICK, seed=seed), tmp_path / str(seed)) for seed in (4, 4, 5))
+    assert same_weights(first.model, again.model)
+    assert not same_weights(first.model, other.model)
 
 
-def test_streamed_pictures_train_as_well(pretrained: NetworkSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_memory = run(pretrained, QUICK, tmp_path / "1")
+def test_streamed_pictures_train_as_well(
+    pretrained: NetworkSettings, head: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(picture_set, "MEMORY_LIMIT_BYTES", 0)
     assert not Pictures(split(4), SIZE).in_memory
-    assert same_weights(in_memory, run(pretrained, QUICK, tmp_path / "2"))
+    assert same_weights(head.model, run(pretrained, HEAD_ONLY, tmp_path).model)
 
 
-def test_a_stage_that_wrecks_the_network_is_not_chosen(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    head = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path / "1")
-    for learning_rate in (1.0, 1e30):
-        wrecked = run(pretrained, replace(QUICK, learning_rate=learning_rate), tmp_path / "2")
-        assert wrecked.chosen_stage == "head"
-        assert same_weights(head, wrecked)
-        assert math.isfinite(wrecked.eval_metrics["loss"])
+@pytest.mark.parametrize("learning_rate", [1.0, 1e30])
+def test_a_stage_that_wrecks_the_network_is_not_chosen(
+    pretrained: NetworkSettings, head: TrainResult, tmp_path: Path, learning_rate: float
+) -> None:
+    wrecked = run(pretrained, replace(QUICK, learning_rate=learning_rate), tmp_path)
+    assert wrecked.chosen_stage == "head"
+    assert same_weights(head.model, wrecked.model)
+    assert wrecked.eval_metrics == head.eval_metrics
 
 
 def test_divergence_from_scratch_is_an_error(tmp_path: Path) -> None:
@@ -138,35 +145,31 @@ def test_divergence_from_scratch_is_an_error(tmp_path: Path) -> None:
         run(SCRATCH, replace(QUICK, learning_rate=1e30), tmp_path)
 
 
-def test_only_the_last_layers_change(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    head = run(pretrained, replace(QUICK, fine_tune_layers=0), tmp_path / "1")
-    tuned = run(pretrained, replace(QUICK, fine_tune_layers=5, learning_rate=1e-3, fine_tune_epochs=4), tmp_path / "2")
-    changed = [
-        variable.path
-        for variable, before in zip(tuned.model.weights, head.model.get_weights(), strict=True)
-        if not np.array_equal(variable.numpy(), before)
-    ]
-    if tuned.chosen_stage == "fine_tune":
-        assert changed
-    assert all("Conv_1" in path or "block_16" in path or "logits" in path for path in changed)
+def test_only_the_last_layers_change(pretrained: NetworkSettings, head: TrainResult, tmp_path: Path) -> None:
+    settings = replace(QUICK, fine_tune_layers=5, learning_rate=1e-3, fine_tune_epochs=4)
+    result = run(pretrained, settings, tmp_path)
+    assert result.chosen_stage == "fine_tune"
+    pairs = zip(result.model.weights, head.model.get_weights(), strict=True)
+    changed = [variable.path for variable, before in pairs if not np.array_equal(variable.numpy(), before)]
+    assert any("conv_pw_13" in path for path in changed)
+    assert all("conv_pw_13" in path or "logits" in path for path in changed)
 
 
 def test_class_weights_help_the_rare_class(pretrained: NetworkSettings, tmp_path: Path) -> None:
     pictures, labels = coloured(120)
     keep = np.flatnonzero((labels != 0) | (np.arange(120) < 12))
     rare = PictureSet(len(keep), lambda: tf.data.Dataset.from_tensor_slices((pictures[keep], labels[keep])))
-    settings = replace(QUICK, head_epochs=5, fine_tune_layers=0)
     answers = []
     for weighted in (False, True):
-        result = train(pretrained, replace(settings, class_weights=weighted), rare, split(24, seed=1), tmp_path)
+        settings = replace(HEAD_ONLY, head_epochs=5, class_weights=weighted)
+        result = train(pretrained, settings, rare, split(24, seed=1), tmp_path)
         answers.append(np.asarray(keras.ops.softmax(result.model(coloured(60, seed=2)[0])))[:, 0].mean())
     assert answers[1] > answers[0]
 
 
-@pytest.mark.parametrize("backbone", ["MobileNetV2", "MobileNetV3Small"])
 @pytest.mark.slow
-def test_from_scratch_does_not_collapse_outside_training(backbone: str, tmp_path: Path) -> None:
-    network = replace(SCRATCH, backbone=backbone, image_size=64)
+def test_from_scratch_does_not_collapse_outside_training(tmp_path: Path) -> None:
+    network = replace(SCRATCH, backbone="MobileNetV2", alpha=0.35, image_size=64)
     settings = TrainingSettings(fine_tune_epochs=8, batch_size=16, learning_rate=2e-3)
     result = train(network, settings, split(240, size=64), split(48, seed=1, size=64), tmp_path)
     assert result.chosen_stage == "from_scratch"
@@ -179,13 +182,13 @@ def test_empty_splits_and_nothing_to_train_are_refused(pretrained: NetworkSettin
     with pytest.raises(InputError, match="eval holds no photos"):
         train(pretrained, QUICK, split(4), split(0), tmp_path)
     with pytest.raises(InputError, match="nothing to train"):
-        run(pretrained, replace(QUICK, head_epochs=0, fine_tune_layers=0), tmp_path)
+        run(pretrained, replace(HEAD_ONLY, head_epochs=0), tmp_path)
     with pytest.raises(InputError, match="fine_tune_epochs is 0"):
         run(SCRATCH, replace(QUICK, fine_tune_epochs=0), tmp_path)
 
 
 def test_fewer_photos_than_a_batch_are_enough(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    assert run(pretrained, QUICK, tmp_path, number=5).trained_epochs == 5
+    assert run(pretrained, replace(QUICK, fine_tune_epochs=1), tmp_path, number=5).trained_epochs == 4
 
 
 def test_augmentation_is_a_function_of_its_seed_and_stays_in_range() -> None:
@@ -215,7 +218,7 @@ def test_colour_changes_keep_gray_gray_and_edges_in_place() -> None:
     changed = np.asarray(augmented(gray, tf.constant([0, 1]), ("color",)))
     np.testing.assert_allclose(changed[..., 0], changed[..., 1], atol=1.0)
     for before, after in zip(gray[..., 0], changed[..., 0], strict=True):
-        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.95
+        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
 
 
 def test_every_epoch_sees_other_crops_in_another_order() -> None:

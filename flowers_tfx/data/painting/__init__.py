@@ -1,4 +1,4 @@
 """Draws the sample pictures.
 
-`pen` (shapes, colours) <- `flowers`, `leaves`, `surroundings` <- `scene` (composition) <- `camera` (light, lens, file).
+`pen` (shapes, colours) <- `flowers`, `surroundings`, `leaves` <- `scene` (composition) <- `camera` (light, lens, file).
 """

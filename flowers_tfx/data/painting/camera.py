@@ -12,9 +12,7 @@ from PIL import Image, ImageFilter
 
 from flowers_tfx.data.painting.surroundings import Size
 
-Plane = npt.NDArray[
-    np.float32
-]  # [H, W]; a picture is three of them, [3, H, W], 0 to 1: arithmetic on whole planes is fast
+Plane = npt.NDArray[np.float32]  # [H, W]; a picture is three of them, [3, H, W], 0 to 1: arithmetic on whole planes is fast
 
 _EXIF_IFD, _DATE_TIME_ORIGINAL, _ORIENTATION = 0x8769, 0x9003, 0x0112
 _LONG_SIDES_PX = (250, 290, 320, 330, 400, 440, 500, 510, 600, 700)

@@ -48,14 +48,10 @@ def draw_rosette(pen: Pen, rng: Random, label: str) -> None:
     long, wide = _ROSETTE_LEAF.get(label, (0.9, 0.34))
     for _ in range(rng.randint(3, 8)):
         tone = shade(rng.choice(GREENS), rng.uniform(0.7, 1.1))
-        _leaf(
-            pen, rng.uniform(0, 6.28), long * rng.uniform(0.9, 1.3), wide, tone, start=0.4, toothed=label == "dandelion"
-        )
+        _leaf(pen, rng.uniform(0, 6.28), long * rng.uniform(0.9, 1.3), wide, tone, start=0.4, toothed=label == "dandelion")
 
 
-def _leaf(
-    pen: Pen, angle: float, length: float, half: float, colour: Colour, start: float = 0.0, toothed: bool = False
-) -> None:
+def _leaf(pen: Pen, angle: float, length: float, half: float, colour: Colour, start: float = 0.0, toothed: bool = False) -> None:
     outline = _TOOTHED if toothed else POINTED
     sizes = np.array((1.0, 0.97))[:, None]
     blade = petal(outline, angle, start, length * sizes, half * np.array((1.0, 0.86))[:, None], 0.1)

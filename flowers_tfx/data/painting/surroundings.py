@@ -11,9 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from flowers_tfx.data.painting.pen import Colour, Pen, mix, shade
 
-Field = npt.NDArray[
-    np.float32
-]  # [H/2, W/2], 0 to 1: nothing behind the flowers is so fine that half the size would lose it
+Field = npt.NDArray[np.float32]  # [H/2, W/2], 0 to 1: nothing behind the flowers is so fine that half the size would lose it
 Size = tuple[int, int]  # width and height, px
 
 GREENS: tuple[Colour, ...] = ((58, 104, 40), (74, 122, 46), (48, 88, 44), (96, 134, 58), (66, 110, 70))
@@ -97,9 +95,7 @@ def _soil(rng: Random, state: np.random.RandomState, size: Size) -> Image.Image:
 
 
 def _wall(rng: Random, state: np.random.RandomState, size: Size) -> Image.Image:
-    plaster: Colour = rng.choice(
-        [(206, 200, 188), (168, 170, 172), (224, 216, 196), (150, 170, 176), (132, 128, 124)]
-    )
+    plaster: Colour = rng.choice([(206, 200, 188), (168, 170, 172), (224, 216, 196), (150, 170, 176), (132, 128, 124)])
     image = _blend(size, _clouds(state, size, rng.randint(4, 10)), shade(plaster, 0.86), shade(plaster, 1.1))
     draw, kind = ImageDraw.Draw(image), rng.random()
     joint, step = shade(plaster, rng.uniform(0.68, 0.85)), max(18, round(min(size) * rng.uniform(0.09, 0.2)))

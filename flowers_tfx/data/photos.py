@@ -1,0 +1,81 @@
+"""The photos of a delivery between its lines and the shards: which lines mention one, what is wrong with that, where it goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from flowers_tfx.data import pictures, uris
+from flowers_tfx.data.properties import BATCH
+from flowers_tfx.data.sampling import Sample, sample
+
+BATCH_BYTES = 1 << 24
+
+
+class Mention(NamedTuple):
+    """A line that lists a photo. Sorted by URI; `number` is 0 for the one of an earlier span, whose name stands as its URI."""
+
+    # Between workers it travels as a plain tuple, which Beam encodes without pickling.
+    uri: str
+    number: int
+    label: str
+    path: bytes
+    size: int
+
+
+class Photo(NamedTuple):
+    """A new photo, read and decoded."""
+
+    digest: str
+    uri: str
+    label: str
+    data: bytes
+    sample: Sample
+
+
+def conflict(lines: Sequence[Mention], earlier: Sequence[Mention]) -> str:
+    """Why the same bytes can't have one label; empty when they can."""
+    first: dict[str, str] = {}
+    for mention in (*sorted(earlier), *sorted(lines)):
+        first.setdefault(mention.label, mention.uri if not mention.number else f"{mention.uri}, line {mention.number}")
+    if len(first) < 2:
+        return ""
+    places = " and ".join(f'"{label}" ({place})' for label, place in first.items())
+    return f"label conflict: the same photo is {places}"
+
+
+def split_of(digest: bytes, salt: str) -> str:
+    """80/10/10 by the photo's content: the same in every span, on every engine, in every order."""
+    bucket = int(hashlib.sha256((salt + digest.hex()).encode()).hexdigest(), 16) % 10
+    return "train" if bucket < 8 else "eval" if bucket == 8 else "test"
+
+
+def batches(photos: Iterable[tuple[bytes, list[Mention]]]) -> Iterator[list[tuple[bytes, list[Mention]]]]:
+    """Photos to measure together: few enough, and small enough to lie in memory together."""
+    batch: list[tuple[bytes, list[Mention]]] = []
+    size = 0
+    for digest, mentions in photos:
+        # A size comes from the first line: all of them have the same bytes.
+        photo_bytes = Mention(*mentions[0]).size
+        if batch and (len(batch) == BATCH or size + photo_bytes > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((digest, mentions))
+        size += photo_bytes
+    if batch:
+        yield batch
+
+
+def read_photo(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> Photo:
+    """The photo of the first line that still gives these bytes. BadPicture with a reason."""
+    limit = pictures.max_bytes(max_pixels)
+    for line in lines:
+        try:
+            # One byte more than a picture can have is enough to see that it is none, whatever the size of the file.
+            data = uris.read_bytes(line.path, min(line.size, limit) + 1)
+        except uris.Unusable:
+            continue
+        if line.size > limit or hashlib.sha256(data).digest() == digest:
+            return Photo(digest.hex(), line.uri, line.label, data, sample(data, max_pixels))
+    raise pictures.BadPicture("the file changed during the ingest")

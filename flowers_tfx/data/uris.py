@@ -1,0 +1,122 @@
+"""Where photos and deliveries lie: paths, file://, and what Beam's filesystems open; why one can't be read, in plain words."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+READ_BYTES = 1 << 20
+
+
+class Unusable(Exception):
+    """A line that gives no photo: `kind` is stable and goes into digests, `str(error)` is for people."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+def folder(csv_uri: str) -> str:
+    """Where relative URIs of this CSV start."""
+    path = local_path(csv_uri)
+    return csv_uri.rpartition("/")[0] if path is None else os.path.dirname(os.path.abspath(path))
+
+
+def resolve(uri: str, base: str) -> str:
+    """A local path, or a URI for Beam's filesystems."""
+    path = local_path(uri)
+    if path is None:
+        return uri
+    return os.path.join(base, path) if "://" not in base else path if os.path.isabs(path) else f"{base}/{path}"
+
+
+def open_binary(path: str) -> IO[bytes]:
+    """Opens a local file or, through Beam, one in a bucket. Unusable with a plain reason, or OSError for a local one."""
+    local = local_path(path)
+    return open(local, "rb") if local is not None else _open_remote(path)
+
+
+def read_bytes(path: bytes, limit: int = -1) -> bytes:
+    """The file at a resolved path, or its first `limit` bytes. Unusable with a reason."""
+    try:
+        with _open_photo(path) as file:
+            return file.read(limit)
+    except OSError as error:
+        raise unusable(error) from error
+
+
+def file_sha256(path: bytes) -> tuple[bytes, int]:
+    """Digest and size of the file at a resolved path, read in pieces. Unusable with a reason."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with _open_photo(path) as file:
+            while piece := file.read(READ_BYTES):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise unusable(error) from error
+    return digest.digest(), size
+
+
+def _open_photo(path: bytes) -> IO[bytes]:
+    name = path.decode("utf-8", "surrogateescape")
+    return _regular(name) if "://" not in name else open_binary(name)
+
+
+def _regular(path: str) -> IO[bytes]:
+    """Opens a plain file: a pipe or a device among the photos would block for ever."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return open(file, "rb", buffering=0)
+    os.close(file)
+    raise Unusable(*(("folder", "a folder, not a file") if stat.S_ISDIR(mode) else ("special", "not a regular file")))
+
+
+def unusable(error: OSError) -> Unusable:
+    """The error in plain words."""
+    kinds = {
+        errno.ENOENT: ("missing", "no such file"),
+        errno.ENOTDIR: ("missing", "no such file"),
+        errno.ENAMETOOLONG: ("missing", "no such file: the name is too long"),
+        errno.EACCES: ("permission", "no permission to read the file"),
+        errno.EPERM: ("permission", "no permission to read the file"),
+        errno.EISDIR: ("folder", "a folder, not a file"),
+        errno.ELOOP: ("missing", "a link that leads in a circle"),
+        errno.ENXIO: ("special", "not a regular file"),
+    }
+    return Unusable(*kinds.get(error.errno or 0, ("unreadable", f"can't be read: {error.strerror or error}")))
+
+
+def local_path(uri: str) -> str | None:
+    """The path on this machine, or None for another scheme."""
+    if "://" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    return unquote(parts.path, errors="surrogateescape") if parts.scheme == "file" else None
+
+
+def _open_remote(uri: str) -> IO[bytes]:
+    # Beam takes seconds to import, and deliveries on a disk don't need it.
+    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        opened: IO[bytes] = FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
+        return opened
+    except ValueError as error:
+        raise Unusable("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://') from error
+    except (BeamIOError, OSError) as error:
+        if any(word in str(error) for word in ("403", "Forbidden", "AccessDenied")):
+            raise Unusable("permission", "no permission to read the file") from error
+        if not FileSystems.exists(uri):
+            raise Unusable("missing", "no such file") from error
+        # It is there and can't be read now: a failure of the job, to be tried again, and no property of the delivery.
+        raise RuntimeError(f"{uri} can't be read: {error}") from error

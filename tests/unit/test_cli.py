@@ -1,0 +1,72 @@
+"""Errors as programs and people see them: one sentence, exit code 2, and JSON alone on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx import cli
+from tests.conftest import write_photos
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--config", "absent.yaml"),
+        ("run", "--set", "trainin.seed=1"),
+        ("run", "--runner", "nowhere"),
+        ("ingest",),
+        ("ingest", "--csv", "absent.csv", "--labels", "absent.txt", "--data-root", "d"),
+        ("ingest", "--csv", "a.csv", "--data-root", "d", "--span", "-1"),
+        ("dataset", "index", "absent"),
+        ("predict", "absent.jpg", "--model", "absent"),
+        ("predict", "absent.jpg", "--set", "registry=absent"),
+        ("runs", "--set", "pipeline_root=absent"),
+        ("runs", "show", "latest", "--set", "pipeline_root=absent"),
+        ("runs", "--set", "metadata=postgres://x"),
+        ("dataset", "sample"),
+        ("no-such-command",),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert "Traceback" not in err
+    code, out, err = call(capsys, *arguments, "--json")
+    assert code == 2
+    said = json.loads(out)
+    assert set(said) == {"error", "hint"}
+    assert said["error"].endswith((".", ".'", ")")) or ":" in said["error"]
+
+
+def test_index_prints_one_json_value(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    code, out, _ = call(capsys, "dataset", "index", str(photos), "--out", str(tmp_path / "out"), "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "csv": str(tmp_path / "out" / "all_data.csv"),
+        "labels": str(tmp_path / "out" / "dict.txt"),
+        "photos": 6,
+        "classes": {"daisy": 2, "roses": 2, "tulips": 2},
+    }
+
+
+def test_an_unexpected_error_is_a_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowers_tfx.data.index.index_folder", lambda *_: 1 / 0)
+    code, out, _ = call(capsys, "dataset", "index", ".", "--json")
+    assert code == 1
+    assert "ZeroDivisionError" in json.loads(out)["error"]

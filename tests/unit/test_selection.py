@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowers_tfx import registry
+from flowers_tfx.data.spans import FORMAT_VERSION
+from flowers_tfx.errors import InputError
+from flowers_tfx.selection import recipe, select, settings_digest
+from tests.unit.test_registry import saved_model
+
+LABELS = ("daisy", "roses")
+
+
+def span(root: Path, number: int, digest: str = "", **changes: Any) -> None:
+    folder = root / f"span-{number}"
+    folder.mkdir(parents=True)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "span": number,
+        "digest": digest or f"digest-{number}",
+        "examples": 30,
+        "labels": list(LABELS),
+        "splits": {"train": 20, "eval": 5, "test": 5},
+        "label_counts": {"daisy": 15, "roses": 15},
+        **changes,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def chosen(root: Path, window: int | str = "all", settings: str = "s") -> tuple[list[int], str]:
+    selection = select(str(root / "data"), str(root / "registry"), window, LABELS, settings)
+    return [said["span"] for said in json.loads(selection.window)], selection.baseline
+
+
+def test_all_spans_or_the_last_k(tmp_path: Path) -> None:
+    for number in (2, 10, 9):
+        span(tmp_path / "data", number)
+    assert chosen(tmp_path) == ([2, 9, 10], "none")
+    assert chosen(tmp_path, 2) == ([9, 10], "none")
+    assert chosen(tmp_path, 7) == ([2, 9, 10], "none")
+
+
+def test_temporary_folders_are_no_spans(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    (tmp_path / "data" / ".span-2.abc.tmp").mkdir()
+    assert chosen(tmp_path)[0] == [1]
+
+
+def test_the_baseline_is_the_newest_version_of_another_recipe(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    window = select(str(tmp_path / "data"), str(tmp_path / "registry"), "all", LABELS, "s").window
+    first = registry.publish(saved_model(tmp_path / "m1", "1"), str(tmp_path / "registry"), "old", (), "")
+    registry.publish(saved_model(tmp_path / "m2", "2"), str(tmp_path / "registry"), recipe(window, "s"), (), "")
+    assert json.loads(chosen(tmp_path)[1]) == {"version": first.version, "digest": first.digest}
+    assert json.loads(chosen(tmp_path, settings="other")[1])["version"] > first.version
+
+
+def test_a_recipe_names_content_not_numbers() -> None:
+    one, two = '[{"span":1,"digest":"a"},{"span":2,"digest":"b"}]', '[{"span":4,"digest":"b"},{"span":7,"digest":"a"}]'
+    assert recipe(one, "s") == recipe(two, "s") != recipe(one, "t")
+    assert settings_digest({"a": 1, "b": 2}) == settings_digest({"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_counts": {"daisy": 30, "roses": 0}}, r"all of one class \(daisy\)"),
+        ({"label_counts": {"daisy": 15, "lily": 15}}, "'lily'"),
+        ({"splits": {"train": 30, "eval": 0, "test": 0}}, "split eval"),
+        ({"splits": {"train": 0, "eval": 0, "test": 0}, "label_counts": {"daisy": 0}}, "none"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    span(tmp_path / "data", 1, **changes)
+    with pytest.raises(InputError, match=message) as caught:
+        chosen(tmp_path)
+    assert caught.value.hint
+
+
+def test_an_empty_or_missing_data_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no span"):
+        chosen(tmp_path)
