@@ -69,7 +69,8 @@ def _reasons(accuracy: float, floors: tuple[float, float], baseline: BaselineSco
         yield f"It was not compared with a serving model: {no_baseline}."
     else:
         word = "not more than" if accuracy >= baseline.accuracy - drop else "more than"
-        yield f"It lies {word} {100 * drop:.1f} points below the serving model, version {baseline.version}, which has {baseline.accuracy:.1%}."
+        serving = f"the serving model, version {baseline.version}, which has {baseline.accuracy:.1%}"
+        yield f"It lies {word} {100 * drop:.1f} points below {serving}."
 
 
 def _classes(labels: Sequence[str], confusion: list[list[int]], metrics: Mapping[str, Any]) -> Iterable[ClassScore]:

@@ -18,7 +18,6 @@ from flowers_tfx.components.evaluation_result import write_report
 from flowers_tfx.model.evaluation_config import SPLIT, eval_config
 
 
-
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,

@@ -21,9 +21,7 @@ def fresh_folder(out: Path) -> Iterator[Path]:
         temporary = out.parent / f".{out.name}.{uuid.uuid4().hex[:12]}.tmp"
         temporary.mkdir()
     except OSError as error:
-        raise InputError(
-            f"The folder {out} can't be made ({error.strerror}).", "Name a folder that you may write to."
-        ) from error
+        raise InputError(f"The folder {out} can't be made ({error.strerror}).", "Name a folder that you may write to.") from error
     try:
         yield temporary
         try:

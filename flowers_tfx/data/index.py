@@ -54,9 +54,7 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
         _write(out / LABELS_NAME, "".join(f"{label}\n" for label in found))
         _write(out / CSV_NAME, lines.getvalue())
     except OSError as error:
-        raise InputError(
-            f"The index can't be written to {out} ({error.strerror}).", "Name a folder to write to with --out."
-        ) from error
+        raise InputError(f"The index can't be written to {out} ({error.strerror}).", "Name a folder to write to with --out.") from error
     counts = {label: len(photos) for label, photos in found.items()}
     return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, tuple(skipped))
 
@@ -107,9 +105,7 @@ def _refuse_inside(out: Path, root: Path) -> None:
     """The next run would take the index itself for a class or a photo."""
     inside = os.path.relpath(os.path.realpath(out), os.path.realpath(root)).split(os.sep)
     if not inside[0].startswith("."):
-        raise InputError(
-            f"{out} lies among the class folders of {root}.", "Name a folder outside of it, or leave --out away."
-        )
+        raise InputError(f"{out} lies among the class folders of {root}.", "Name a folder outside of it, or leave --out away.")
 
 
 def _write(path: Path, text: str) -> None:

@@ -113,9 +113,7 @@ def _metrics(evaluation_home: Path | None) -> dict[str, Any]:
         "baseline_accuracy": report["baseline"]["accuracy"] if report["baseline"] else None,
         "examples": report["examples"],
         "calibration_error": report["calibration_error"],
-        "per_class": {
-            score["name"]: {key: score[key] for key in ("precision", "recall", "auc", "support")} for score in report["classes"]
-        },
+        "per_class": {score["name"]: {key: score[key] for key in ("precision", "recall", "auc", "support")} for score in report["classes"]},
     }
 
 

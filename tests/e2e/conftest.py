@@ -34,7 +34,7 @@ class Workshop:
             "registry": str(self.registry),
             "ingest": {"csv": str(self.photos / "all_data.csv"), "labels": str(self.photos / "dict.txt")},
             "model": {"backbone": "MobileNet", "alpha": 0.25, "image_size": 32, "weights": "none"},
-            "training": {"fine_tune_epochs": 6, "batch_size": 8, "learning_rate": 0.003},
+            "training": {"fine_tune_epochs": 14, "batch_size": 8, "learning_rate": 0.003, "augment": "none"},
             "evaluation": {"min_accuracy": 0.0, "max_drop": 1.0},
         }
         self.config.write_text(yaml.safe_dump(settings))

@@ -106,10 +106,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_key_of_the_contract_is_there_and_described() -> None:
     keys = {key: description for key, _, description in known_keys()}
-    contract = """name data_root pipeline_root metadata registry labels span_window model.backbone model.alpha model.image_size
-        model.weights training.head_epochs training.fine_tune_layers training.fine_tune_epochs training.batch_size training.learning_rate training.seed
-        training.class_weights training.augment training.precision training.xla evaluation.min_accuracy evaluation.max_drop
-        beam.engine beam.workers beam.options ingest.csv ingest.labels ingest.split_salt"""
+    contract = """name data_root pipeline_root metadata registry labels span_window
+        model.backbone model.alpha model.image_size model.weights
+        training.head_epochs training.fine_tune_layers training.fine_tune_epochs training.batch_size training.learning_rate
+        training.seed training.class_weights training.augment training.precision training.xla
+        evaluation.min_accuracy evaluation.max_drop beam.engine beam.workers beam.options
+        ingest.csv ingest.labels ingest.split_salt"""
     assert set(contract.split()) <= set(keys)
     assert all(keys.values())
 

@@ -41,7 +41,9 @@ def test_labels_replace_the_classes_and_keep_their_order() -> None:
     assert "dandelion" not in schema_text(schema)
 
 
-@pytest.mark.parametrize("text", ["feature {", "", 'string_domain { name: "label" value: "only" } feature { name: "label" domain: "label" }'])
+@pytest.mark.parametrize(
+    "text", ["feature {", "", 'string_domain { name: "label" value: "only" } feature { name: "label" domain: "label" }']
+)
 def test_schemas_that_cannot_work_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "s.pbtxt"
     path.write_text(text)

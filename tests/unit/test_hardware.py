@@ -32,7 +32,7 @@ pictures, labels = rng.integers(0, 256, (32, 32, 32, 3), dtype=np.uint8), np.ara
 split = PictureSet(32, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
 settings = training.TrainingSettings(fine_tune_epochs=2, batch_size=8, learning_rate=1e-3, augment=())
 with mock.patch.object(hardware, "strategy", lambda: two):
-    result = training.train(NetworkSettings("MobileNetV2", 0.35, 32, "none", 2), settings, split, split, sys.argv[1])
+    result = training.train(NetworkSettings("MobileNet", 0.25, 32, "none", 2), settings, split, split, sys.argv[1])
 assert result.trained_epochs == 2
 answers = result.model(pictures, training=False).numpy()
 assert np.isfinite(answers).all()
@@ -103,7 +103,7 @@ def test_mixed_precision_answers_in_float32(tmp_path: Path) -> None:
     labels = tf.range(16, dtype=tf.int64) % 2
     split = PictureSet(16, lambda: tf.data.Dataset.from_tensor_slices((tf.cast(pictures, tf.uint8), labels)))
     settings = TrainingSettings(fine_tune_epochs=1, batch_size=8, precision="mixed_bfloat16")
-    result = train(NetworkSettings("MobileNetV2", 0.35, 32, "none", 2), settings, split, split, tmp_path)
+    result = train(NetworkSettings("MobileNet", 0.25, 32, "none", 2), settings, split, split, tmp_path)
     assert result.model.dtype_policy.name == "float32"
     assert result.model(pictures, training=False).dtype == tf.float32
     assert keras.config.dtype_policy().name == "float32"
