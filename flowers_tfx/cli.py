@@ -126,6 +126,8 @@ def index(folder: Path, out: Path | None, as_json: bool) -> None:
     from flowers_tfx.data.index import index_folder
 
     found = index_folder(folder, out)
+    for name in found.skipped:
+        click.echo(f"left out, no file of this folder: {name}", err=True)
     value = {"csv": str(found.csv), "labels": str(found.labels), "photos": found.photos, "classes": found.classes}
     _put(value, as_json, f"{found.photos} files of {len(found.classes)} classes: {found.csv}, {found.labels}")
 

@@ -54,6 +54,7 @@ class Stages:
     def head(self) -> Outcome:
         """Trains the head on the frozen backbone's features, which never change and are therefore computed once."""
         started = time.monotonic()
+        self.built.backbone.compile(jit_compile=self._xla())
         features, labels = self._features(self.train_set)
         held_out = self._weighted(tf.data.Dataset.from_tensor_slices(self._features(self.eval_set)).batch(_BATCH))
         computed = time.monotonic()
@@ -113,7 +114,6 @@ class Stages:
 
         watch = keras.callbacks.LambdaCallback(on_predict_batch_end=on_predict_batch_end)
         only_pictures = pictures.in_order(_BATCH).map(lambda picture, _label: picture)
-        self.built.backbone.compile(jit_compile=self._xla())
         features = self.built.backbone.predict(only_pictures, callbacks=[watch], verbose=0)
         return np.asarray(features, np.float32), pictures.labels()
 
