@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from PIL import Image
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.records import RecordWriter
 
-DEFAULT_PHOTOS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "flower_photos"
+DEFAULT_PHOTOS = Path(os.environ.get("FLOWERS_SHARED", Path(__file__).resolve().parents[1].parent / "shared")) / "data" / "flower_photos"
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def _recoloured(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     chroma = tf.stack([tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1)
     matrix = tf.einsum("ij,njk,kl->nil", np.linalg.inv(_RGB_TO_YIQ), chroma, _RGB_TO_YIQ)
     matrix *= contrast[:, None, None]
-    mean = tf.reduce_mean(pictures, axis=[1, 2])
-    offset = tf.einsum("nil,nl->ni", tf.eye(3) - matrix, tf.reduce_mean(mean, axis=1, keepdims=True) * tf.ones_like(mean))
+    # The matrix scales a gray pixel by the contrast alone: this puts the picture's mean gray back where it was.
+    offset = (1 - contrast) * tf.reduce_mean(pictures, axis=[1, 2, 3]) + brightness
     flat = tf.reshape(pictures, [count, -1, 3])
-    changed = tf.matmul(flat, matrix, transpose_b=True) + (offset + brightness[:, None])[:, None, :]
+    changed = tf.matmul(flat, matrix, transpose_b=True) + offset[:, None, None]
     return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(pictures))

@@ -41,6 +41,11 @@ class TrainingSettings:
     def fine_tunes(self) -> bool:
         return self.fine_tune_layers != 0 and self.fine_tune_epochs > 0
 
+    @property
+    def scratch_epochs(self) -> int:
+        """Epochs without pretrained weights, where there is one stage only."""
+        return self.fine_tune_epochs or self.head_epochs
+
 
 def balanced(labels: Labels, classes: int) -> list[float]:
     """A weight per class, such that each class that occurs has the same say, 1 on average over the photos."""

@@ -76,7 +76,7 @@ class Stages:
         """
         before = self.built.full.get_weights()
         self.built.unfreeze(self.settings.fine_tune_layers)
-        end = self._whole_network(FINE_TUNE)
+        end = self._whole_network(FINE_TUNE, self.settings.fine_tune_epochs)
         if not math.isfinite(end.loss):
             return end
         points = [self._at(between(before, end.weights, share), end) for share in _SHARES]
@@ -85,16 +85,16 @@ class Stages:
     def from_scratch(self) -> Outcome:
         """Trains every layer: features of random weights tell a head next to nothing."""
         self.built.unfreeze(-1)
-        return self._whole_network(FROM_SCRATCH)
+        return self._whole_network(FROM_SCRATCH, self.settings.scratch_epochs)
 
-    def _whole_network(self, name: str) -> Outcome:
+    def _whole_network(self, name: str, epochs: int) -> Outcome:
         started = time.monotonic()
         settings, model = self.settings, self.built.full
         shuffled = self.train_set.shuffled(settings.batch_size, settings.seed, settings.augment)
         batches = self._weighted(shuffled, self.train_set.labels())
         steps = self.train_set.steps(settings.batch_size)
-        self._compile(model, keras.optimizers.Adam(warm_up_and_cosine(settings.learning_rate, steps * settings.fine_tune_epochs)))
-        stage = Stage(name, settings.fine_tune_epochs, steps, settings.patience)
+        self._compile(model, keras.optimizers.Adam(warm_up_and_cosine(settings.learning_rate, steps * epochs)))
+        stage = Stage(name, epochs, steps, settings.patience)
         history = fit(model, stage, batches, self._held_out(), self.log_dir, self.progress)
         metrics = score(model, self._held_out())
         return Outcome(name, model.get_weights(), metrics, history, {name: time.monotonic() - started})

@@ -98,9 +98,12 @@ def _refuse_empty(network: NetworkSettings, settings: TrainingSettings, train_se
     for name, part in (("train", train_set), ("eval", eval_set)):
         if part.number < 1:
             raise InputError(f"The split {name} holds no photos.", "Ingest more photos, or change ingest.split_salt.")
-    if not network.pretrained and settings.fine_tune_epochs < 1:
-        raise InputError(
-            "Without weights every layer is trained, and training.fine_tune_epochs is 0.", "Set training.fine_tune_epochs to 1 or more."
-        )
+    check_recipe(network, settings)
+
+
+def check_recipe(network: NetworkSettings, settings: TrainingSettings) -> None:
+    """Raises InputError where no stage would train anything."""
+    if not network.pretrained and settings.scratch_epochs < 1:
+        raise InputError("There is nothing to train: no epochs.", "Set training.fine_tune_epochs to 1 or more.")
     if network.pretrained and settings.head_epochs < 1 and not settings.fine_tunes:
         raise InputError("There is nothing to train.", "Set training.head_epochs, or training.fine_tune_layers and fine_tune_epochs.")

@@ -15,7 +15,8 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.model.network import NO_WEIGHTS, build
-from flowers_tfx.model.trainer import network_settings
+from flowers_tfx.model.trainer import network_settings, training_settings
+from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
 from flowers_tfx.registry import local_registry
 
@@ -70,6 +71,7 @@ def _check_writable(key: str, folder: Path) -> None:
 def _check_network(config: PipelineConfig) -> None:
     """Builds the network once: weights that do not fit, or cannot be had, must not be found out after the data are prepared."""
     settings = model_settings(config, list(pipeline_schema(config).labels))
+    check_recipe(network_settings(settings), training_settings(settings))
     if config.model.weights != NO_WEIGHTS:
         build(network_settings(settings))
         keras.backend.clear_session()
