@@ -153,7 +153,7 @@ def ingest(
     from flowers_tfx.config import load_config
 
     given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root}
-    config = load_config(config_path, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None)])
+    config = load_config(config_path, [*overrides, *(f"{key}={value}" for key, value in given.items() if value is not None)])
     with _bar("Taking in") as progress:
         result = ingest_photos(config, span, progress)
     for reject in result.rejects[:20]:

@@ -69,3 +69,27 @@ def test_a_node_that_fails_is_a_failed_run_with_a_log(workshop: Workshop) -> Non
     assert "ImportExampleGen" in said["error"]
     assert said["pushed_model"] is None
     assert workshop.versions() == []
+
+
+def test_ingest_by_its_own_arguments(workshop: Workshop) -> None:
+    """Names that YAML would read as something else are names."""
+    workshop.deliver(2)
+    delivery = workshop.home / "2026-01-01"
+    delivery.mkdir()
+    (delivery / "true").write_text((workshop.photos / "all_data.csv").read_text() + "absent.jpg,roses\n")
+    place = ("--csv", str(delivery / "true"), "--labels", str(workshop.photos / "dict.txt"), "--data-root", str(workshop.data_root))
+    said = workshop.flowers("ingest", *place, "--json")
+    assert {key: said[key] for key in ("span", "examples", "known", "duplicates", "rejected")} == {
+        "span": 1,
+        "examples": 6,
+        "known": 0,
+        "duplicates": 0,
+        "rejected": 1,
+    }
+    assert sum(said["splits"].values()) == 6
+    assert said["data_root"] == str(workshop.data_root)
+    again = workshop.flowers("ingest", *place, "--json")
+    assert (again["span"], again["digest"], again["examples"], again["known"]) == (None, None, 0, 6)
+    assert set(again) == {"span", "examples", "known", "duplicates", "rejected", "splits", "digest", "data_root", "seconds"}
+    assert "exists already" in workshop.flowers("ingest", *place, "--span", "1", "--json", code=2)["error"]
+    assert workshop.flowers("ingest", *place[:4], "--data-root", str(workshop.home / "other"), "--span", "7", "--json")["span"] == 7
