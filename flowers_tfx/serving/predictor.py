@@ -10,12 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from flowers_tfx.data.pictures import BadPicture, open_picture
+from flowers_tfx.data.pictures import BadPicture, decode, open_picture
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry import LABELS_FILE
 
 MAX_FILE_BYTES = 64 * 2**20
 _SIGNATURE = "serving_default"
+_LOOK_PX = 1 << 16  # a JPEG is looked through at a fraction of its size, every byte of it
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Predictor:
 
     def _checked(self, photo: bytes) -> bytes | Unreadable:
         try:
-            open_picture(photo, self._max_pixels)
+            # As ingest judges: TensorFlow's decoder would tell neither the reason nor the photo, and a batch would fail with it.
+            decode(open_picture(photo, self._max_pixels), _LOOK_PX)
         except BadPicture as bad:
             return Unreadable(str(bad))
         return photo
@@ -82,14 +84,14 @@ class Predictor:
         return [photo if isinstance(photo, Unreadable) else next(found) for photo in photos]
 
     def _ask(self, photos: list[bytes]) -> list[Answer]:
-        """Headers were checked, but only decoding shows damage, and then it fails the whole batch: halve until the photo is found."""
+        """The few that only TensorFlow refuses fail their whole batch: it is halved until they are found."""
         if not photos:
             return []
         try:
             outputs = self._signature(image_bytes=tf.constant(photos))
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.InvalidArgumentError:
             if len(photos) == 1:
-                return [Unreadable(f"cannot be decoded: {_first_line(error)}")]
+                return [Unreadable("damaged: TensorFlow cannot decode it")]
             half = len(photos) // 2
             return self._ask(photos[:half]) + self._ask(photos[half:])
         return [self._prediction(row) for row in outputs["probabilities"].numpy()]
