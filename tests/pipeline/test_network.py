@@ -48,7 +48,7 @@ def test_scaling_is_inside_and_bytes_are_as_good_as_floats() -> None:
     pictures = some_pictures()
     np.testing.assert_array_equal(full(pictures), full(pictures.astype(np.float32)))
     scaled = keras.applications.mobilenet_v2.preprocess_input(pictures.astype(np.float32))
-    inner = build(SMALL).backbone.get_layer("backbone")
+    inner = build(SMALL).convolutional
     np.testing.assert_allclose(build(SMALL).backbone(pictures), inner(scaled), atol=1e-6)
 
 
@@ -62,8 +62,7 @@ def test_weights_come_from_a_file(weights: Path) -> None:
     network = build(replace(SMALL, weights=str(weights)))
     with h5py.File(weights) as stored:
         kernel = np.asarray(stored["layers/conv2d/vars/0"])
-    np.testing.assert_array_equal(network.backbone.get_layer("backbone").get_layer("Conv1").kernel, kernel)
-    assert network.pretrained
+    np.testing.assert_array_equal(network.convolutional.get_layer("Conv1").kernel, kernel)
 
 
 def test_the_layout_counts_and_not_the_name(weights: Path, tmp_path: Path) -> None:
@@ -128,19 +127,32 @@ def test_settings_that_do_not_fit_are_refused(settings: NetworkSettings, cause: 
         check(settings)
 
 
-def test_unfreezing_counts_from_the_end_and_leaves_pretrained_normalisation(weights: Path) -> None:
+def test_unfreezing_counts_from_the_end(weights: Path) -> None:
     network = build(replace(SMALL, weights=str(weights)))
-    layers = network.backbone.get_layer("backbone").layers
+    layers = network.convolutional.layers
     for wanted, expected in ((0, 0), (-1, len(layers)), (10, 10), (10_000, len(layers))):
         network.unfreeze(wanted)
         trainable = [layer for layer in layers if layer.trainable]
-        assert trainable == [layer for layer in layers[len(layers) - expected :] if not isinstance(layer, keras.layers.BatchNormalization)]
+        assert trainable == layers[len(layers) - expected :]
+
+
+def test_pretrained_statistics_stay_while_their_scale_trains(weights: Path) -> None:
+    network = build(replace(SMALL, weights=str(weights)))
+    network.unfreeze(-1)
+    pictures = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    assert np.array_equal(network.full(pictures, training=True), network.full(pictures, training=False))
+    norm = next(x for x in network.convolutional.layers if isinstance(x, keras.layers.BatchNormalization))
+    before = [np.array(v) for v in (norm.gamma, norm.moving_mean)]
+    network.full.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.full.fit(pictures, np.zeros(8), epochs=1, verbose=0)
+    assert not np.array_equal(before[0], norm.gamma)
+    assert np.array_equal(before[1], norm.moving_mean)
 
 
 def test_without_weights_normalisation_trains_and_forgets_its_start() -> None:
     network = build(SMALL)
     network.unfreeze(-1)
-    norms = [x for x in network.backbone.get_layer("backbone").layers if isinstance(x, keras.layers.BatchNormalization)]
+    norms = [x for x in network.convolutional.layers if isinstance(x, keras.layers.BatchNormalization)]
     assert norms
     assert all(norm.trainable and norm.momentum <= 0.9 for norm in norms)
 
