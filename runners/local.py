@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import sys
+
+if __name__ == "__main__":
+    # Before the imports below: the command line shows what they cost, and keeps their noise in the log.
+    from flowers_tfx.cli import main
+
+    main(["run", "--runner", "local", *sys.argv[1:]])
+
+import logging
 from datetime import datetime, timezone
 
 from tfx.dsl.compiler import compiler
@@ -59,9 +66,3 @@ def _cause(error: Exception) -> str:
     """Beam puts whole tracebacks into its messages: the last line that is no part of one tells the cause."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
     return f"{type(error).__name__}: {lines[-1 if 'Traceback' in str(error) else 0]}" if lines else type(error).__name__
-
-
-if __name__ == "__main__":
-    from flowers_tfx.cli import main
-
-    main(["run", "--runner", "local", *sys.argv[1:]])
