@@ -110,7 +110,7 @@ def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
     classes that the schema does not know."""
     if len(config.labels) == 1:
         return tuple(read_labels(config.labels[0]))
-    if not config.labels and config.ingest.labels:
+    if not config.labels and config.ingest.csv and config.ingest.labels:
         named = tuple(read_labels(config.ingest.labels))
         return () if set(named) <= set(labels_of(curated_schema(config.schema_path))) else named
     return config.labels

@@ -22,11 +22,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PUSH_KILLED = """
 import os, signal, shutil, sys
 from flowers_tfx import registry
-def copy_and_die(source, target):
-    os.makedirs(target)
-    shutil.copy(os.path.join(source, "saved_model.pb"), target)
-    os.kill(os.getpid(), signal.SIGKILL)
-registry.shutil.copytree = copy_and_die
+class Dying:
+    rmtree = staticmethod(shutil.rmtree)
+    @staticmethod
+    def copytree(source, target):
+        os.makedirs(target)
+        shutil.copy(os.path.join(source, "saved_model.pb"), target)
+        os.kill(os.getpid(), signal.SIGKILL)
+registry.shutil = Dying
 from flowers_tfx.cli import main
 main(sys.argv[1:])
 """
