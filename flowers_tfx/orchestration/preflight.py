@@ -33,6 +33,8 @@ def check(config: PipelineConfig) -> None:
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
     for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", local_registry(config.registry))):
         _check_writable(key, folder)
+    if config.metadata and "://" not in config.metadata:
+        _check_writable("metadata", Path(config.metadata).parent)
     _check_disk(config)
     _check_network(config)
 
