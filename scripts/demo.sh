@@ -10,7 +10,7 @@ step() {
 }
 
 photos=demo/photos
-[ -d "$photos" ] || step dataset sample "$photos"
+[ -d "$photos" ] || step dataset sample "$photos" --per-class 120
 step dataset index "$photos"
 step run --runner local --config configs/demo.yaml
 

@@ -22,8 +22,10 @@ def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> conf
             direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -max_drop}
         ),
     )
+    # A plain `threshold` would hold for every slice: four dark photos would decide over a model.
+    all_photos = config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=floors)
     overall = [
-        config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'"name": "{ACCURACY}"', threshold=floors),
+        config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'"name": "{ACCURACY}"', per_slice_thresholds=[all_photos]),
         config_pb2.MetricConfig(class_name="ExampleCount"),
         config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='"thresholds": [0.0]'),
     ]
