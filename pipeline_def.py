@@ -15,10 +15,13 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.components.baseline import Baseline
+from flowers_tfx.components.data_review import DataReview
+from flowers_tfx.components.drift_validator import DriftValidator
 from flowers_tfx.components.evaluator import Evaluator
 from flowers_tfx.components.import_example_gen import ImportExampleGen
 from flowers_tfx.components.import_schema_gen import ImportSchemaGen
 from flowers_tfx.components.ingest_images import IngestImages
+from flowers_tfx.components.publish_baseline import PublishBaseline
 from flowers_tfx.components.pusher import Pusher
 from flowers_tfx.components.select_inputs import SelectInputs
 from flowers_tfx.config import PipelineConfig
@@ -30,6 +33,8 @@ from flowers_tfx.orchestration.settings import (
     model_settings,
     pipeline_schema,
     recipe_digest,
+    review_policy,
+    reviews_root,
 )
 
 
@@ -38,6 +43,9 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
     labels = list(schema.labels)
     settings = model_settings(config, labels)
     recipe_settings = recipe_digest(settings, schema.proto)
+    policy = review_policy(config, schema.proto).as_json()
+    # The frozen backbone that embeds photos for the data review; how long it is trained does not matter there.
+    embedding = json.dumps({key: settings[key] for key in ("labels", "model", "weights_digest")}, sort_keys=True)
     nodes: list[Any] = []
 
     # Optional: a data root can also be filled with `flowers ingest`.
@@ -65,7 +73,8 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
     if ingest is not None:
         inputs.add_upstream_node(ingest)
     window = inputs.outputs["window"].future()[0].value
-    baseline_version = inputs.outputs["baseline"].future()[0].value
+    serving = inputs.outputs["baseline"].future()[0].value
+    decisions = inputs.outputs["decisions"].future()[0].value
 
     examples = ImportExampleGen(data_root=config.data_root, window=window, code=code_digest("flowers_tfx.components.import_example_gen"))
 
@@ -79,6 +88,33 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
 
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=curated.outputs["schema"])
 
+    baseline = Baseline(registry=config.registry, baseline=serving, labels=labels, code=code_digest("flowers_tfx.components.baseline"))
+
+    drift = DriftValidator(
+        data_root=config.data_root,
+        window=window,
+        baseline=serving,
+        sample=baseline.outputs["sample"],
+        baseline_schema=baseline.outputs["schema"],
+        schema=curated.outputs["schema"],
+        policy=policy,
+        network=embedding,
+        code=code_digest("flowers_tfx.components.drift_validator"),
+    )
+
+    # The gate: nothing is transformed or trained before the data passed it.
+    review = DataReview(
+        review=drift.outputs["review"],
+        anomalies=validator.outputs["anomalies"],
+        inferred_schema=inferred.outputs["schema"],
+        schema=curated.outputs["schema"],
+        data_root=config.data_root,
+        window=window,
+        decisions=decisions,
+        reviews_root=reviews_root(config),
+        code=code_digest("flowers_tfx.components.data_review"),
+    )
+
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=curated.outputs["schema"],
@@ -89,6 +125,8 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         custom_config={"image_size": config.model.image_size, "labels": labels, "code": code_digest("flowers_tfx.model.preprocessing")},
     )
 
+    transform.add_upstream_node(review)
+
     trainer = Trainer(
         run_fn="flowers_tfx.model.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
@@ -97,10 +135,6 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={"settings": json.dumps(settings, sort_keys=True)},
-    )
-
-    baseline = Baseline(
-        registry=config.registry, baseline=baseline_version, labels=labels, code=code_digest("flowers_tfx.components.baseline")
     )
 
     evaluator = Evaluator(
@@ -123,7 +157,20 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         code=code_digest("flowers_tfx.components.pusher"),
     )
 
-    nodes += [inputs, examples, curated, statistics, inferred, validator, transform, trainer, baseline, evaluator, pusher]
+    published = PublishBaseline(
+        pushed_model=pusher.outputs["pushed_model"],
+        statistics=statistics.outputs["statistics"],
+        schema=curated.outputs["schema"],
+        registry=config.registry,
+        data_root=config.data_root,
+        window=window,
+        policy=policy,
+        network=embedding,
+        code=code_digest("flowers_tfx.components.publish_baseline"),
+    )
+
+    nodes += [inputs, examples, curated, statistics, inferred, validator, baseline, drift, review]
+    nodes += [transform, trainer, evaluator, pusher, published]
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=config.pipeline_root,

@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 import click
 
 from flowers_tfx import __version__
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, InputError
 
 _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage. With --json an error is JSON too."""
+    """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage, 3 blocked by the data review. With --json an error is JSON too."""
     # Google's libraries tell every user of Python 3.10 of its end, several times a start.
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -132,6 +132,25 @@ def index(folder: Path, out: Path | None, as_json: bool) -> None:
     _put(value, as_json, f"{found.photos} files of {len(found.classes)} classes: {found.csv}, {found.labels}")
 
 
+@dataset.command()
+@click.argument("csv")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The parquet file to write.")
+@click.option("--weights", help="Pretrained weights (.h5, or `imagenet`): adds embeddings, which tell what the photos show.")
+@_config_options
+@_json_option
+def measure(csv: str, out: Path, weights: str | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Measures the photos of a CSV (uri,label) into a table, a row a photo: every image property, and embeddings."""
+    from flowers_tfx.commands.measure import measure_photos
+    from flowers_tfx.config import load_config
+
+    with _bar("Measuring") as progress:
+        value = measure_photos(load_config(config_path, overrides), csv, out, weights, progress)
+    for reason, count in list(value["reasons"].items())[:20]:
+        click.echo(f"rejected: {count} x {reason}", err=True)
+    embeddings = f"embeddings of {value['embedding']}" if value["embedding"] else "no embeddings (--weights adds them)"
+    _put(value, as_json, f"{value['photos']} photos, {value['rejected']} rejected, {embeddings}: {value['table']}")
+
+
 @flowers.command()
 @click.option("--csv", help="CSV of `uri,label` lines.")
 @click.option("--labels", help="File with a class a line.")
@@ -215,6 +234,122 @@ def predict(images: tuple[Path, ...], model: Path | None, config_path: Path | No
 
     with _bar("Predicting") as progress:
         return predict_photos(load_config(config_path, overrides), images, model, as_json, progress)
+
+
+@flowers.command()
+@_config_options
+@_json_option
+def spans(config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Lists the spans of the data root with counts, dates, verdicts and decisions."""
+    from flowers_tfx.commands.review import list_spans
+    from flowers_tfx.commands.review_lines import spans_table
+    from flowers_tfx.config import load_config
+
+    rows = list_spans(load_config(config_path, overrides))
+    if as_json:
+        _put(rows, as_json)
+    else:
+        spans_table(rows)
+
+
+@flowers.group(invoke_without_command=True)
+@click.option("--span", type=click.IntRange(1), help="The newest review that this span was new in; default: the newest of all.")
+@click.option("--open", "open_it", is_flag=True, help="Opens the report in a browser.")
+@_config_options
+@_json_option
+@click.pass_context
+def review(
+    context: click.Context, span: int | None, open_it: bool, config_path: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> int | None:
+    """Shows the newest data review; compares tables and spans; accepts findings, rejects spans."""
+    if context.invoked_subcommand is not None:
+        return None
+    from flowers_tfx.commands.review import newest
+    from flowers_tfx.commands.review_lines import review_lines
+    from flowers_tfx.config import load_config
+
+    found = newest(load_config(config_path, overrides), span)
+    if open_it:
+        click.launch(str(found.html))
+    _put({**found.review, "report": str(found.html)}, as_json, *review_lines(found.review), f"report: {found.html}")
+    return None
+
+
+@review.command()
+@click.argument("old", metavar="A", type=click.Path(path_type=Path))
+@click.argument("new", metavar="B", type=click.Path(path_type=Path))
+@click.option("--html", type=click.Path(path_type=Path), help="Writes the report there.")
+@click.option("--weights", help="Pretrained weights, for the embeddings of span folders; tables bring theirs.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@_config_options
+@_json_option
+def compare(
+    old: Path,
+    new: Path,
+    html: Path | None,
+    weights: str | None,
+    seed: int,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Compares B with A, each a span folder or a table of `dataset measure`. Exit code 0: pass or warn, 3: blocked."""
+    from flowers_tfx.commands.review import compare_sides
+    from flowers_tfx.commands.review_lines import review_lines
+    from flowers_tfx.config import load_config
+
+    with _bar("Embedding") as progress:
+        found = compare_sides(load_config(config_path, overrides), old, new, weights, seed, html, progress)
+    _put(found.as_json(), as_json, *review_lines(found.as_json()), *([f"report: {html}"] if html else []))
+    return EXIT_BLOCKED if found.verdict == "blocked" else EXIT_DONE
+
+
+@review.command()
+@click.argument("span", type=click.IntRange(1))
+@click.argument("more", nargs=-1, metavar="[ID]...")
+@click.option("--finding", "findings", multiple=True, required=True, metavar="ID...", help="Findings to let pass; can be repeated.")
+@click.option("--reason", required=True)
+@click.option("--by", required=True, metavar="NAME")
+@_config_options
+@_json_option
+def accept(
+    span: int,
+    more: tuple[str, ...],
+    findings: tuple[str, ...],
+    reason: str,
+    by: str,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Lets SPAN pass in spite of these findings; the decision is recorded in the data root."""
+    from flowers_tfx.commands.review import decide
+    from flowers_tfx.config import load_config
+
+    config = load_config(config_path, overrides)
+    value = decide(config, "accept", span, (*findings, *more), reason, by)
+    names = ", ".join(value["findings"])
+    _put(value, as_json, f"Recorded in {config.data_root}/decisions.jsonl: span {span} passes with {names}. Run again to go on.")
+
+
+@review.command()
+@click.argument("span", type=click.IntRange(1))
+@click.option("--reason", required=True)
+@click.option("--by", required=True, metavar="NAME")
+@_config_options
+@_json_option
+def reject(span: int, reason: str, by: str, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Takes SPAN out of every window; the decision is recorded in the data root."""
+    from flowers_tfx.commands.review import decide
+    from flowers_tfx.config import load_config
+
+    config = load_config(config_path, overrides)
+    value = decide(config, "reject", span, (), reason, by)
+    _put(
+        value,
+        as_json,
+        f"Recorded in {config.data_root}/decisions.jsonl: span {span} leaves every window. Run again to go on with the rest.",
+    )
 
 
 def _bar(what: str) -> Any:

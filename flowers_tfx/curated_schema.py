@@ -58,6 +58,27 @@ def labels_of(schema: schema_pb2.Schema) -> tuple[str, ...]:
     return tuple(domain.value) if domain is not None else ()
 
 
+def drift_levels(schema: schema_pb2.Schema) -> dict[str, tuple[float, float]]:
+    """Effects, in points, that warn and that stop, of the features whose annotations say them: `tag: "drift-warn: 10"` and
+    `tag: "drift-error: 25"`, both or neither. Raises InputError where they are no numbers or one is missing."""
+    found = {}
+    for feature in schema.feature:
+        said = [tag.partition(":") for tag in feature.annotation.tag if tag.startswith("drift-")]
+        if not said:
+            continue
+        try:
+            levels = {name.strip(): float(value) for name, _, value in said}
+            found[feature.name] = levels.pop("drift-warn"), levels.pop("drift-error")
+            if levels or not 0 <= found[feature.name][0] <= found[feature.name][1]:
+                raise ValueError(levels)
+        except (KeyError, ValueError):
+            raise InputError(
+                f"The drift levels of {feature.name} in the schema cannot be read: {', '.join(feature.annotation.tag)}.",
+                'Give both as points, ascending: tag: "drift-warn: 10" tag: "drift-error: 25".',
+            ) from None
+    return found
+
+
 def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
     feature = next((f for f in schema.feature if f.name == LABEL), None) or schema.feature.add(name=LABEL, type=schema_pb2.BYTES)
     kept = [domain for domain in schema.string_domain if domain.name != LABEL]

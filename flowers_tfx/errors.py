@@ -1,4 +1,4 @@
-"""The two ways in which a command ends badly, and the exit codes that programs rely on."""
+"""The ways in which a command ends badly, and the exit codes that programs rely on."""
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -13,6 +13,17 @@ class InputError(Exception):
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Blocked(Exception):
+    """The data review stopped the run: `message` names the findings, `report` the page, `hint` how to go on. Exit code 3."""
+
+    def __init__(self, message: str, hint: str, report: str) -> None:
+        super().__init__(message, hint, report)
+        self.message, self.hint, self.report = message, hint, report
 
     def __str__(self) -> str:
         return self.message

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from flowers_tfx.errors import InputError
 
 LABELS_FILE = "assets.extra/labels.txt"
 ENTRY_FILE = "assets.extra/registry.json"
+# What the data review compares new photos with: published after the model, beside it.
+BASELINE_DIR = "assets.extra/baseline"
+BASELINE_FILE = "baseline.json"
 NO_BASELINE = "none"
 
 
@@ -83,9 +86,14 @@ def newest_model(registry: str) -> Path:
 
 
 def model_digest(folder: Path) -> str:
-    """sha256 over the names and bytes of a model's files, the registry's own record left out."""
+    """sha256 over the names and bytes of a model's files, the registry's own record and the baseline left out."""
+    return files_digest(folder, lambda path: path != folder / ENTRY_FILE and folder / BASELINE_DIR not in path.parents)
+
+
+def files_digest(folder: Path, counts: Callable[[Path], bool] = lambda _: True) -> str:
+    """sha256 over the names and bytes of the files below a folder."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / ENTRY_FILE):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and counts(p)):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -113,6 +121,35 @@ def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, A
         _sync(unfinished)
         os.rename(unfinished, root / str(pushed.version))
         return pushed
+
+
+def baseline_digest(registry: str, version: int) -> str:
+    """Digest of the baseline that lies beside a version; empty where there is none: an older version, or a killed push."""
+    folder = local_registry(registry) / str(version) / BASELINE_DIR
+    return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
+
+
+def publish_baseline(source: Path, registry: str, version: int) -> str:
+    """Puts the files of `source` beside a version, by one rename; what lies there already gives way. Returns their digest.
+
+    Raises InputError where the version is gone.
+    """
+    root = local_registry(registry)
+    home = root / str(version)
+    if not home.is_dir():
+        raise InputError(f"Version {version} is gone from the registry {registry}.", "Run again: the model is pushed anew.")
+    with _locked(root):
+        _remove_unfinished(root)
+        unfinished = root / f".{version}.{uuid.uuid4().hex}.tmp"
+        shutil.copytree(source, unfinished)
+        _sync(unfinished)
+        place = home / BASELINE_DIR
+        place.parent.mkdir(exist_ok=True)
+        if place.exists():
+            os.rename(place, root / f".{version}.{uuid.uuid4().hex}.tmp")
+        os.rename(unfinished, place)
+        _remove_unfinished(root)
+    return files_digest(home / BASELINE_DIR)
 
 
 @contextlib.contextmanager

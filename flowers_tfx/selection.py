@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowers_tfx import registry
+from flowers_tfx.data.decisions import is_rejected, of_span, read_decisions
 from flowers_tfx.data.spans import Span, list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
@@ -17,27 +18,42 @@ from flowers_tfx.features import SPLITS
 
 @dataclass(frozen=True)
 class Selection:
-    """`window` and `baseline` are canonical JSON: equal worlds give equal strings, whatever the modification times are."""
+    """Canonical JSON: equal worlds give equal strings, whatever the modification times are. `window`: the spans to train on; `baseline`:
+    the serving model, its data and its spans, or "none"; `decisions`: what reviewers said of the window's spans."""
 
     window: str
     baseline: str
+    decisions: str
 
 
 def select(data_root: str, registry_uri: str, span_window: int | str, labels: Sequence[str], settings_digest: str) -> Selection:
     """The spans to train on, and the serving model to compare with.
 
-    Raises InputError when the window cannot be trained on: no span, unknown classes, a single class, an empty split.
+    Spans that a reviewer rejected leave every window. Raises InputError when the window cannot be trained on: no span, unknown classes,
+    a single class, an empty split.
     """
-    spans = list_spans(data_root)
-    if not spans:
+    held = list_spans(data_root)
+    if not held:
         raise InputError(
             f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR."
+        )
+    taken = read_decisions(data_root)
+    spans = [span for span in held if not is_rejected(taken, span)]
+    if not spans:
+        raise InputError(
+            f"Reviewers rejected all spans of {data_root}.", "Take in other photos, or accept a span with `flowers review accept`."
         )
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
     text = _canonical([{"span": span.number, "digest": span.digest} for span in window])
     found = registry.newest_of_another_recipe(registry_uri, recipe(text, settings_digest))
-    return Selection(text, registry.NO_BASELINE if found is None else _canonical({"version": found.version, "digest": found.digest}))
+    said = [decision.as_json() for span in window for decision in of_span(taken, span)]
+    return Selection(text, registry.NO_BASELINE if found is None else _serving(registry_uri, found), _canonical(said))
+
+
+def _serving(registry_uri: str, entry: registry.Entry) -> str:
+    data = registry.baseline_digest(registry_uri, entry.version)
+    return _canonical({"version": entry.version, "digest": entry.digest, "data": data, "spans": list(entry.spans)})
 
 
 def recipe(window: str, settings_digest: str) -> str:

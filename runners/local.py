@@ -19,7 +19,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
 
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.errors import InputError
+from flowers_tfx.errors import Blocked, InputError
 from flowers_tfx.orchestration import preflight
 from flowers_tfx.orchestration.cache_keys import content_keys
 from flowers_tfx.orchestration.launches import Event, Watcher, watched_launches
@@ -49,17 +49,19 @@ def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
                 failures.append(node_id)
             watcher(node_id, event)
 
-        error, hint, bad_input = "", "", False
+        error, hint, bad_input, report = "", "", False, ""
         try:
             with content_keys(), watched_launches(watch):
                 LocalDagRunner().run_with_ir(ir)
+        except Blocked as stopped:
+            error, hint, report = stopped.message, stopped.hint, stopped.report
         except InputError as wrong:
             error, hint, bad_input = wrong.message, wrong.hint, True
         except Exception as raised:  # whatever a node raises must end in a report that tells the truth
             logging.exception("The run %s failed.", run_id)
             error = f"The node {failures[-1] if failures else '?'} failed: {_cause(raised)}"
         record = RunRecords(metadata_connection(config)).run(run_id)
-        return summarize(node_ids, record, run_id, failures[-1] if failures else None, error, hint, bad_input)
+        return summarize(node_ids, record, run_id, failures[-1] if failures else None, error, hint, bad_input, report)
 
 
 def _cause(error: Exception) -> str:

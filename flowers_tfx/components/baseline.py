@@ -1,6 +1,6 @@
-"""Baseline: hands on the serving model that a candidate is compared with.
+"""Baseline: hands on the serving model that a candidate is compared with, and what it was trained on: statistics, schema, a sample.
 
-A TFX component cannot leave an output out, so without a serving model the artifact is there and marked: `reason` says why.
+A TFX component cannot leave an output out, so without a serving model the artifacts are there and marked with the reason.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
 
 from flowers_tfx import registry
+from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.errors import InputError
 
 NONE_FILE = "none.txt"
@@ -29,7 +30,12 @@ class BaselineSpec(component_spec.ComponentSpec):
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: dict[str, Any] = {}
-    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS = {
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "sample": component_spec.ChannelParameter(type=PhotoSample),
+        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+    }
 
 
 class BaselineExecutor(base_executor.BaseExecutor):
@@ -39,8 +45,10 @@ class BaselineExecutor(base_executor.BaseExecutor):
         home = Path(artifact.uri)
         said = exec_properties["baseline"]
         if said == registry.NO_BASELINE:
-            _mark_none(home, "the registry holds no model of another recipe")
+            for outputs in output_dict.values():
+                mark_none(Path(artifact_utils.get_single_uri(outputs)), "the registry holds no model of another recipe")
             return
+        self._data(output_dict, exec_properties["registry"], json.loads(said))
         wanted = json.loads(said)
         model = registry.local_registry(exec_properties["registry"]) / str(wanted["version"])
         if not model.is_dir() or registry.model_digest(model) != wanted["digest"]:
@@ -49,10 +57,28 @@ class BaselineExecutor(base_executor.BaseExecutor):
             )
         labels = (model / registry.LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != json.loads(exec_properties["labels"]):
-            _mark_none(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")
+            mark_none(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")
             return
         shutil.copytree(model, path_utils.serving_model_dir(str(home)), dirs_exist_ok=True)
         artifact.set_string_custom_property("version", str(wanted["version"]))
+
+    def _data(self, output_dict: dict[str, list[types.Artifact]], where: str, wanted: dict[str, Any]) -> None:
+        """What lies beside the version; a version that has none, or a broken one, is said so, and the review finds it."""
+        version = wanted["version"]
+        source = registry.local_registry(where) / str(version) / registry.BASELINE_DIR
+        homes = {name: Path(artifact_utils.get_single_uri(output_dict[name])) for name in ("sample", "statistics", "schema")}
+        held = registry.baseline_digest(where, version)
+        if not held or held != wanted["data"]:
+            reason = (
+                "has no baseline data beside it" if not wanted["data"] else "has baseline data that were changed after they were published"
+            )
+            for home in homes.values():
+                mark_none(home, f"the serving model, version {version}, {reason}")
+            return
+        for name, home in homes.items():
+            shutil.copytree(source / name, home, dirs_exist_ok=True)
+        artifact_utils.get_single_instance(output_dict["statistics"]).split_names = json.dumps(["train"])
+        artifact_utils.get_single_instance(output_dict["sample"]).set_string_custom_property("version", str(version))
 
 
 class Baseline(base_component.BaseComponent):
@@ -66,16 +92,19 @@ class Baseline(base_component.BaseComponent):
             labels=json.dumps(labels),
             code=code,
             model=types.Channel(type=standard_artifacts.Model),
+            sample=types.Channel(type=PhotoSample),
+            statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+            schema=types.Channel(type=standard_artifacts.Schema),
         )
         super().__init__(spec=spec)
 
 
 def no_baseline_reason(uri: str) -> str | None:
-    """Why the artifact at `uri` holds no model, or None when it holds one."""
+    """Why the artifact at `uri` holds nothing, or None when it holds what it should."""
     marker = Path(uri) / NONE_FILE
     return marker.read_text(encoding="utf-8") if marker.is_file() else None
 
 
-def _mark_none(home: Path, reason: str) -> None:
+def mark_none(home: Path, reason: str) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / NONE_FILE).write_text(reason, encoding="utf-8")

@@ -5,7 +5,6 @@ The stock driver resolves spans by modification time and does not run on every r
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import apache_beam as beam
@@ -16,8 +15,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from flowers_tfx.data.spans import Span, list_spans
-from flowers_tfx.errors import InputError
+from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
 
 
@@ -68,17 +66,3 @@ class ImportExampleGen(base_beam_component.BaseBeamComponent):
             examples=types.Channel(type=standard_artifacts.Examples),
         )
         super().__init__(spec=spec)
-
-
-def window_spans(data_root: str, window: str) -> list[Span]:
-    """The spans that a window names. Raises InputError when one is gone or is not the one that was selected."""
-    held = {span.number: span for span in list_spans(data_root)}
-    chosen = []
-    for wanted in json.loads(window):
-        span = held.get(wanted["span"])
-        if span is None or span.digest != wanted["digest"]:
-            raise InputError(
-                f"span-{wanted['span']} of {data_root} was removed or changed during the run.", "Spans are never changed: run again."
-            )
-        chosen.append(span)
-    return chosen

@@ -1,5 +1,5 @@
-"""SelectInputs: the one node that looks at the data root and the registry. It says what it found in two strings, `window` and `baseline`,
-and every node after it is a function of them."""
+"""SelectInputs: the one node that looks at the data root and the registry. It says what it found in three strings, `window`,
+`baseline` and `decisions`, and every node after it is a function of them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class SelectInputsSpec(component_spec.ComponentSpec):
     OUTPUTS = {
         "window": component_spec.ChannelParameter(type=standard_artifacts.String),
         "baseline": component_spec.ChannelParameter(type=standard_artifacts.String),
+        "decisions": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
 
 
@@ -46,8 +47,8 @@ class SelectInputsExecutor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         said = exec_properties.get(CACHE_KEY)  # absent where the runner calls no drivers
         selection = Selection(**json.loads(said)) if said else _look(exec_properties)
-        artifact_utils.get_single_instance(output_dict["window"]).value = selection.window
-        artifact_utils.get_single_instance(output_dict["baseline"]).value = selection.baseline
+        for name, value in asdict(selection).items():
+            artifact_utils.get_single_instance(output_dict[name]).value = value
 
 
 class SelectInputs(base_component.BaseComponent):
@@ -64,6 +65,7 @@ class SelectInputs(base_component.BaseComponent):
             settings_digest=settings_digest,
             window=types.Channel(type=standard_artifacts.String),
             baseline=types.Channel(type=standard_artifacts.String),
+            decisions=types.Channel(type=standard_artifacts.String),
         )
         super().__init__(spec=spec)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -116,7 +116,7 @@ def read_chunk(csv_uri: str, chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     return enumerate(block, chunk.first_line)
 
 
-def read_line(number: int, raw: bytes, base: str, labels: frozenset[str]) -> Line:
+def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Line:
     """The line with the digest of its photo, which is read once, in pieces."""
     uri, label = "", ""
     path = b""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED
 from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
 
 
@@ -40,8 +40,8 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        if self.status == "succeeded":
-            return EXIT_DONE
+        if self.status in ("succeeded", "blocked"):
+            return EXIT_DONE if self.status == "succeeded" else EXIT_BLOCKED
         return EXIT_BAD_INPUT if self.bad_input else EXIT_FAILED
 
     def as_json(self) -> dict[str, Any]:
@@ -59,9 +59,17 @@ class RunReport:
 
 
 def summarize(
-    node_ids: Sequence[str], record: RunRecord | None, run_id: str, failed: str | None, error: str, hint: str, bad_input: bool
+    node_ids: Sequence[str],
+    record: RunRecord | None,
+    run_id: str,
+    failed: str | None,
+    error: str,
+    hint: str,
+    bad_input: bool,
+    blocked_by: str = "",
 ) -> RunReport:
-    """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did.
+    """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did; `blocked_by` the page
+    of the data review that stopped it.
 
     LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record tells, so every node must be in it,
     complete or cached.
@@ -74,14 +82,17 @@ def summarize(
     blessing = _output(record, "Evaluator", "blessing")
     pushed = _output(record, "Pusher", "pushed_model")
     evaluation_home = Path(evaluation.uri) if evaluation else None
+    reviewed = _output(record, "DataReview", "report")
+    review = blocked_by or (str(Path(reviewed.uri) / "report.html") if reviewed else "")
+    reports = {"review": review} if review else {}
     return RunReport(
-        status="failed" if bad or error else "succeeded",
+        status="blocked" if blocked_by else "failed" if bad or error else "succeeded",
         run_id=run_id,
         nodes=nodes,
         metrics=_metrics(evaluation_home),
         blessed=None if blessing is None else bool(blessing.properties.get("blessed")),
         pushed_model=pushed.properties.get("pushed_destination") if pushed and pushed.properties.get("pushed") else None,
-        reports={"evaluation": str(evaluation_home / "report.html")} if evaluation_home else {},
+        reports={**reports, **({"evaluation": str(evaluation_home / "report.html")} if evaluation_home else {})},
         anomalies=_anomalies(record),
         error=error,
         hint=hint,

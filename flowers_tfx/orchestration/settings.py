@@ -15,10 +15,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.curated_schema import curated_schema, labels_of, schema_text
+from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
 from flowers_tfx.selection import settings_digest
+from flowers_tfx.validation.policy import LEVELS, Policy
 
 # By its full path: `DirectRunner` would try to download a Prism binary since Beam 2.68.
 DIRECT_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
@@ -65,6 +66,23 @@ def recipe_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str
     """Digest of all that makes a model besides its data. Weights count by content, not by the path that they lie at."""
     model = {**settings["model"], "weights": settings["weights_digest"] or settings["model"]["weights"]}
     return settings_digest({**settings, "model": model, "schema": schema_text(schema)})
+
+
+def review_policy(config: PipelineConfig, schema: schema_pb2.Schema) -> Policy:
+    """Levels of the configuration go before those of the schema, these before the kinds'."""
+    review = config.review
+    return Policy(
+        alpha=review.alpha,
+        permutations=review.permutations,
+        sample=review.sample,
+        levels={**LEVELS, **review.levels},
+        feature_levels={**drift_levels(schema), **review.features},
+    )
+
+
+def reviews_root(config: PipelineConfig) -> str:
+    """Where reviews are kept besides the artifacts; empty where the pipeline root is a bucket."""
+    return "" if "://" in config.pipeline_root else config.pipeline_root
 
 
 def beam_args(config: PipelineConfig) -> list[str]:

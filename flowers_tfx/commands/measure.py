@@ -1,0 +1,48 @@
+"""`flowers dataset measure`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.data import uris
+from flowers_tfx.data.measured import Embed, measure_csv
+from flowers_tfx.data.tables import EMBEDDING, Table, write_table
+from flowers_tfx.errors import InputError
+
+
+def measure_photos(
+    config: PipelineConfig, csv: str, out: Path, weights: str | None, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Writes the per-photo table; without weights its column `embedding` is empty."""
+    started = time.monotonic()
+    if not out.parent.is_dir():
+        raise InputError(f"The folder {out.parent} is not there.", "Make it, or name another file with --out.")
+    embed, network = embedder(config, weights) if weights else (None, "")
+    measured = measure_csv(csv, config.ingest.max_pixels, embed, progress)
+    frame = measured.frame if EMBEDDING in measured.frame else measured.frame.assign(**{EMBEDDING: None})
+    write_table(out, Table(frame, network, len(measured.rejects), uris.folder(csv), tuple(measured.rejects)))
+    return {
+        "table": str(out),
+        "photos": len(frame),
+        "rejected": len(measured.rejects),
+        "lines": measured.lines,
+        "reasons": measured.reasons,
+        "embedding": network or None,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def embedder(config: PipelineConfig, weights: str) -> tuple[Embed, str]:
+    """The frozen backbone of the configuration with these weights, and its name. Raises InputError when they don't fit."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from flowers_tfx.model.embedding import Embedder
+    from flowers_tfx.model.network import NetworkSettings
+
+    model = config.model
+    made = Embedder(NetworkSettings(model.backbone, model.alpha, model.image_size, weights, classes=2))
+    return made, made.name

@@ -1,0 +1,193 @@
+"""DataReview: the report, and the gate. Error-level findings that no reviewer accepted stop the run before Transform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+
+import flowers_tfx
+from flowers_tfx.components.artifacts import DriftReview, HtmlReport
+from flowers_tfx.components.drift_validator import BASELINE, NEW, REVIEWS
+from flowers_tfx.components.photo_files import read_sample, read_thumbnails
+from flowers_tfx.components.schema_changes import differences, read_schema
+from flowers_tfx.data import reviews
+from flowers_tfx.data.decisions import accepted_findings
+from flowers_tfx.data.spans import REJECTS
+from flowers_tfx.data.windows import window_spans
+from flowers_tfx.errors import Blocked
+from flowers_tfx.reports.review import Context, render_html, render_markdown
+from flowers_tfx.validation import Finding, Review
+
+HISTORY = 12
+
+
+class DataReviewSpec(component_spec.ComponentSpec):
+    PARAMETERS = {
+        "data_root": component_spec.ExecutionParameter(type=str),
+        "window": component_spec.ExecutionParameter(type=str),
+        "decisions": component_spec.ExecutionParameter(type=str),
+        "reviews_root": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "review": component_spec.ChannelParameter(type=DriftReview),
+        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "inferred_schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+    }
+    OUTPUTS = {"report": component_spec.ChannelParameter(type=HtmlReport)}
+
+
+class DataReviewExecutor(base_executor.BaseExecutor):
+    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        source = Path(artifact_utils.get_single_uri(input_dict["review"]))
+        said = json.loads((source / REVIEWS).read_text(encoding="utf-8"))
+        main, *further = [(part["name"], Review.from_json(part["review"])) for part in said["reviews"]]
+        anomalies = anomaly_findings(artifact_utils.get_single_uri(input_dict["anomalies"]))
+        review = main[1].with_findings(anomalies)
+        decisions = json.loads(exec_properties["decisions"])
+        new = [span["digest"] for span in said["new_spans"]]
+        # What is wrong with the window as a whole is accepted with its newest span.
+        digests = new or [span["digest"] for span in json.loads(exec_properties["window"])[-1:]]
+        review = review.decided(sorted(accepted_findings(decisions, digests)), decisions)
+        run_id = (self._context and self._context.pipeline_run_id) or ""
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        root = exec_properties["reviews_root"]
+        spans = review.new["spans"] or [span["span"] for span in json.loads(exec_properties["window"])[-1:]]
+        context = Context(
+            title=", ".join(f"span-{span}" for span in spans),
+            run_id=run_id,
+            created=created,
+            model_version=str(review.compared_with.get("version") or ""),
+            code_version=flowers_tfx.__version__,
+            schema_differences=_differences(input_dict),
+            history=_history(root, created),
+            comparisons=further,
+            how_to_go_on=_commands(spans, review),
+            **_rejects(exec_properties, new),
+        )
+        old, fresh = (read_sample(source, name).frame for name in (BASELINE, NEW))
+        files = {
+            reviews.HTML: render_html(review, old, fresh, read_thumbnails(source), context),
+            reviews.MARKDOWN: render_markdown(review, context),
+            reviews.JSON: json.dumps(
+                {**review.as_json(), "created": created, "run_id": run_id, "new_spans": said["new_spans"]}, indent=2, ensure_ascii=False
+            ),
+        }
+        home = Path(artifact_utils.get_single_uri(output_dict["report"]))
+        home.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (home / name).write_text(text, encoding="utf-8")
+        artifact_utils.get_single_instance(output_dict["report"]).set_string_custom_property("verdict", review.verdict)
+        report = str(home / reviews.HTML)
+        if root:
+            # A node that fails keeps no artifacts: people find the page of a blocked run here.
+            report = str(
+                reviews.store_review(root, f"{'-'.join(map(str, spans)) or 'none'}-{review.digest[:12] or 'nothing-new'}", files)
+                / reviews.HTML
+            )
+        if review.verdict == "blocked":
+            raise _blocked(review, spans, report)
+
+
+def _blocked(review: Review, spans: Sequence[int], report: str) -> Blocked:
+    first, *more = review.blocking
+    others = f" (and {len(more)} more: {', '.join(finding.id for finding in more[:5])})" if more else ""
+    return Blocked(
+        f"The data review stopped the run: {first.id}: {first.message}{others}",
+        f"Read {report}. Then either {' or '.join(_commands(spans, review))}, and run again.",
+        report,
+    )
+
+
+def _commands(spans: Sequence[int], review: Review) -> list[str]:
+    if review.verdict != "blocked":
+        return []
+    findings = " ".join(f"--finding {finding.id}" for finding in review.blocking)
+    return [
+        *(f"flowers review accept {span} {findings} --reason TEXT --by NAME" for span in spans[:3]),
+        *(f"flowers review reject {span} --reason TEXT --by NAME" for span in spans[-1:]),
+    ]
+
+
+def anomaly_findings(uri: str) -> list[Finding]:
+    """What ExampleValidator says, a finding a feature and kind."""
+    found: dict[str, Finding] = {}
+    for path in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
+        anomalies = anomalies_pb2.Anomalies()
+        anomalies.ParseFromString(path.read_bytes())
+        split = path.parent.name.removeprefix("Split-")
+        for feature, info in sorted(anomalies.anomaly_info.items()):
+            level = "error" if info.severity == anomalies_pb2.AnomalyInfo.ERROR else "warn"
+            text = f"ExampleValidator, split {split}: {feature}: {info.short_description or 'anomaly'}. {info.description}".strip()
+            name = f"schema:anomaly:{feature}"
+            if name not in found or (level == "error" and found[name].level != "error"):
+                found[name] = Finding(name, level, "schema", feature, text)  # type: ignore[arg-type]
+    return list(found.values())
+
+
+def _differences(input_dict: dict[str, Any]) -> list[str]:
+    inferred, curated = (read_schema(artifact_utils.get_single_uri(input_dict[name])) for name in ("inferred_schema", "schema"))
+    return list(differences(inferred, curated))
+
+
+def _history(root: str, before: str) -> list[dict[str, Any]]:
+    """Earlier reviews, oldest first."""
+    held = [stored for stored in reviews.stored_reviews(root) if stored.review["created"] < before] if root else []
+    return [
+        {"name": ", ".join(f"span-{span}" for span in stored.spans), "verdict": stored.review["verdict"], "scores": stored.review["scores"]}
+        for stored in reversed(held[:HISTORY])
+    ]
+
+
+def _rejects(properties: dict[str, Any], digests: Sequence[str]) -> dict[str, Any]:
+    reasons: dict[str, int] = {}
+    examples: list[dict[str, Any]] = []
+    for span in window_spans(properties["data_root"], properties["window"]):
+        if span.digest in digests:
+            with (span.path / REJECTS).open(encoding="utf-8") as lines:
+                for reject in map(json.loads, lines):
+                    reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
+                    if len(examples) < 50:
+                        examples.append(reject)
+    return {"rejects": reasons, "reject_examples": examples}
+
+
+class DataReview(base_component.BaseComponent):
+    SPEC_CLASS = DataReviewSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(DataReviewExecutor)
+
+    def __init__(
+        self,
+        review: types.BaseChannel,
+        anomalies: types.BaseChannel,
+        inferred_schema: types.BaseChannel,
+        schema: types.BaseChannel,
+        data_root: str,
+        window: Any,
+        decisions: Any,
+        reviews_root: str,
+        code: str,
+    ) -> None:
+        spec = DataReviewSpec(
+            review=review,
+            anomalies=anomalies,
+            inferred_schema=inferred_schema,
+            schema=schema,
+            data_root=data_root,
+            window=window,
+            decisions=decisions,
+            reviews_root=reviews_root,
+            code=code,
+            report=types.Channel(type=HtmlReport),
+        )
+        super().__init__(spec=spec)

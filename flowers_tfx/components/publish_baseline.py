@@ -1,0 +1,131 @@
+"""PublishBaseline: puts beside a pushed version what the next data review compares with: a sample of per-photo values with embeddings and
+thumbnails, the training statistics, the schema, and the digests of the spans."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.orchestration.portable import data_types
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+
+from flowers_tfx import features, progress, registry
+from flowers_tfx.components.artifacts import PublishedBaseline
+from flowers_tfx.components.outside_driver import OutsideDriver
+from flowers_tfx.components.photo_files import write_sample
+from flowers_tfx.data.windows import window_spans
+from flowers_tfx.model.embedding import Embedder
+from flowers_tfx.model.network import NO_WEIGHTS
+from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
+from flowers_tfx.model.trainer import network_settings
+from flowers_tfx.validation.policy import Policy, thinned
+
+SAID = "published.json"
+
+
+class PublishBaselineSpec(component_spec.ComponentSpec):
+    PARAMETERS = {
+        "registry": component_spec.ExecutionParameter(type=str),
+        "data_root": component_spec.ExecutionParameter(type=str),
+        "window": component_spec.ExecutionParameter(type=str),
+        "policy": component_spec.ExecutionParameter(type=str),
+        "network": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+        "push_id": component_spec.ExecutionParameter(type=str, optional=True),
+    }
+    INPUTS = {
+        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+    }
+    OUTPUTS = {"baseline": component_spec.ChannelParameter(type=PublishedBaseline)}
+
+
+class PublishBaselineDriver(OutsideDriver):
+    """It writes outside, so what lies there decides whether it runs again."""
+
+    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+        version = _pushed_version(execution_info.input_dict)
+        held = registry.baseline_digest(execution_info.exec_properties["registry"], version) if version else "none"
+        return {"push_id": held or uuid.uuid4().hex}
+
+
+class PublishBaselineExecutor(base_executor.BaseExecutor):
+    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        home = Path(artifact_utils.get_single_uri(output_dict["baseline"]))
+        home.mkdir(parents=True, exist_ok=True)
+        version = _pushed_version(input_dict)
+        if not version:
+            (home / SAID).write_text(json.dumps({"version": None, "reason": "no model was pushed"}), encoding="utf-8")
+            return
+        with tempfile.TemporaryDirectory(dir=home) as folder:
+            files = Path(folder) / "baseline"
+            self._collect(files, input_dict, exec_properties)
+            digest = registry.publish_baseline(files, exec_properties["registry"], version)
+        (home / SAID).write_text(json.dumps({"version": version, "digest": digest}), encoding="utf-8")
+
+    def _collect(self, files: Path, input_dict: dict[str, Any], properties: dict[str, Any]) -> None:
+        policy = Policy.from_json(properties["policy"])
+        held = window_spans(properties["data_root"], properties["window"])
+        every = rows_of(held)
+        rows = every.iloc[thinned(every[features.DIGEST], every[features.URI], policy.sample, 0)].reset_index(drop=True)
+        settings, network = json.loads(properties["network"]), ""
+        if settings["model"]["weights"] != NO_WEIGHTS:
+            embedder = Embedder(network_settings(settings))
+            network = embedder.name
+            rows = with_embeddings(
+                rows, held, embedder, policy.sample, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
+            )
+        write_sample(files / "sample", rows, network, thumbnails(held, set(rows[features.DIGEST])))
+        shutil.copytree(artifact_utils.get_single_uri(input_dict["statistics"]), files / "statistics")
+        shutil.copytree(artifact_utils.get_single_uri(input_dict["schema"]), files / "schema")
+        facts = {"photos": len(every), "sample": len(rows), "spans": json.loads(properties["window"]), "network": network}
+        (files / registry.BASELINE_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def _pushed_version(input_dict: Mapping[str, Any]) -> int:
+    """0 where nothing was pushed."""
+    pushed = artifact_utils.get_single_instance(list(input_dict["pushed_model"]))
+    if not pushed.get_int_custom_property("pushed"):
+        return 0
+    return int(pushed.get_string_custom_property("pushed_version") or 0)
+
+
+class PublishBaseline(base_component.BaseComponent):
+    SPEC_CLASS = PublishBaselineSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PublishBaselineExecutor)
+    DRIVER_CLASS = PublishBaselineDriver
+
+    def __init__(
+        self,
+        pushed_model: types.BaseChannel,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        registry: str,
+        data_root: str,
+        window: Any,
+        policy: str,
+        network: str,
+        code: str,
+    ) -> None:
+        spec = PublishBaselineSpec(
+            pushed_model=pushed_model,
+            statistics=statistics,
+            schema=schema,
+            registry=registry,
+            data_root=data_root,
+            window=window,
+            policy=policy,
+            network=network,
+            code=code,
+            baseline=types.Channel(type=PublishedBaseline),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,116 @@
+"""Per-photo tables of a CSV, without a data root: what ingest would measure, a row a usable line."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from flowers_tfx import features
+from flowers_tfx.data import delivery, pictures, uris
+from flowers_tfx.data.delivery import Line
+from flowers_tfx.data.photos import BATCH_BYTES
+from flowers_tfx.data.properties import BATCH, measure
+from flowers_tfx.data.sampling import Sample, sample
+from flowers_tfx.errors import InputError
+
+Embed = Callable[[Sequence[bytes]], Any]  # bytes of photos to float32 [N, F]
+
+
+@dataclass
+class Measured:
+    """`frame`: uri, digest, label, every image property and, with an embedder, `embedding`. `rejects`: the lines that gave no photo."""
+
+    frame: pd.DataFrame
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    lines: int = 0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return dict(Counter(reject["reason"] for reject in self.rejects))
+
+
+class AnyLabel(Container[str]):
+    """Takes every label that is not blank: a delivery can be looked at before its classes are known."""
+
+    def __contains__(self, label: object) -> bool:
+        return bool(label)
+
+
+def measure_csv(
+    csv_uri: str,
+    max_pixels: int,
+    embed: Embed | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    labels: Container[str] | None = None,
+) -> Measured:
+    """A row for every line with a readable photo, duplicates included, in the order of the CSV; photos are read twice and decoded once,
+    some at a time. Raises InputError when the CSV is missing, unreadable or empty, or none of its lines gives a photo."""
+    found = delivery.survey(csv_uri)
+    base = uris.folder(csv_uri)
+    allowed = AnyLabel() if labels is None else labels
+    rows: list[dict[str, Any]] = []
+    result = Measured(pd.DataFrame(), lines=found.lines)
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        lines = (delivery.read_line(n, raw, base, allowed) for chunk in found.chunks for n, raw in delivery.read_chunk(csv_uri, chunk))
+        for batch in _batches(lines):
+            good: list[tuple[Line, bytes, Sample]] = []
+            for line, read in zip(batch, pool.map(lambda line: _read(line, max_pixels), batch), strict=True):
+                if isinstance(read, str):
+                    digest = line.digest.hex()
+                    result.rejects.append({"uri": line.uri, "label": line.label, "line": line.number, "reason": read, "digest": digest})
+                else:
+                    good.append((line, *read))
+            embeddings = embed([data for _, data, _ in good]) if embed and good else [None] * len(good)
+            measured = measure([photo for _, _, photo in good]) if good else []
+            for (line, _, _), values, embedding in zip(good, measured, embeddings, strict=True):
+                row = {features.URI: line.uri, features.DIGEST: line.digest.hex(), features.LABEL: line.label, **values}
+                rows.append({**row, "embedding": embedding} if embed else row)
+            if progress:
+                progress(len(rows) + len(result.rejects), found.lines)
+    if not rows:
+        worst = "; ".join(f"{count} x {reason}" for reason, count in Counter(result.reasons).most_common(3))
+        raise InputError(f"No line of {csv_uri} gives a photo: {worst}.", "Relative URIs start at the CSV's own folder.")
+    result.frame = typed(pd.DataFrame(rows))
+    return result
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers that can be missing as Int64, so that the others stay whole."""
+    for prop in features.PROPERTIES:
+        if prop.name in frame and prop.kind == "int" and prop.optional:
+            frame[prop.name] = frame[prop.name].astype("Int64")
+    return frame
+
+
+def _read(line: Line, max_pixels: int) -> tuple[bytes, Sample] | str:
+    """Bytes and sample, or why there are none."""
+    if line.reason:
+        return line.reason
+    if line.size > pictures.max_bytes(max_pixels):
+        return f"{line.size / 1e6:.0f} MB of file, the limit is {pictures.max_bytes(max_pixels) / 1e6:.0f} MB"
+    try:
+        data = uris.read_bytes(line.path, line.size)
+        return data, sample(data, max_pixels)
+    except (uris.Unusable, pictures.BadPicture) as error:
+        return str(error)
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    """Lines whose photos lie in memory together."""
+    while block := list(islice(lines, 4 * BATCH)):
+        batch: list[Line] = []
+        size = 0
+        for line in block:
+            if batch and size + line.size > BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(line)
+            size += line.size
+        yield batch

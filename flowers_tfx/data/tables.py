@@ -1,0 +1,95 @@
+"""Per-photo tables on disk: parquet, a row a photo, with what must be known to compare two of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flowers_tfx import features
+from flowers_tfx.data import spans
+from flowers_tfx.data.measured import typed
+from flowers_tfx.errors import InputError
+
+EMBEDDING = "embedding"
+_META = b"flowers_tfx"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`network`: what made the embeddings, empty without any; `rejected`: lines that gave no photo; `base`: where relative URIs start."""
+
+    frame: pd.DataFrame
+    network: str = ""
+    rejected: int = 0
+    base: str = ""
+    rejects: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Writes it whole or not at all. Raises InputError where the folder can't be written to."""
+    columns: dict[str, Any] = {}
+    for name in table.frame.columns:
+        values = table.frame[name]
+        columns[name] = pa.array(list(values), pa.list_(pa.float32())) if name == EMBEDDING else pa.Array.from_pandas(values)
+    facts = {"network": table.network, "rejected": table.rejected, "base": table.base, "rejects": list(table.rejects)[:1000], **table.facts}
+    arrow = pa.table(columns).replace_schema_metadata({_META: json.dumps(facts)})
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        pq.write_table(arrow, unfinished)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be written: {error.strerror or error}.", "Name a file in a folder that you can write to."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_table(path: Path) -> Table:
+    """Raises InputError when it is no parquet file, or none of photos."""
+    hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
+    try:
+        arrow = pq.read_table(path)
+        facts = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
+        frame = typed(arrow.to_pandas(integer_object_nulls=True))
+    except FileNotFoundError:
+        raise InputError(f"{path} is not there.", hint) from None
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no table of photos: {' '.join(str(error).split())[:200]}", hint) from None
+    if features.LABEL not in frame and features.DIGEST not in frame:
+        raise InputError(f"{path} is no table of photos: it has neither a column label nor digest.", hint)
+    known = {"network", "rejected", "base", "rejects"}
+    return Table(
+        frame,
+        str(facts.get("network", "")),
+        int(facts.get("rejected", 0)),
+        str(facts.get("base", "")),
+        tuple(facts.get("rejects", ())),
+        {key: value for key, value in facts.items() if key not in known},
+    )
+
+
+def span_table(span: spans.Span) -> Table:
+    """What a span's own files say of its photos."""
+    with (span.path / spans.REJECTS).open(encoding="utf-8") as lines:
+        rejects = tuple(json.loads(line) for _, line in zip(range(1000), lines, strict=False))
+    return Table(spans.read_photos(span), rejected=int(span.manifest["rejected"]), rejects=rejects)
+
+
+def open_span(folder: Path) -> spans.Span | None:
+    """The span in this folder; None when it is none. InputError when it is damaged."""
+    name = folder.name
+    if not folder.is_dir() or not name.startswith("span-") or not name[5:].isdecimal():
+        return None
+    found = [span for span in spans.list_spans(folder.parent) if span.number == int(name[5:])]
+    return found[0] if found else None

@@ -1,0 +1,8 @@
+"""Is the new data like the baseline's? Tests on per-photo values, findings with levels, and the review that they add up to."""
+
+from flowers_tfx.validation.compare import compare, inspect
+from flowers_tfx.validation.facts import Delivery
+from flowers_tfx.validation.policy import Policy
+from flowers_tfx.validation.review import Finding, Review
+
+__all__ = ["Delivery", "Finding", "Policy", "Review", "compare", "inspect"]

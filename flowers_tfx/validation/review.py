@@ -1,0 +1,134 @@
+"""What a comparison found, in plain types, and its JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Level = Literal["note", "warn", "error"]
+Kind = Literal["property", "joint", "sparse", "label", "content", "schema", "duplicate", "conflict", "reject"]
+Verdict = Literal["pass", "warn", "blocked"]
+LEVELS: tuple[Level, ...] = ("note", "warn", "error")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo that shows what a finding means. `value`: the feature's, where it has one."""
+
+    uri: str
+    digest: str
+    label: str = ""
+    value: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`p_value`: adjusted for every test of the review, None for facts that no test is needed for. `effect` is in `unit`, and what the
+    levels go by; `threshold` is the level's own where the finding has one, else the first level's. `accepted`: a reviewer let it pass."""
+
+    id: str
+    level: Level
+    kind: Kind
+    feature: str
+    message: str
+    statistic: float | None = None
+    p_value: float | None = None
+    effect: float | None = None
+    unit: str = ""
+    threshold: float | None = None
+    examples: tuple[Example, ...] = ()
+    accepted: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "level": self.level,
+            "kind": self.kind,
+            "feature": self.feature,
+            "statistic": number(self.statistic),
+            "p_value": number(self.p_value),
+            "effect": number(self.effect),
+            "unit": self.unit,
+            "threshold": number(self.threshold),
+            "message": self.message,
+            "examples": [
+                {"uri": e.uri, "digest": e.digest, "label": e.label, "value": number(e.value) if isinstance(e.value, float) else e.value}
+                for e in self.examples
+            ],
+            "accepted": self.accepted,
+        }
+
+
+@dataclass(frozen=True)
+class Review:
+    """`scores`: {feature: {method: value}}, also where nothing fires. `compared_with`: {kind, version, digest, photos}; `new`: {spans,
+    digest, photos}; `decisions`: those of reviewers that count here. `digest` names both samples and the policy."""
+
+    findings: tuple[Finding, ...]
+    scores: Mapping[str, Mapping[str, float | None]]
+    compared_with: Mapping[str, Any]
+    new: Mapping[str, Any]
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "findings", tuple(sorted(self.findings, key=_order)))
+
+    @property
+    def verdict(self) -> Verdict:
+        open_levels = {finding.level for finding in self.findings if not finding.accepted}
+        return "blocked" if "error" in open_levels else "warn" if "warn" in open_levels else "pass"
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == "error" and not finding.accepted)
+
+    def of_level(self, *levels: Level) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level in levels)
+
+    def decided(self, accepted: Sequence[str], decisions: Sequence[Mapping[str, Any]]) -> Review:
+        """The same review with these findings accepted."""
+        findings = tuple(replace(finding, accepted=finding.id in accepted) for finding in self.findings)
+        return replace(self, findings=findings, decisions=tuple(decisions))
+
+    def with_findings(self, more: Iterable[Finding]) -> Review:
+        """The same review with findings from elsewhere, in their order."""
+        return replace(self, findings=(*self.findings, *more))
+
+    def with_scores(self, more: Mapping[str, Mapping[str, float | None]]) -> Review:
+        scores = {name: {**values, **more.get(name, {})} for name, values in self.scores.items()}
+        return replace(self, scores=scores | {name: dict(values) for name, values in more.items() if name not in scores})
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of a review (docs/interfaces.md)."""
+        return {
+            "verdict": self.verdict,
+            "findings": [finding.as_json() for finding in self.findings],
+            "scores": {name: {method: number(value) for method, value in by.items()} for name, by in self.scores.items()},
+            "compared_with": dict(self.compared_with),
+            "new": dict(self.new),
+            "decisions": [dict(decision) for decision in self.decisions],
+            "digest": self.digest,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Review:
+        """What `as_json` wrote."""
+        findings = tuple(
+            Finding(**{**found, "examples": tuple(Example(**example) for example in found["examples"])}) for found in value["findings"]
+        )
+        return cls(findings, value["scores"], value["compared_with"], value["new"], tuple(value["decisions"]), value["digest"])
+
+
+_KINDS: tuple[Kind, ...] = ("schema", "property", "joint", "sparse", "label", "content", "conflict", "duplicate", "reject")
+
+
+def _order(finding: Finding) -> tuple[int, int, float, str]:
+    return -LEVELS.index(finding.level), _KINDS.index(finding.kind), -(finding.effect or 0.0), finding.id
+
+
+def number(value: float | None) -> float | None:
+    """JSON knows no NaN and no infinity. Six significant digits are more than any test can tell."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
