@@ -74,12 +74,12 @@ class TrainingConfig(_Section):
     head_epochs: int = Field(60, ge=0, le=10_000, description="epochs of stage 1: the head, on features computed once")
     fine_tune_layers: int = Field(0, ge=-1, description="stage 2 trains the last N layers of the backbone; 0: no stage 2; `all` or -1: all")
     fine_tune_epochs: int = Field(
-        15,
+        25,
         ge=0,
         le=10_000,
         description="epochs of stage 2 at most, or of the whole training with `weights: none` (there, 0: as many as head_epochs)",
     )
-    batch_size: int = Field(32, ge=1, le=65_536, description="photos per step")
+    batch_size: int = Field(16, ge=1, le=65_536, description="photos per step")
     learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate of stage 2 (of the whole training with `weights: none`)")
     head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model, bit for bit, on a CPU")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 NAMES = ("flip", "crop", "color")
 
-_CROP_AREA = (0.4, 1.0)  # share of the picture
+_CROP_AREA = (0.6, 1.0)  # share of the picture
 _CROP_LOG_ASPECT = 0.29  # width over height between 3/4 and 4/3
 _BRIGHTNESS = 0.2  # of the full range
 _CONTRAST = 0.25

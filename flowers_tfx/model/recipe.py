@@ -13,7 +13,7 @@ import numpy.typing as npt
 from flowers_tfx.model import augmentation, hardware
 from flowers_tfx.model.picture_set import Labels
 
-_WARM_UP_SHARE = 0.07  # of all steps: about one epoch of 15
+_WARM_UP_SHARE = 0.07  # of all steps: about two epochs of 25
 
 Weights = Sequence[npt.NDArray[np.float32]]
 
@@ -24,8 +24,8 @@ class TrainingSettings:
 
     head_epochs: int = 60
     fine_tune_layers: int = 0  # 0: no stage 2, -1: all layers
-    fine_tune_epochs: int = 15
-    batch_size: int = 32
+    fine_tune_epochs: int = 25
+    batch_size: int = 16
     learning_rate: float = 3e-4  # peak of stage 2, and of training from scratch
     head_learning_rate: float = 1e-3
     seed: int = 0
