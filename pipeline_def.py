@@ -164,7 +164,7 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         registry=config.registry,
         data_root=config.data_root,
         window=window,
-        policy=policy,
+        sample=config.review.sample,
         network=embedding,
         code=code_digest("flowers_tfx.components.publish_baseline"),
     )

@@ -151,6 +151,40 @@ def measure(csv: str, out: Path, weights: str | None, config_path: Path | None, 
     _put(value, as_json, f"{value['photos']} photos, {value['rejected']} rejected, {embeddings}: {value['table']}")
 
 
+@dataset.command()
+@click.argument("csv")
+@click.option("--labels", help="File with a class a line: lines with other labels are rejected, as ingest does.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("audit"), show_default=True, help="Folder of the pages and the table.")
+@click.option("--weights", help="Pretrained weights (.h5, or `imagenet`): compares the content, and looks for label errors.")
+@click.option(
+    "--against", type=click.Path(path_type=Path), help="Span folder or table to compare with; default: the registry's newest baseline."
+)
+@_config_options
+@_json_option
+def audit(
+    csv: str,
+    labels: str | None,
+    out: Path,
+    weights: str | None,
+    against: Path | None,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Reviews the photos of a CSV (uri,label) before they are taken in, and lists labels that are probably wrong."""
+    from flowers_tfx.commands.audit import audit_csv
+    from flowers_tfx.commands.review_lines import review_lines
+    from flowers_tfx.config import load_config
+
+    with _bar("Measuring") as progress:
+        found = audit_csv(load_config(config_path, overrides), csv, labels, out, weights, against, progress)
+    value = found.as_json()
+    said = found.no_suspects or f"{len(found.suspects)} labels to look at"
+    pages = (f"report: {value['reports']['review']}", f"labels: {said}: {value['reports']['suspects']}")
+    _put(value, as_json, *review_lines(value["review"]), *pages)
+    return EXIT_BLOCKED if found.review.verdict == "blocked" else EXIT_DONE
+
+
 @flowers.command()
 @click.option("--csv", help="CSV of `uri,label` lines.")
 @click.option("--labels", help="File with a class a line.")

@@ -56,7 +56,7 @@ def compare_sides(
         before, after, policy, seed=seed, delivery=sides[1].delivery, compared_with=_said(sides[0]), subject=_subject(sides[1])
     )
     if html is not None:
-        _write(html, report(review, sides, before, after))
+        write_page(html, report(review, sides, before, after))
     return review
 
 
@@ -74,14 +74,14 @@ def report(review: Review, sides: Sequence[Side], before: pd.DataFrame, after: p
     thumbnails: dict[str, bytes] = {}
     wanted = set(wanted_photos(review, before, after))
     for side in sides:
-        for digest, data in _photos(side, wanted - set(thumbnails)):
+        for digest, data in photos_of(side, wanted - set(thumbnails)):
             try:
                 thumbnails[digest] = thumbnail(data)
             except pictures.BadPicture:
                 continue
-    rejects = sides[1].table.rejects
+    rejects = sides[-1].table.rejects
     context = Context(
-        title=sides[1].path.name,
+        title=sides[-1].path.name,
         created=_now(),
         code_version=flowers_tfx.__version__,
         rejects=dict(Counter(str(reject.get("reason", "")) for reject in rejects)),
@@ -96,7 +96,7 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _photos(side: Side, wanted: set[str]) -> Any:
+def photos_of(side: Side, wanted: set[str]) -> Any:
     """Digest and bytes of the photos that are asked for, as far as they can be had."""
     if side.span is not None:
         from flowers_tfx.model.span_pictures import span_pictures
@@ -152,13 +152,14 @@ def _subject(side: Side) -> Mapping[str, Any]:
     return {"name": side.path.name, "spans": [side.span.number], "digest": side.span.digest, "photos": side.span.examples}
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """Whole or not at all. Raises InputError where it can't be written."""
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)
     except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}.", "Name another file with --html.") from None
+        raise InputError(f"{path} can't be written: {error.strerror}.", "Name another place.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 

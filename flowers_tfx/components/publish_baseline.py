@@ -25,7 +25,7 @@ from flowers_tfx.model.embedding import Embedder
 from flowers_tfx.model.network import NO_WEIGHTS
 from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
 from flowers_tfx.model.trainer import network_settings
-from flowers_tfx.validation.policy import Policy, thinned
+from flowers_tfx.validation.policy import thinned
 
 SAID = "published.json"
 
@@ -35,7 +35,7 @@ class PublishBaselineSpec(component_spec.ComponentSpec):
         "registry": component_spec.ExecutionParameter(type=str),
         "data_root": component_spec.ExecutionParameter(type=str),
         "window": component_spec.ExecutionParameter(type=str),
-        "policy": component_spec.ExecutionParameter(type=str),
+        "sample": component_spec.ExecutionParameter(type=int),
         "network": component_spec.ExecutionParameter(type=str),
         "code": component_spec.ExecutionParameter(type=str),
         "push_id": component_spec.ExecutionParameter(type=str, optional=True),
@@ -73,16 +73,16 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
         (home / SAID).write_text(json.dumps({"version": version, "digest": digest}), encoding="utf-8")
 
     def _collect(self, files: Path, input_dict: dict[str, Any], properties: dict[str, Any]) -> None:
-        policy = Policy.from_json(properties["policy"])
+        most = properties["sample"]
         held = window_spans(properties["data_root"], properties["window"])
         every = rows_of(held)
-        rows = every.iloc[thinned(every[features.DIGEST], every[features.URI], policy.sample, 0)].reset_index(drop=True)
+        rows = every.iloc[thinned(every[features.DIGEST], every[features.URI], most, 0)].reset_index(drop=True)
         settings, network = json.loads(properties["network"]), ""
         if settings["model"]["weights"] != NO_WEIGHTS:
             embedder = Embedder(network_settings(settings))
             network = embedder.name
             rows = with_embeddings(
-                rows, held, embedder, policy.sample, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
+                rows, held, embedder, most, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
             )
         write_sample(files / "sample", rows, network, thumbnails(held, set(rows[features.DIGEST])))
         shutil.copytree(artifact_utils.get_single_uri(input_dict["statistics"]), files / "statistics")
@@ -112,7 +112,7 @@ class PublishBaseline(base_component.BaseComponent):
         registry: str,
         data_root: str,
         window: Any,
-        policy: str,
+        sample: int,
         network: str,
         code: str,
     ) -> None:
@@ -123,7 +123,7 @@ class PublishBaseline(base_component.BaseComponent):
             registry=registry,
             data_root=data_root,
             window=window,
-            policy=policy,
+            sample=sample,
             network=network,
             code=code,
             baseline=types.Channel(type=PublishedBaseline),

@@ -17,11 +17,14 @@ NODES = [
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
+    "Baseline",
+    "DriftValidator",
+    "DataReview",
     "Transform",
     "Trainer",
-    "Baseline",
     "Evaluator",
     "Pusher",
+    "PublishBaseline",
 ]
 
 
@@ -57,6 +60,10 @@ def test_the_dag_without_a_delivery() -> None:
     assert edges["ImportExampleGen"] == {"SelectInputs"}
     assert edges["StatisticsGen"] == {"ImportExampleGen", "ImportSchemaGen"}
     assert edges["ExampleValidator"] == {"StatisticsGen", "ImportSchemaGen"}
+    assert edges["DriftValidator"] == {"SelectInputs", "Baseline", "ImportSchemaGen"}
+    assert {"DriftValidator", "ExampleValidator", "SelectInputs"} <= edges["DataReview"]
+    assert "DataReview" in edges["Transform"]  # the gate
+    assert {"Pusher", "StatisticsGen"} <= edges["PublishBaseline"]
     assert edges["Trainer"] == {"Transform", "ImportSchemaGen"}
     assert edges["Baseline"] == {"SelectInputs"}
     assert {"Trainer", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
@@ -90,10 +97,11 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
     ("override", "changed"),
     [
         ("training.seed=1", {"SelectInputs", "Trainer", "Pusher"}),
-        ("model.image_size=96", {"SelectInputs", "Transform", "Trainer", "Pusher"}),
+        ("model.image_size=96", {"SelectInputs", "Transform", "Trainer", "Pusher", "DriftValidator", "PublishBaseline"}),
+        ("review.alpha=0.02", {"DriftValidator"}),
         ("evaluation.min_accuracy=0.7", {"Evaluator"}),
         ("span_window=2", {"SelectInputs"}),
-        ("labels=roses,daisy", {"SelectInputs", "ImportSchemaGen", "Transform", "Trainer", "Baseline", "Evaluator", "Pusher"}),
+        ("labels=roses,daisy", {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview"}),
         ("beam.workers=2", set()),
         ("ingest.shards=7", set()),
     ],

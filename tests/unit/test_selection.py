@@ -55,7 +55,7 @@ def test_the_baseline_is_the_newest_version_of_another_recipe(tmp_path: Path) ->
     window = select(str(tmp_path / "data"), str(tmp_path / "registry"), "all", LABELS, "s").window
     first = registry.publish(saved_model(tmp_path / "m1", "1"), str(tmp_path / "registry"), "old", (), "")
     registry.publish(saved_model(tmp_path / "m2", "2"), str(tmp_path / "registry"), recipe(window, "s"), (), "")
-    assert json.loads(chosen(tmp_path)[1]) == {"version": first.version, "digest": first.digest}
+    assert json.loads(chosen(tmp_path)[1]) == {"version": first.version, "digest": first.digest, "data": "", "spans": []}
     assert json.loads(chosen(tmp_path, settings="other")[1])["version"] > first.version
 
 

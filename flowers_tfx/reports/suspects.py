@@ -1,0 +1,27 @@
+"""The page of photos whose labels are probably wrong."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from flowers_tfx.reports.rendering import render
+from flowers_tfx.reports.review import clean
+from flowers_tfx.validation.suspects import Suspect
+
+MOST = 300
+
+
+def render_suspects(suspects: Sequence[Suspect], photos: int, thumbnails: Mapping[str, bytes], title: str, why_none: str = "") -> str:
+    """HTML. `photos`: how many were looked at; `why_none`: why labels were not looked at, where they weren't."""
+    pictures = {digest: base64.b64encode(data).decode("ascii") for digest, data in thumbnails.items()}
+    return render(
+        "suspects.html.j2",
+        suspects=suspects[:MOST],
+        total=len(suspects),
+        photos=photos,
+        pictures=pictures,
+        title=title,
+        why_none=why_none,
+        clean=clean,
+    )
