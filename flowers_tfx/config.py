@@ -108,7 +108,7 @@ Levels = dict[str, tuple[float, float]]
 
 class ReviewConfig(_Section):
     alpha: float = Field(0.01, gt=0, le=0.2, description="probability that a review of data without drift warns or stops")
-    permutations: int = Field(2000, ge=100, le=100_000, description="draws that calibrate the tests of a review")
+    permutations: int = Field(2000, ge=500, le=100_000, description="draws that calibrate the tests of a review")
     sample: int = Field(2000, ge=50, le=20_000, description="photos a side that the tests look at; effects come from all")
     levels: Levels = Field(
         {}, description="effects, in points, that warn and that stop, by kind of finding: `{property: [10, 25]}`; the others keep theirs"

@@ -129,6 +129,15 @@ def baseline_digest(registry: str, version: int) -> str:
     return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
 
 
+def baseline_push_id(registry: str, version: int) -> str:
+    """The signature that the baseline beside a version was published with; empty where there is none that can be read."""
+    try:
+        facts = json.loads((local_registry(registry) / str(version) / BASELINE_DIR / BASELINE_FILE).read_text(encoding="utf-8"))
+        return str(facts["push_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def publish_baseline(source: Path, registry: str, version: int) -> str:
     """Puts the files of `source` beside a version, by one rename; what lies there already gives way. Returns their digest.
 

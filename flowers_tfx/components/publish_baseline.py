@@ -49,11 +49,11 @@ class PublishBaselineSpec(component_spec.ComponentSpec):
 
 
 class PublishBaselineDriver(OutsideDriver):
-    """It writes outside, so what lies there decides whether it runs again."""
+    """Signs the execution, as Pusher's does: a baseline that is gone from the registry is published again, one that is there is a hit."""
 
     def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         version = _pushed_version(execution_info.input_dict)
-        held = registry.baseline_digest(execution_info.exec_properties["registry"], version) if version else "none"
+        held = registry.baseline_push_id(execution_info.exec_properties["registry"], version) if version else "none"
         return {"push_id": held or uuid.uuid4().hex}
 
 
@@ -87,7 +87,13 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
         write_sample(files / "sample", rows, network, thumbnails(held, set(rows[features.DIGEST])))
         shutil.copytree(artifact_utils.get_single_uri(input_dict["statistics"]), files / "statistics")
         shutil.copytree(artifact_utils.get_single_uri(input_dict["schema"]), files / "schema")
-        facts = {"photos": len(every), "sample": len(rows), "spans": json.loads(properties["window"]), "network": network}
+        facts = {
+            "push_id": properties.get("push_id") or uuid.uuid4().hex,
+            "photos": len(every),
+            "sample": len(rows),
+            "spans": json.loads(properties["window"]),
+            "network": network,
+        }
         (files / registry.BASELINE_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 

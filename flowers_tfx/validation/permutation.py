@@ -83,12 +83,25 @@ class Spectrum:
     vectors: Floats
 
     @classmethod
-    def of(cls, draws: Draws, gram: Floats, directions: int) -> Spectrum:
-        """From a Gram or kernel matrix [photos, photos] of centred columns; only the largest `directions` count."""
+    def of(cls, draws: Draws, gram: Floats, directions: int, rows: npt.NDArray[np.int64] | None = None) -> Spectrum:
+        """From a Gram or kernel matrix [photos, photos] of centred columns, of all photos or of `rows`; only the largest `directions`
+        count. Photos that are left out stand in the middle."""
         keep = min(directions, len(gram) - 1)
         values, vectors = _largest(gram, keep)
         kept = values > values.max(initial=0.0) * 1e-6
-        return cls(draws.scores(vectors[:, kept]), values[kept] / values[kept].sum(), vectors[:, kept])
+        places = vectors[:, kept]
+        if rows is not None:
+            places = np.zeros((draws.photos, places.shape[1]))
+            places[rows] = vectors[:, kept]
+        return cls(draws.scores(places), values[kept] / values[kept].sum(), places)
+
+    @classmethod
+    def of_columns(cls, draws: Draws, columns: Matrix) -> Spectrum:
+        """From few columns of many photos."""
+        vectors, values, _ = linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
+        squares = values**2
+        kept = squares > squares.max(initial=0.0) * 1e-6
+        return cls(draws.scores(vectors[:, kept]), squares[kept] / squares[kept].sum(), vectors[:, kept])
 
     def distances(self, ridges: tuple[float, ...]) -> Floats:
         """[1 + draws, ridges]: Hotelling's T2 with directions of variance s weighted by s / (s + ridge * mean s): from nearly all alike to

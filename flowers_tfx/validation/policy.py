@@ -44,9 +44,10 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise InputError(f"The error rate alpha must lie between 0 and 1, not at {self.alpha}.")
-        if self.permutations < 2 / self.alpha:
+        # The smallest p-value that so many draws can give must suffice in the view with the smallest share of the error rate.
+        if self.permutations < 15 / self.alpha:
             raise InputError(
-                f"{self.permutations} permutations cannot tell an error rate of {self.alpha}.", f"Use {round(10 / self.alpha)} or more."
+                f"{self.permutations} permutations cannot tell an error rate of {self.alpha}.", f"Use {round(15 / self.alpha)} or more."
             )
         if self.sample < 10:
             raise InputError(f"A sample of {self.sample} photos is too small for any test.", "Use 10 or more.")

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from flowers_tfx.validation.permutation import Draws, Floats, Spectrum, View, centred_gram, centred_kernel, upper_shares
+from flowers_tfx.validation.policy import thinned
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.table import BROKEN_ERROR, EMBEDDING, Photos
 
@@ -25,6 +26,7 @@ T2_RIDGES = (0.001, 0.03, 0.3)
 RIDGES = (0.5, 3.0, 30.0)
 KERNEL_RIDGES = (1e4,)  # so large a ridge makes it the maximum mean discrepancy itself
 DIRECTIONS = 200
+MOST_CONTENTS = 2000
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TAILS = (0.005, 0.01, 0.02, 0.035, 0.05)
 # One error rate for the review, shared out: what people act on most gets most.
@@ -112,7 +114,7 @@ def look(pool: Pool, draws: Draws) -> dict[str, Looked]:
     if labels.max(initial=0) > 0:
         found["label"] = _labels(pool, draws, labels)
     if pool.photos.embeddings is not None and pool.photos.embeddings.shape[1]:
-        found["content"], margins = _content(draws, pool.photos.embeddings, labels)
+        found["content"], margins = _content(draws, pool.photos.embeddings, labels, _some(pool.photos))
         if margins is not None:
             found["consistency"] = _consistency(draws, margins)
     found = {name: looked for name, looked in found.items() if looked.columns}
@@ -230,9 +232,7 @@ def _jointly(draws: Draws, ranked: dict[str, Floats], labels: npt.NDArray[np.int
     """T2 over ranks, their squares, and both; and how far out each photo lies (Mahalanobis distance of normal scores)."""
     first, second = (np.stack(part, axis=1) for part in zip(*(_legendre(ranks) for ranks in ranked.values()), strict=True))
     both = np.concatenate([first, second], axis=1)
-    looked = _distances(
-        "joint", draws, [(centred_gram(columns), columns.shape[1], T2_RIDGES) for columns in (both, first, _within(both, labels))]
-    )
+    looked = _distances("joint", draws, ((Spectrum.of_columns(draws, part), T2_RIDGES) for part in (both, first, _within(both, labels))))
     normal = special.ndtri(np.clip(np.stack(list(ranked.values()), axis=1), 1e-6, 1 - 1e-6))
     normal -= normal.mean(axis=0)
     covariance = normal.T @ normal / len(normal)
@@ -240,12 +240,11 @@ def _jointly(draws: Draws, ranked: dict[str, Floats], labels: npt.NDArray[np.int
     return looked, np.einsum("ij,ij->i", normal @ np.linalg.inv(covariance + ridge * np.eye(len(covariance))), normal)
 
 
-def _distances(name: str, draws: Draws, grams: list[tuple[Floats, int, tuple[float, ...]]]) -> Looked:
-    """T2 of each Gram matrix with each of its ridges; the first one tells what a finding is reported by."""
+def _distances(name: str, draws: Draws, spectra: Iterable[tuple[Spectrum, tuple[float, ...]]]) -> Looked:
+    """T2 of each spectrum with each of its ridges; the first one tells what a finding is reported by."""
     statistics: list[Floats] = []
     separation, towards = 0.0, np.zeros(draws.photos)
-    for gram, directions, ridges in grams:
-        spectrum = Spectrum.of(draws, gram, directions)
+    for spectrum, ridges in spectra:
         statistics.append(spectrum.distances(ridges))
         if len(statistics) == 1:
             separation, towards = _separation(draws, statistics[0][:, 1], spectrum, ridges[1]), spectrum.towards(ridges[1])
@@ -307,16 +306,28 @@ def _labels(pool: Pool, draws: Draws, labels: npt.NDArray[np.int64]) -> Looked:
     return Looked(view, columns)
 
 
-def _content(draws: Draws, embeddings: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[Looked, Floats | None]:
+def _some(photos: Photos) -> npt.NDArray[np.int64]:
+    """Rows of at most MOST_CONTENTS photos, whatever their group: what is done with them grows with the cube of their number."""
+    return np.sort(thinned(photos.digests, photos.uris, MOST_CONTENTS, 0))
+
+
+def _content(
+    draws: Draws, all_embeddings: npt.NDArray[np.float32], all_labels: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+) -> tuple[Looked, Floats | None]:
+    embeddings, labels = all_embeddings[rows], _codes(all_labels[rows].astype(object))
     # Pooled ReLU outputs are skewed: square roots make their distances those of Hellinger, which a few large ones do not rule.
     roots = np.sqrt(np.maximum(embeddings, 0.0)) if (embeddings >= 0).all() else embeddings
     unit = roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
     gram = centred_gram(unit)
     within = centred_gram(_within(unit.astype(np.float64), labels))
-    grams = [(gram, DIRECTIONS, RIDGES), (within, DIRECTIONS, RIDGES[:2]), (centred_kernel(unit), DIRECTIONS, KERNEL_RIDGES)]
-    looked = _distances("content", draws, grams)
+    grams = ((gram, RIDGES), (within, RIDGES[:2]), (centred_kernel(unit), KERNEL_RIDGES))
+    looked = _distances("content", draws, ((Spectrum.of(draws, matrix, DIRECTIONS, rows), ridges) for matrix, ridges in grams))
     classes = int(labels.max(initial=0)) + 1
-    return looked, _margins(gram, labels, classes) if 1 < classes <= len(labels) // 5 else None
+    if not 1 < classes <= len(labels) // 5:
+        return looked, None
+    margins = np.full(draws.photos, np.nan)
+    margins[rows] = _margins(gram, labels, classes)
+    return looked, margins
 
 
 def _margins(gram: Floats, labels: npt.NDArray[np.int64], classes: int) -> Floats:
@@ -350,7 +361,8 @@ def _consistency(draws: Draws, margins: Floats) -> Looked:
     for cut, flag in _cuts(margins, DOUBTS):
         flags.append(flag)
         about.append(Column(CONSISTENCY, "share", cut))
-    flags.append(margins < 0)
+    with np.errstate(invalid="ignore"):
+        flags.append(margins < 0)
     about.append(Column(CONSISTENCY, "share", float(np.nextafter(0, -1))))
     location = -_legendre(_ranks(margins))[0]
     values = {CONSISTENCY: margins}

@@ -16,7 +16,7 @@ from tests.e2e.conftest import Workshop, states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-FROM_TRAINER = {"Trainer", "Evaluator", "Pusher"}
+FROM_TRAINER = {"Trainer", "Evaluator", "Pusher", "PublishBaseline"}
 
 
 def missed(report: dict) -> set[str]:
@@ -112,7 +112,7 @@ def test_predict_asks_the_newest_model(workshop: Workshop, tmp_path: Path) -> No
 def test_a_setting_misses_from_the_node_that_it_matters_to(workshop: Workshop) -> None:
     before = workshop.versions()
     report = workshop.run("evaluation.min_accuracy=1.0", "evaluation.max_drop=0.5")
-    assert missed(report) == {"Evaluator", "Pusher"}
+    assert missed(report) == {"Evaluator", "Pusher", "PublishBaseline"}
     assert report["status"] == "succeeded"
     assert report["blessed"] is False
     assert report["pushed_model"] is None

@@ -1,0 +1,147 @@
+"""Three deliveries: clean; drifted, which the gate stops, and a reviewer accepts or rejects; clean again. In this order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image, ImageEnhance
+
+from tests.conftest import write_photos
+from tests.e2e.conftest import Workshop, states
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PER_CLASS = 30
+
+
+def deliver(shop: Workshop, first: int, light: float = 1.0) -> None:
+    """A delivery of its own: the photos of before are not listed again."""
+    shutil.rmtree(shop.photos, ignore_errors=True)
+    write_photos(shop.photos, PER_CLASS, first=first)
+    for path in shop.photos.glob("*/*.jpg") if light != 1 else ():
+        with Image.open(path) as image:
+            ImageEnhance.Brightness(image).enhance(light).save(path, quality=85)
+    shop.flowers("dataset", "index", str(shop.photos), "--json")
+
+
+def review(report: dict[str, Any]) -> dict[str, Any]:
+    found = json.loads(Path(report["reports"]["review"]).with_name("review.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def page(report: dict[str, Any]) -> str:
+    return Path(report["reports"]["review"]).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shop(workshop: Workshop) -> Workshop:
+    return workshop
+
+
+@pytest.fixture(scope="module")
+def other(shop: Workshop) -> Workshop:
+    """The same world at the time of its blocked run, where the reviewer will decide otherwise."""
+    return Workshop(shop.home.with_name(f"{shop.home.name}-other"))
+
+
+def test_a_first_delivery_has_nothing_to_compare_with(shop: Workshop) -> None:
+    deliver(shop, 0)
+    report = shop.run()
+    found = review(report)
+    assert (report["status"], found["verdict"], found["compared_with"]["kind"]) == ("succeeded", "pass", "none")
+    baseline = Path(report["pushed_model"]) / "assets.extra" / "baseline"
+    facts = json.loads((baseline / "baseline.json").read_text())
+    assert facts["photos"] == 3 * PER_CLASS
+    assert [span["span"] for span in facts["spans"]] == [1]
+    assert len(pd.read_parquet(baseline / "sample" / "photos.parquet")) == 3 * PER_CLASS
+    assert (baseline / "schema" / "schema.pbtxt").is_file()
+    assert list((baseline / "statistics").glob("Split-train/*"))
+
+
+def test_drifted_photos_stop_the_run_before_transform(shop: Workshop, other: Workshop) -> None:
+    deliver(shop, 600, light=0.4)
+    report = shop.run(code=3)
+    assert report["status"] == "blocked"
+    nodes = states(report)
+    assert nodes["DataReview"] == "failed"
+    assert {nodes[name] for name in ("Transform", "Trainer", "Evaluator", "Pusher", "PublishBaseline")} == {"skipped"}
+    found = review(report)
+    assert (found["verdict"], found["compared_with"]["kind"], found["new"]["spans"]) == ("blocked", "serving", [2])
+    errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
+    assert "property:mean_luma" in errors
+    assert errors[0] in report["error"]
+    assert "flowers review accept 2 --finding" in report["hint"]
+    assert report["reports"]["review"] in report["hint"]
+    assert "Blocked" in page(report)
+    shown = shop.flowers("runs", "--config", str(shop.config), "--json")
+    assert (shown[0]["status"], shown[0]["review"]) == ("blocked", report["reports"]["review"])
+    shutil.copytree(shop.home, other.home, dirs_exist_ok=True)
+    other.__post_init__()
+
+
+def test_a_second_run_is_blocked_again_and_does_nothing_else(shop: Workshop) -> None:
+    report = shop.run(code=3)
+    assert {node for node, state in states(report).items() if state == "complete"} == set()
+
+
+def test_accepted_findings_let_the_span_pass_and_nothing_before_the_review_runs_again(shop: Workshop) -> None:
+    found = shop.flowers("review", "--config", str(shop.config), "--json")
+    errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
+    config = ("--config", str(shop.config))
+    shop.flowers("review", "accept", "2", "--finding", "no-such", "--reason", "r", "--by", "Ada", *config, "--json", code=2)
+    said = shop.flowers("review", "accept", "2", "--finding", *errors, "--reason", "evening light", "--by", "Ada", *config, "--json")
+    assert said["findings"] == errors
+    report = shop.run()
+    nodes = states(report)
+    assert report["status"] == "succeeded"
+    before = {"IngestImages", "Baseline", "ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DriftValidator"}
+    assert {nodes[name] for name in before} == {"cached"}
+    assert {nodes[name] for name in ("DataReview", "Transform", "Trainer")} == {"complete"}
+    assert review(report)["decisions"][0]["reason"] == "evening light"
+    assert all(finding["accepted"] for finding in review(report)["findings"] if finding["level"] == "error")
+    assert "evening light" in page(report)
+    assert "Ada" in page(report)
+
+
+def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
+    deliver(shop, 1200)
+    report = shop.run()
+    assert report["status"] == "succeeded"
+    assert review(report)["new"]["spans"] == [3]
+    assert review(report)["verdict"] != "blocked"
+    rows = shop.flowers("spans", "--config", str(shop.config), "--json")
+    assert [(row["span"], row["verdict"]) for row in rows[1:]] == [(2, review(report)["verdict"] and rows[1]["verdict"]), (3, "pass")]
+    assert rows[1]["decisions"][0]["by"] == "Ada"
+
+
+def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) -> None:
+    # Artifacts are recorded with their paths: the copy has its own.
+    with sqlite3.connect(other.home / "pipeline" / "metadata.sqlite") as store:
+        store.execute("UPDATE Artifact SET uri = replace(uri, ?, ?)", (str(other.home).removesuffix("-other") + "/", f"{other.home}/"))
+    other.flowers("review", "reject", "2", "--reason", "too dark", "--by", "Bo", "--config", str(other.config), "--json")
+    deliver(other, 1200)
+    report = other.run()
+    assert report["status"] == "succeeded"
+    found = review(report)
+    assert (found["new"]["spans"], found["verdict"]) == ([3], "pass")
+    entry = json.loads((Path(report["pushed_model"]) / "assets.extra" / "registry.json").read_text())
+    assert [span["span"] for span in entry["spans"]] == [1, 3]
+    rows = other.flowers("spans", "--config", str(other.config), "--json")
+    assert [row["rejected_by_reviewer"] for row in rows] == [False, True, False]
+
+
+def test_a_baseline_that_was_changed_is_a_finding(other: Workshop) -> None:
+    newest = other.registry / str(other.versions()[-1]) / "assets.extra" / "baseline" / "sample" / "photos.parquet"
+    newest.write_bytes(b"broken")
+    deliver(other, 1800)
+    report = other.run("training.seed=3")
+    found = review(report)
+    assert report["status"] == "succeeded"
+    assert "schema:baseline" in [finding["id"] for finding in found["findings"] if finding["level"] == "warn"]

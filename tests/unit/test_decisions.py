@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx.data import decisions
+from flowers_tfx.data.decisions import accepted_findings, decide, is_rejected, read_decisions
+from flowers_tfx.data.spans import list_spans
+from flowers_tfx.errors import InputError
+from flowers_tfx.selection import select
+from tests.unit.test_selection import LABELS, chosen, span
+
+
+def test_a_rejected_span_leaves_every_window_until_it_is_accepted(tmp_path: Path) -> None:
+    for number in (1, 2):
+        span(tmp_path / "data", number)
+    root = str(tmp_path / "data")
+    decide(root, "reject", 2, (), "blurred", "Ada")
+    assert chosen(tmp_path)[0] == [1]
+    decide(root, "accept", 2, ("property:sharpness",), "it is the new camera", "Bo")
+    assert chosen(tmp_path)[0] == [1, 2]
+    said = json.loads(select(root, str(tmp_path / "registry"), "all", LABELS, "s").decisions)
+    assert [(one["action"], one["by"], one["findings"]) for one in said] == [
+        ("reject", "Ada", []),
+        ("accept", "Bo", ["property:sharpness"]),
+    ]
+
+
+def test_a_decision_is_about_a_content_not_a_number(tmp_path: Path) -> None:
+    span(tmp_path, 1, "old-content")
+    decide(str(tmp_path), "reject", 1, (), "blurred", "Ada")
+    (tmp_path / "span-1" / "manifest.json").unlink()
+    (tmp_path / "span-1").rmdir()
+    span(tmp_path, 1, "new-content")
+    assert not is_rejected(read_decisions(tmp_path), list_spans(tmp_path)[0])
+
+
+def test_all_rejected_is_one_clear_error(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    decide(str(tmp_path / "data"), "reject", 1, (), "blurred", "Ada")
+    with pytest.raises(InputError, match="rejected all spans"):
+        chosen(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "reason", "by"), [(2, "why", "Ada"), (1, " ", "Ada"), (1, "why", "")])
+def test_what_is_no_decision_is_refused(tmp_path: Path, number: int, reason: str, by: str) -> None:
+    span(tmp_path, 1)
+    with pytest.raises(InputError):
+        decide(str(tmp_path), "reject", number, (), reason, by)
+    assert not (tmp_path / decisions.FILE).exists()
+
+
+def test_a_damaged_record_is_an_error_and_never_a_guess(tmp_path: Path) -> None:
+    span(tmp_path, 1)
+    decide(str(tmp_path), "reject", 1, (), "blurred", "Ada")
+    with (tmp_path / decisions.FILE).open("a") as file:
+        file.write('{"action": "acc')
+    with pytest.raises(InputError, match="Line 2"):
+        read_decisions(tmp_path)
+
+
+def test_every_new_span_must_have_accepted_a_finding() -> None:
+    said = [
+        {"action": "accept", "digest": "a", "findings": ["x", "y"]},
+        {"action": "accept", "digest": "b", "findings": ["x"]},
+        {"action": "reject", "digest": "b", "findings": []},
+    ]
+    assert accepted_findings(said, ["a"]) == {"x", "y"}
+    assert accepted_findings(said, ["a", "b"]) == {"x"}
+    assert accepted_findings(said, ["a", "c"]) == accepted_findings(said, []) == set()
