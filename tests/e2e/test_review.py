@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +41,21 @@ def page(report: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def shop(workshop: Workshop) -> Workshop:
+    _train_little(workshop)
     return workshop
+
+
+def _train_little(shop: Workshop) -> None:
+    """What the model is worth is not asked here."""
+    shop.config.write_text(shop.config.read_text().replace("fine_tune_epochs: 14", "fine_tune_epochs: 1"))
 
 
 @pytest.fixture(scope="module")
 def other(shop: Workshop) -> Workshop:
     """The same world at the time of its blocked run, where the reviewer will decide otherwise."""
-    return Workshop(shop.home.with_name(f"{shop.home.name}-other"))
+    home = shop.home.with_name(f"{shop.home.name}-other")
+    home.mkdir()
+    return Workshop(home)
 
 
 def test_a_first_delivery_has_nothing_to_compare_with(shop: Workshop) -> None:
@@ -84,6 +91,7 @@ def test_drifted_photos_stop_the_run_before_transform(shop: Workshop, other: Wor
     assert (shown[0]["status"], shown[0]["review"]) == ("blocked", report["reports"]["review"])
     shutil.copytree(shop.home, other.home, dirs_exist_ok=True)
     other.__post_init__()
+    _train_little(other)
 
 
 def test_a_second_run_is_blocked_again_and_does_nothing_else(shop: Workshop) -> None:
@@ -117,14 +125,12 @@ def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
     assert review(report)["new"]["spans"] == [3]
     assert review(report)["verdict"] != "blocked"
     rows = shop.flowers("spans", "--config", str(shop.config), "--json")
-    assert [(row["span"], row["verdict"]) for row in rows[1:]] == [(2, review(report)["verdict"] and rows[1]["verdict"]), (3, "pass")]
+    assert [(row["span"], row["verdict"]) for row in rows] == [(1, "pass"), (2, rows[1]["verdict"]), (3, review(report)["verdict"])]
+    assert rows[1]["verdict"] in ("pass", "warn")  # every error was accepted
     assert rows[1]["decisions"][0]["by"] == "Ada"
 
 
 def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) -> None:
-    # Artifacts are recorded with their paths: the copy has its own.
-    with sqlite3.connect(other.home / "pipeline" / "metadata.sqlite") as store:
-        store.execute("UPDATE Artifact SET uri = replace(uri, ?, ?)", (str(other.home).removesuffix("-other") + "/", f"{other.home}/"))
     other.flowers("review", "reject", "2", "--reason", "too dark", "--by", "Bo", "--config", str(other.config), "--json")
     deliver(other, 1200)
     report = other.run()
