@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -12,11 +12,20 @@ from flowers_tfx import features
 _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE: tf.io.FixedLenFeature([], tf.string)}
 
 
-def span_pictures(folder: Path, digests: Container[str]) -> Iterator[tuple[str, bytes]]:
-    """Digest and bytes of each photo of the span whose digest is asked for."""
+_BATCH = 32
+
+
+def span_pictures(folder: Path, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Digest and bytes of each photo of the span whose digest is asked for; reading ends with the last of them."""
+    left = {digest.encode() for digest in digests}
+    if not left:
+        return
     files = sorted(str(path) for path in folder.glob("*.tfrecord.gz"))
-    for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
-        values = tf.io.parse_single_example(record, _WANTED)
-        digest = values[features.DIGEST].numpy().decode()
-        if digest in digests:
-            yield digest, values[features.IMAGE].numpy()
+    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH)
+    for batch in batches.map(lambda records: tf.io.parse_example(records, _WANTED)).as_numpy_iterator():
+        for digest, photo in zip(batch[features.DIGEST], batch[features.IMAGE], strict=True):
+            if digest in left:
+                left.discard(digest)
+                yield digest.decode(), photo
+        if not left:
+            return

@@ -90,7 +90,9 @@ class Tables:
 
 def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides."""
-    findings: list[Finding] = [*_sizes(baseline, new), *_identities(baseline, "baseline"), *_identities(new, "new")]
+    said_twice = [*_twice(baseline, "baseline"), *_twice(new, "new")]
+    baseline, new = (frame.loc[:, ~frame.columns.duplicated()] for frame in (baseline, new))
+    findings: list[Finding] = [*said_twice, *_sizes(baseline, new), *_identities(baseline, "baseline"), *_identities(new, "new")]
     numbers: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
     words: tuple[dict[str, npt.NDArray[np.object_]], dict[str, npt.NDArray[np.object_]]] = ({}, {})
     for prop in PROPERTIES:
@@ -120,6 +122,12 @@ def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
         for f, n, w, e in zip((baseline, new), numbers, words, pictures, strict=True)
     ]
     return Tables(sides[0], sides[1], tuple(findings))
+
+
+def _twice(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+    for name in sorted({str(column) for column in frame.columns[frame.columns.duplicated()]}):
+        text = f"The {side} sample has several columns {name}: only the first was compared."
+        yield Finding(f"schema:twice:{name}:{side}", "warn", "schema", name, text)
 
 
 def _sizes(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Finding]:

@@ -229,6 +229,10 @@ def no_labels(new: pd.DataFrame) -> pd.DataFrame:
     return new.assign(label=None)
 
 
+def a_column_twice(new: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([new, new[["noise"]]], axis=1)
+
+
 def another_schema(new: pd.DataFrame) -> pd.DataFrame:
     return new.rename(columns={"noise": "noise_level"})
 
@@ -246,6 +250,7 @@ def another_schema(new: pd.DataFrame) -> pd.DataFrame:
         (ragged_embeddings, "schema:embedding", "blocked"),
         (no_embeddings, "schema:embedding", "warn"),
         (no_labels, "schema:unlabelled:new", "blocked"),
+        (a_column_twice, "schema:twice:noise:new", "warn"),
         (another_schema, "schema:unknown:noise_level", "blocked"),
     ],
 )
