@@ -125,7 +125,7 @@ def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
 
 
 def _twice(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
-    for name in sorted({str(column) for column in frame.columns[frame.columns.duplicated()]}):
+    for name in sorted({str(column) for column, again in zip(frame.columns, frame.columns.duplicated(), strict=True) if again}):
         text = f"The {side} sample has several columns {name}: only the first was compared."
         yield Finding(f"schema:twice:{name}:{side}", "warn", "schema", name, text)
 

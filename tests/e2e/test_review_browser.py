@@ -84,7 +84,7 @@ def frame(name: str, brighter: float, seed: int) -> pd.DataFrame:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     old, new = frame("old", 0, 1), frame("new", 60, 2)
     new.loc[59, ["digest", "phash"]] = new.loc[58, ["digest", "phash"]]
-    review: Review = compare(old, new, Policy(permutations=400), compared_with={"kind": "serving", "version": "7"})
+    review: Review = compare(old, new, Policy(permutations=1500), compared_with={"kind": "serving", "version": "7"})
     assert review.verdict == "blocked"
     wanted = wanted_photos(review, old, new)
     thumbnails = {digest: thumbnail(small_photo(seed, (160, 120))) for seed, digest in enumerate(wanted)}
