@@ -131,7 +131,7 @@ def kolmogorov_smirnov(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     for name in ("label", "grayscale"):
         counts = pd.crosstab(np.r_[np.zeros(len(old)), np.ones(len(new))], np.r_[old[name], new[name]])
         p_values.append(stats.chi2_contingency(counts)[1] if counts.shape[1] > 1 else 1.0)
-    return min(p_values) <= 0.01 / len(p_values)
+    return bool(min(p_values) <= 0.01 / len(p_values))
 
 
 def tfdv_at_a_tenth(old: pd.DataFrame, new: pd.DataFrame) -> bool:

@@ -1,0 +1,143 @@
+"""What the data review of a large span costs: seconds and memory of each of its steps, by the number of Examples.
+
+    python benchmarks/review_cost.py [--sizes 10000,30000,100000] [--weights FILE] [--json]
+
+The span is made of generated pictures, repeated with properties and hashes of their own; the steps are those of DriftValidator and
+DataReview, one after the other, against a baseline sample of 2,000. Each size runs in a process of its own, which tells its peak of memory.
+Without weights the embeddings are random numbers: reading the photos for them is measured, the network is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
+PICTURES = 200
+
+
+def made_span(root: Path, examples: int, number: int) -> Any:
+    """A span as ingest writes it, without its hours."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from flowers_tfx import features
+    from flowers_tfx.data import records, spans
+    from flowers_tfx.data.properties import measure
+    from flowers_tfx.data.samples import draw_samples
+    from flowers_tfx.data.sampling import sample
+
+    draw_samples(root / f"pictures-{number}", PICTURES // 5, number)
+    files = sorted((root / f"pictures-{number}").glob("*/*.jpg"))
+    data = [path.read_bytes() for path in files]
+    base = pd.DataFrame(measure([sample(photo, 10**8) for photo in data])).assign(label=[path.parent.name for path in files])
+    random = np.random.default_rng(number)
+    chosen = np.arange(examples) % len(files)
+    rows = base.iloc[chosen].reset_index(drop=True)
+    for prop in features.PROPERTIES:
+        if prop.kind == "float":
+            rows[prop.name] = np.clip(rows[prop.name] * random.normal(1, 0.1, examples), prop.low, prop.high)
+    rows["phash"] = [f"{value:016x}" for value in random.integers(0, 2**63, examples)]
+    rows["digest"] = [hashlib.sha256(f"{number}-{i}".encode()).hexdigest() for i in range(examples)]
+    rows["uri"], rows["split"], rows["span"] = [f"{number}-{i}.jpg" for i in range(examples)], "train", number
+    folder = root / f"span-{number}"
+    folder.mkdir()
+    table = pa.Table.from_pandas(rows[spans.photos_schema().names], spans.photos_schema(), preserve_index=False)
+    pq.write_table(table, folder / spans.PHOTOS)
+    with (folder / "train-00000-of-00001.tfrecord.gz").open("wb") as out:
+        writer = records.RecordWriter(out)
+        for digest, at in zip(rows["digest"], chosen, strict=True):
+            writer.write(records.example_bytes({"digest": digest, "image": data[at]}))
+        writer.close()
+    (folder / spans.REJECTS).write_text("")
+    manifest = {"format_version": spans.FORMAT_VERSION, "span": number, "digest": f"made-{number}", "examples": examples, "rejected": 0}
+    (folder / spans.MANIFEST).write_text(json.dumps({**manifest, "duplicates": 0}))
+    return spans.list_spans(root)[-1]
+
+
+def cost(examples: int, weights: str) -> dict[str, float]:
+    import numpy as np
+
+    from flowers_tfx.components import tfdv_scores
+    from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
+    from flowers_tfx.reports.review import Context, render_html, wanted_photos
+    from flowers_tfx.validation import Policy, compare
+
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        seconds[name] = round(time.monotonic() - began, 2)
+
+    random = np.random.default_rng(0)
+    embed: Any = lambda photos: random.normal(0, 1, (len(photos), 1280)).astype(np.float32)  # noqa: E731
+    if weights:
+        from flowers_tfx.model.embedding import Embedder
+        from flowers_tfx.model.network import NetworkSettings
+
+        embed = Embedder(NetworkSettings("MobileNetV2", 0.35, 224, weights, classes=2))
+    with tempfile.TemporaryDirectory() as folder:
+        old_span, span = made_span(Path(folder), 2000, 1), made_span(Path(folder), examples, 2)
+        policy = Policy()
+        old = with_embeddings(rows_of([old_span]), [old_span], embed, policy.sample, lambda *_: None)
+        with timed("read rows"):
+            rows = rows_of([span])
+        with timed("embeddings"):
+            new = with_embeddings(rows, [span], embed, policy.sample, lambda *_: None)
+        with timed("tests and facts"):
+            review = compare(old, new, policy)
+        with timed("TFDV's scores"):
+            review = review.with_scores(tfdv_scores.between(old, new))
+        with timed("thumbnails"):
+            small = thumbnails([span], set(wanted_photos(review, old, new)))
+        with timed("report"):
+            page = render_html(review, old, new, small, Context())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"examples": examples, **seconds, "all": round(sum(seconds.values()), 2), "peak_gib": round(peak, 2), "page_mb": len(page) / 1e6}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="10000,30000,100000")
+    parser.add_argument("--weights", default=str(SHARED / "weights" / "mobilenet_v2_0.35_224_imagenet_no_top.weights.h5"))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    weights = args.weights if Path(args.weights).is_file() else ""
+    if args.one:
+        print(json.dumps(cost(args.one, weights)))
+        return
+    rows = []
+    for size in args.sizes.split(","):
+        command = [sys.executable, __file__, "--one", size, "--weights", args.weights]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        print(f"{size} Examples: {rows[-1]['all']:.0f} s", file=sys.stderr, flush=True)
+    if args.json:
+        print(json.dumps(rows))
+        return
+    print("embeddings of the network" if weights else "no weights: embeddings are random numbers")
+    for name in rows[0]:
+        print(f"{name:18}" + "".join(f"{row[name]:>12g}" for row in rows))
+
+
+if __name__ == "__main__":
+    main()
