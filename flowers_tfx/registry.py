@@ -129,13 +129,29 @@ def baseline_digest(registry: str, version: int) -> str:
     return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
 
 
+def baseline_is_whole(registry: str, version: int) -> bool:
+    """Whether the files beside a version are those that were published."""
+    folder = local_registry(registry) / str(version) / BASELINE_DIR
+    return _baseline_facts(folder).get("files") == baseline_files_digest(folder)
+
+
+def baseline_files_digest(folder: Path) -> str:
+    """Of a baseline's files, its own record left out, which holds this digest."""
+    return files_digest(folder, lambda path: path != folder / BASELINE_FILE)
+
+
 def baseline_push_id(registry: str, version: int) -> str:
     """The signature that the baseline beside a version was published with; empty where there is none that can be read."""
+    return str(_baseline_facts(local_registry(registry) / str(version) / BASELINE_DIR).get("push_id", ""))
+
+
+def _baseline_facts(folder: Path) -> Mapping[str, Any]:
+    """What baseline.json says; nothing where it is missing or damaged."""
     try:
-        facts = json.loads((local_registry(registry) / str(version) / BASELINE_DIR / BASELINE_FILE).read_text(encoding="utf-8"))
-        return str(facts["push_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        facts = json.loads((folder / BASELINE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def publish_baseline(source: Path, registry: str, version: int) -> str:

@@ -68,7 +68,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
         source = registry.local_registry(where) / str(version) / registry.BASELINE_DIR
         homes = {name: Path(artifact_utils.get_single_uri(output_dict[name])) for name in ("sample", "statistics", "schema")}
         held = registry.baseline_digest(where, version)
-        if not held or held != wanted["data"]:
+        if not held or held != wanted["data"] or not registry.baseline_is_whole(where, version):
             reason = (
                 "has no baseline data beside it" if not wanted["data"] else "has baseline data that were changed after they were published"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -70,7 +71,7 @@ class DataReviewExecutor(base_executor.BaseExecutor):
             model_version=str(review.compared_with.get("version") or ""),
             code_version=flowers_tfx.__version__,
             schema_differences=_differences(input_dict),
-            history=_history(root, created),
+            history=_history(root, spans),
             comparisons=further,
             how_to_go_on=_commands(spans, review),
             **_rejects(exec_properties, new),
@@ -91,10 +92,7 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         report = str(home / reviews.HTML)
         if root:
             # A node that fails keeps no artifacts: people find the page of a blocked run here.
-            report = str(
-                reviews.store_review(root, f"{'-'.join(map(str, spans)) or 'none'}-{review.digest[:12] or 'nothing-new'}", files)
-                / reviews.HTML
-            )
+            report = str(reviews.store_review(root, f"{'-'.join(map(str, spans))}-{run_id or uuid.uuid4().hex}", files) / reviews.HTML)
         if review.verdict == "blocked":
             raise _blocked(review, spans, report)
 
@@ -140,12 +138,15 @@ def _differences(input_dict: dict[str, Any]) -> list[str]:
     return list(differences(inferred, curated))
 
 
-def _history(root: str, before: str) -> list[dict[str, Any]]:
-    """Earlier reviews, oldest first."""
-    held = [stored for stored in reviews.stored_reviews(root) if stored.review["created"] < before] if root else []
+def _history(root: str, spans: Sequence[int]) -> list[dict[str, Any]]:
+    """The newest review of each of the other deliveries, oldest first."""
+    newest: dict[tuple[int, ...], reviews.StoredReview] = {}
+    for stored in reviews.stored_reviews(root) if root else ():
+        if stored.spans and stored.spans != tuple(spans):
+            newest.setdefault(stored.spans, stored)
     return [
         {"name": ", ".join(f"span-{span}" for span in stored.spans), "verdict": stored.review["verdict"], "scores": stored.review["scores"]}
-        for stored in reversed(held[:HISTORY])
+        for stored in reversed(list(newest.values())[:HISTORY])
     ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,18 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx import progress, registry
+from flowers_tfx import registry
 from flowers_tfx.components import tfdv_scores
 from flowers_tfx.components.artifacts import DriftReview, PhotoSample
 from flowers_tfx.components.baseline import no_baseline_reason
+from flowers_tfx.components.photo_embedder import PhotoEmbedder
 from flowers_tfx.components.photo_files import read_sample, read_thumbnails, write_thumbnails
 from flowers_tfx.components.schema_changes import schema_changes
 from flowers_tfx.data.spans import Span
-from flowers_tfx.data.tables import Table, write_table
+from flowers_tfx.data.tables import EMBEDDING, Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.model.embedding import Embedder
-from flowers_tfx.model.network import NO_WEIGHTS
-from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
-from flowers_tfx.model.trainer import network_settings
+from flowers_tfx.model.photo_sample import rows_of, thumbnails
 from flowers_tfx.reports.review import wanted_photos
 from flowers_tfx.validation import Delivery, Finding, Policy, Review, compare, inspect
 from flowers_tfx.validation.known import softened
@@ -73,7 +72,9 @@ class DriftValidatorExecutor(base_executor.BaseExecutor):
         wanted = set(wanted_photos(review, old, new))
         pictures = {digest: data for digest, data in read_thumbnails(sample_home).items() if digest in wanted}
         write_thumbnails(home, {**pictures, **thumbnails(looking.held, wanted - set(pictures))})
-        (home / REVIEWS).write_text(json.dumps({"reviews": said, "new_spans": looking.new_names()}, ensure_ascii=False), encoding="utf-8")
+        (home / REVIEWS).write_text(
+            json.dumps({"reviews": said, "new_spans": looking.named(review.new["spans"])}, ensure_ascii=False), encoding="utf-8"
+        )
 
 
 class _Looking:
@@ -89,15 +90,12 @@ class _Looking:
         self.trained = [span for span in self.held if span.digest in trained_on]
         self.reason = no_baseline_reason(str(sample_home))
         self._sample_home = sample_home
-        settings = json.loads(properties["network"])
-        self._embed: Embedder | None = None
-        self.network = ""
-        if settings["model"]["weights"] != NO_WEIGHTS:
-            self._embed = Embedder(network_settings(settings))
-            self.network = self._embed.name
+        self._embedder = PhotoEmbedder(properties["network"])
+        self.network = self._embedder.network
 
-    def new_names(self) -> list[dict[str, Any]]:
-        return [{"span": span.number, "digest": span.digest} for span in self.new]
+    def named(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The spans that a review says are new, with their digests: decisions on these count."""
+        return [{"span": span.number, "digest": span.digest} for span in self.held if span.number in numbers]
 
     def main(self) -> tuple[Review, pd.DataFrame, pd.DataFrame]:
         """The review that the gate goes by, and both of its tables."""
@@ -109,10 +107,10 @@ class _Looking:
             empty = rows_of([])
             nothing = Review((), {}, self._compared_with(0, None), {"spans": [], "digest": None, "photos": 0})
             return nothing, empty, empty
-        baseline, broken = self._baseline()
-        if baseline is None:
+        baseline = self._baseline()
+        if isinstance(baseline, Finding):
             review, old, new = self._alone(self.new)
-            return review.with_findings([broken]), old, new
+            return review.with_findings([baseline]), old, new
         new = self._embedded(self.new)
         old = baseline.frame
         options: dict[str, Any] = {"delivery": Delivery(*set_aside(self.new)), "earlier": rows_of(self.trained)}
@@ -146,27 +144,22 @@ class _Looking:
         review = inspect(rows, self.policy, delivery=Delivery(*set_aside(held)), subject=self._subject(held))
         return review, rows.iloc[:0], rows
 
-    def _baseline(self) -> tuple[Table | None, Finding]:
+    def _baseline(self) -> Table | Finding:
         """The serving model's sample, or the finding that it cannot be had."""
         cause = self.reason
         if cause is None:
             try:
                 table = read_sample(self._sample_home)
                 if table.network in ("", self.network) or not self.network:
-                    return table, _NO_FINDING
-                return Table(table.frame.drop(columns=["embedding"], errors="ignore")), _NO_FINDING
+                    return table
+                return replace(table, frame=table.frame.drop(columns=[EMBEDDING], errors="ignore"))
             except InputError as error:
                 cause = error.message
         text = f"The new photos were not compared with those of the serving model: {cause}."
-        return None, Finding("schema:baseline", "warn", "schema", "baseline", text)
+        return Finding("schema:baseline", "warn", "schema", "baseline", text)
 
     def _embedded(self, held: list[Span]) -> pd.DataFrame:
-        rows = rows_of(held)
-        if self._embed is None:
-            return rows
-        return with_embeddings(
-            rows, held, self._embed, self.policy.sample, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
-        )
+        return self._embedder.embedded(rows_of(held), held, self.policy.sample)
 
     def _compared_with(self, photos: int, table: Table | None) -> dict[str, Any]:
         serving = self.serving or {}
@@ -187,9 +180,6 @@ class _Looking:
             "digest": digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
             "photos": sum(span.examples for span in held),
         }
-
-
-_NO_FINDING = Finding("", "note", "schema", "", "")
 
 
 class DriftValidator(base_component.BaseComponent):

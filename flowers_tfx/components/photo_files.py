@@ -14,9 +14,10 @@ from flowers_tfx.data.tables import Table, read_table, write_table
 PHOTOS, THUMBNAILS = "photos.parquet", "thumbnails.parquet"
 
 
-def write_sample(home: Path, frame: pd.DataFrame, network: str, thumbnails: Mapping[str, bytes], name: str = PHOTOS) -> None:
+def write_sample(home: Path, frame: pd.DataFrame, network: str, thumbnails: Mapping[str, bytes], photos: int) -> None:
+    """`photos`: how many there are, of which `frame` holds a sample."""
     home.mkdir(parents=True, exist_ok=True)
-    write_table(home / name, Table(frame, network))
+    write_table(home / PHOTOS, Table(frame, network, facts={"photos": photos}))
     write_thumbnails(home, thumbnails)
 
 

@@ -16,15 +16,13 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx import features, progress, registry
+from flowers_tfx import features, registry
 from flowers_tfx.components.artifacts import PublishedBaseline
 from flowers_tfx.components.outside_driver import OutsideDriver
+from flowers_tfx.components.photo_embedder import PhotoEmbedder
 from flowers_tfx.components.photo_files import write_sample
 from flowers_tfx.data.windows import window_spans
-from flowers_tfx.model.embedding import Embedder
-from flowers_tfx.model.network import NO_WEIGHTS
-from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
-from flowers_tfx.model.trainer import network_settings
+from flowers_tfx.model.photo_sample import rows_of, thumbnails
 from flowers_tfx.validation.policy import thinned
 
 SAID = "published.json"
@@ -77,14 +75,9 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
         held = window_spans(properties["data_root"], properties["window"])
         every = rows_of(held)
         rows = every.iloc[thinned(every[features.DIGEST], every[features.URI], most, 0)].reset_index(drop=True)
-        settings, network = json.loads(properties["network"]), ""
-        if settings["model"]["weights"] != NO_WEIGHTS:
-            embedder = Embedder(network_settings(settings))
-            network = embedder.name
-            rows = with_embeddings(
-                rows, held, embedder, most, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
-            )
-        write_sample(files / "sample", rows, network, thumbnails(held, set(rows[features.DIGEST])))
+        embedder = PhotoEmbedder(properties["network"])
+        rows = embedder.embedded(rows, held, most)
+        write_sample(files / "sample", rows, embedder.network, thumbnails(held, set(rows[features.DIGEST])), len(every))
         shutil.copytree(artifact_utils.get_single_uri(input_dict["statistics"]), files / "statistics")
         shutil.copytree(artifact_utils.get_single_uri(input_dict["schema"]), files / "schema")
         facts = {
@@ -92,7 +85,8 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
             "photos": len(every),
             "sample": len(rows),
             "spans": json.loads(properties["window"]),
-            "network": network,
+            "network": embedder.network,
+            "files": registry.baseline_files_digest(files),
         }
         (files / registry.BASELINE_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
 

@@ -35,29 +35,25 @@ class StoredReview:
 
 
 def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Path:
-    """Puts the files there under one name, whole: the newest review of the same name replaces the one before."""
+    """Puts the files there by one rename; each run has a name of its own, so that no later review takes the place of an earlier one."""
     home = Path(pipeline_root) / "reviews"
     home.mkdir(parents=True, exist_ok=True)
     unfinished = home / f".{name}.{uuid.uuid4().hex}.tmp"
     unfinished.mkdir()
-    for file, text in files.items():
-        (unfinished / file).write_text(text, encoding="utf-8")
-    place = home / name
-    if place.exists():
-        # A folder can't be renamed over one with files in it: the old one steps aside for a moment.
-        aside = home / f".{name}.{uuid.uuid4().hex}.old"
-        os.rename(place, aside)
-        os.rename(unfinished, place)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.rename(unfinished, place)
-    return place
+    try:
+        for file, text in files.items():
+            (unfinished / file).write_text(text, encoding="utf-8")
+        os.rename(unfinished, home / name)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return home / name
 
 
 def stored_reviews(pipeline_root: str) -> list[StoredReview]:
-    """Newest first; folders without a readable review are none."""
+    """Newest first; folders without a readable review are none, nor what a killed run left."""
     found = []
-    for path in Path(pipeline_root).glob(f"reviews/*/{JSON}"):
+    for path in Path(pipeline_root).glob(f"reviews/[!.]*/{JSON}"):
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
             found.append(StoredReview(path.parent, {**value, "created": str(value["created"])}))

@@ -40,9 +40,8 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        if self.status in ("succeeded", "blocked"):
-            return EXIT_DONE if self.status == "succeeded" else EXIT_BLOCKED
-        return EXIT_BAD_INPUT if self.bad_input else EXIT_FAILED
+        by_status = {"succeeded": EXIT_DONE, "blocked": EXIT_BLOCKED}
+        return by_status.get(self.status, EXIT_BAD_INPUT if self.bad_input else EXIT_FAILED)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON contract of `flowers run` (docs/interfaces.md)."""

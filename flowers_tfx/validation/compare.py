@@ -14,7 +14,7 @@ from flowers_tfx.validation.facts import Delivery
 from flowers_tfx.validation.permutation import Draws
 from flowers_tfx.validation.policy import Policy, thinned
 from flowers_tfx.validation.review import Review
-from flowers_tfx.validation.table import Photos, read
+from flowers_tfx.validation.table import EMBEDDING, Photos, read
 from flowers_tfx.validation.views import look, pooled, whole_embeddings
 
 NOTHING_ASIDE = Delivery()
@@ -41,7 +41,8 @@ def compare(
     tables = read(baseline, new)
     old, fresh = tables.baseline, tables.new
     found = list(tables.findings)
-    found += facts.findings(_known(old, earlier), fresh, delivery, policy)
+    known = _known(old, earlier)
+    found += facts.findings(known, fresh, delivery, policy)
     by_feature = scores.of(old, fresh)
     if len(old) > 1 and len(fresh) > 1:
         some = [side.rows(thinned(side.digests, side.uris, policy.sample, seed)) for side in (old, fresh)]
@@ -55,7 +56,8 @@ def compare(
     digests = (old.digest, fresh.digest)
     said = {"kind": "span", "version": None, "digest": digests[0], "photos": len(old), **(compared_with or {})}
     about = {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {})}
-    return Review(tuple(found), by_feature, said, about, digest=_digest(*digests, policy.digest, str(seed), repr(delivery)))
+    before = "" if known is old else known.digest
+    return Review(tuple(found), by_feature, said, about, digest=_digest(*digests, before, policy.digest, str(seed), repr(delivery)))
 
 
 def inspect(
@@ -65,12 +67,12 @@ def inspect(
     policy = policy or Policy()
     tables = read(new, new)
     photos = tables.new
-    found = [finding for finding in tables.findings if ":baseline" not in finding.id]
+    # It stands for both sides: what is said of the other one, or of a comparison that nobody asked for, is left out.
+    found = [one for one in tables.findings if ":baseline" not in one.id and (one.feature, one.level) != (EMBEDDING, "note")]
     found += facts.findings(photos.rows(np.zeros(0, np.int64)), photos, delivery, policy)
     about = {"spans": [], "digest": photos.digest, "photos": len(photos), **(subject or {})}
     said = {"kind": "none", "version": None, "digest": None, "photos": 0}
-    scores_of_none: dict[str, dict[str, float | None]] = {}
-    return Review(tuple(found), scores_of_none, said, about, digest=_digest(photos.digest, policy.digest, repr(delivery)))
+    return Review(tuple(found), {}, said, about, digest=_digest(photos.digest, policy.digest, repr(delivery)))
 
 
 def _known(baseline: Photos, earlier: pd.DataFrame | None) -> Photos:

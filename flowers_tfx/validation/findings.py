@@ -120,8 +120,11 @@ class Tested:
         looked = self.looked["property"]
         p = self.best["property", feature][1]
         values = looked.values.get(feature)
-        if values is None or looked.columns[at].method == "missing":
+        if values is None:
             return self._category(feature, looked.columns[at], at, p)
+        gone = [not len(self._of(values, side)) for side in (False, True)]
+        if any(gone) or looked.columns[at].method == "missing":
+            return self._category(feature, Column(feature, "missing"), at, p)
         if feature in self.baseline.numbers:
             old, fresh = (side.numbers[feature][np.isfinite(side.numbers[feature])] for side in (self.baseline, self.new))
         else:

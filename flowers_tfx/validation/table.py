@@ -83,10 +83,6 @@ class Tables:
     new: Photos
     findings: tuple[Finding, ...]
 
-    @property
-    def compared(self) -> tuple[str, ...]:
-        return (*self.baseline.numbers, *self.baseline.words)
-
 
 def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides."""
@@ -160,7 +156,7 @@ def _blank(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 
 def _absent(prop: Property, missing: list[str]) -> Finding:
     where = " and ".join(f"the {side} sample" for side in missing)
-    level = "note" if len(missing) == 2 else "warn" if missing == ["baseline"] else "error"
+    level = "note" if prop.name in UNTESTED else "error" if missing == ["new"] else "warn"
     text = f"{prop.name} is no column of {where}: it was not compared."
     return Finding(f"schema:missing:{prop.name}", level, "schema", prop.name, text)  # type: ignore[arg-type]
 

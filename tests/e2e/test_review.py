@@ -125,8 +125,12 @@ def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
     assert review(report)["new"]["spans"] == [3]
     assert review(report)["verdict"] != "blocked"
     rows = shop.flowers("spans", "--config", str(shop.config), "--json")
-    assert [(row["span"], row["verdict"]) for row in rows] == [(1, "pass"), (2, rows[1]["verdict"]), (3, review(report)["verdict"])]
+    assert [row["span"] for row in rows] == [1, 2, 3]
+    assert (rows[0]["verdict"], rows[2]["verdict"]) == ("pass", review(report)["verdict"])
     assert rows[1]["verdict"] in ("pass", "warn")  # every error was accepted
+    runs = shop.flowers("runs", "--config", str(shop.config), "--json")
+    assert [run["status"] for run in runs] == ["succeeded", "succeeded", "blocked", "blocked", "succeeded"]
+    assert len({run["review"] for run in runs}) == 5  # none took the place of another
     assert rows[1]["decisions"][0]["by"] == "Ada"
 
 
@@ -151,3 +155,17 @@ def test_a_baseline_that_was_changed_is_a_finding(other: Workshop) -> None:
     found = review(report)
     assert report["status"] == "succeeded"
     assert "schema:baseline" in [finding["id"] for finding in found["findings"] if finding["level"] == "warn"]
+
+
+def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The newest span is compared with the one before it, and a decision on the newest alone lets it pass."""
+    shop = Workshop(tmp_path_factory.mktemp("before-the-first"))
+    _train_little(shop)
+    for first, light in ((0, 1.0), (600, 0.4)):
+        deliver(shop, first, light)
+        shop.flowers("ingest", "--config", str(shop.config), "--json")
+    found = review(shop.run(code=3))
+    assert (found["compared_with"]["kind"], found["new"]["spans"]) == ("span", [2])
+    errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
+    shop.flowers("review", "accept", "2", "--finding", *errors, "--reason", "dusk", "--by", "Ada", "--config", str(shop.config), "--json")
+    assert shop.run()["status"] == "succeeded"

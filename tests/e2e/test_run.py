@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from flowers_tfx.data.photos import split_of
 from tests.conftest import ROOT, small_photo
 from tests.e2e.conftest import Workshop, states
 
@@ -23,7 +25,16 @@ def missed(report: dict) -> set[str]:
     return {node for node, state in states(report).items() if state != "cached"}
 
 
+def _mislabel_a_test_photo(workshop: Workshop) -> None:
+    """A daisy among the tulips of the test split: no model of such small photos answers all of it right, whatever the machine."""
+    seeds = range(100_000, 101_000)
+    odd = next(photo for seed in seeds if split_of(hashlib.sha256(photo := small_photo(seed, hue=0)).digest(), "") == "test")
+    (workshop.photos / "tulips").mkdir(parents=True)
+    (workshop.photos / "tulips" / "odd.jpg").write_bytes(odd)
+
+
 def test_from_photos_to_a_published_model(workshop: Workshop) -> None:
+    _mislabel_a_test_photo(workshop)
     workshop.deliver(30)
     report = workshop.run()
     assert report["status"] == "succeeded"
@@ -114,11 +125,9 @@ def test_a_setting_misses_from_the_node_that_it_matters_to(workshop: Workshop) -
     report = workshop.run("evaluation.min_accuracy=1.0", "evaluation.max_drop=0.5")
     assert missed(report) == {"Evaluator", "Pusher", "PublishBaseline"}
     assert report["status"] == "succeeded"
-    # So small a test split can be answered without a mistake, on some machines: then even this floor is met.
-    assert report["blessed"] is (report["metrics"]["accuracy"] >= 1.0)
-    if not report["blessed"]:
-        assert report["pushed_model"] is None
-        assert workshop.versions() == before
+    assert report["blessed"] is False
+    assert report["pushed_model"] is None
+    assert workshop.versions() == before
 
 
 def test_changed_code_misses_from_the_node_that_runs_it(workshop: Workshop, tmp_path: Path) -> None:

@@ -270,6 +270,28 @@ def test_a_broken_baseline_never_passes_silently(change: Change) -> None:
     assert review.verdict != "pass"
 
 
+@pytest.mark.parametrize("lost_by", ["baseline", "new"])
+def test_a_property_that_one_side_has_not_at_all_is_drift(lost_by: str) -> None:
+    sides = {"baseline": table(500, 1), "new": table(500, 2)}
+    sides[lost_by]["jpeg_quality"] = pd.array([pd.NA] * 500, dtype="Int64")
+    finding = next(f for f in compare(sides["baseline"], sides["new"], QUICK).findings if f.id == "property:jpeg_quality")
+    assert (finding.level, finding.effect) == ("error", 100)
+    assert "without a value" in finding.message
+
+
+def test_what_both_sides_lack_is_no_silent_pass() -> None:
+    old, new = (table(100, seed).drop(columns="noise") for seed in (1, 2))
+    assert "schema:missing:noise" in found(compare(old, new, QUICK), "warn")
+
+
+def test_earlier_photos_are_part_of_what_makes_a_review() -> None:
+    old, new = table(100, 1), table(60, 2)
+    earlier = pd.concat([old, new[:20]])
+    review = compare(old, new, QUICK, earlier=earlier)
+    assert "duplicate:exact:before" in [finding.id for finding in review.findings]
+    assert review.digest != compare(old, new, QUICK).digest
+
+
 def test_few_photos_are_said_to_be_few() -> None:
     assert "schema:few:new" in found(compare(table(100, 1), table(5, 2), QUICK))
     assert compare(table(1, 1), table(1, 2), QUICK).verdict == "warn"

@@ -87,3 +87,39 @@ def test_an_empty_registry_has_no_newest_model(tmp_path: Path) -> None:
         registry.newest_model(str(tmp_path))
     with pytest.raises(InputError, match="not a folder"):
         registry.versions("gs://bucket/registry")
+
+
+def baseline(folder: Path, content: str) -> Path:
+    """As PublishBaseline makes it."""
+    (folder / "sample").mkdir(parents=True)
+    (folder / "sample" / "photos.parquet").write_text(content)
+    facts = {"push_id": content, "files": registry.baseline_files_digest(folder)}
+    (folder / registry.BASELINE_FILE).write_text(json.dumps(facts))
+    return folder
+
+
+def test_a_baseline_lies_beside_its_model_whole_and_leaves_the_models_digest_alone(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    pushed = registry.publish(saved_model(tmp_path / "m"), root, "r", (), "id")
+    assert registry.baseline_digest(root, pushed.version) == registry.baseline_push_id(root, pushed.version) == ""
+    first = registry.publish_baseline(baseline(tmp_path / "b1", "one"), root, pushed.version)
+    assert registry.baseline_digest(root, pushed.version) == first
+    assert registry.baseline_is_whole(root, pushed.version)
+    assert registry.publish_baseline(baseline(tmp_path / "b2", "two"), root, pushed.version) != first
+    assert registry.baseline_push_id(root, pushed.version) == "two"
+    assert registry.model_digest(tmp_path / "registry" / str(pushed.version)) == pushed.digest
+    assert not list((tmp_path / "registry").glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("damaged", ["sample/photos.parquet", registry.BASELINE_FILE])
+def test_a_baseline_that_was_changed_is_seen(tmp_path: Path, damaged: str) -> None:
+    root = str(tmp_path / "registry")
+    version = registry.publish(saved_model(tmp_path / "m"), root, "r", (), "id").version
+    registry.publish_baseline(baseline(tmp_path / "b", "one"), root, version)
+    (tmp_path / "registry" / str(version) / registry.BASELINE_DIR / damaged).write_text("[1")
+    assert not registry.baseline_is_whole(root, version)
+
+
+def test_a_baseline_of_no_version_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is gone"):
+        registry.publish_baseline(baseline(tmp_path / "b", "one"), str(tmp_path / "registry"), 7)

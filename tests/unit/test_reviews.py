@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx.data.reviews import JSON, newest_review, store_review, stored_reviews
+
+
+def put(root: Path, name: str, created: str, spans: list[int]) -> Path:
+    return store_review(str(root), name, {JSON: json.dumps({"created": created, "new": {"spans": spans}})})
+
+
+def test_the_newest_review_of_a_span_and_of_all(tmp_path: Path) -> None:
+    put(tmp_path, "1-a", "2026-01-01", [1])
+    second = put(tmp_path, "2-b", "2026-01-02", [2])
+    third = put(tmp_path, "2-c", "2026-01-03", [2])
+    assert [stored.folder for stored in stored_reviews(str(tmp_path))][:2] == [third, second]
+    newest = newest_review(str(tmp_path), 1)
+    assert newest is not None
+    assert newest.folder.name == "1-a"
+    assert newest_review(str(tmp_path), 7) is None
+
+
+def test_what_a_killed_run_left_is_no_review(tmp_path: Path) -> None:
+    whole = put(tmp_path, "1-a", "2026-01-01", [1])
+    whole.rename(whole.with_name(".1-a.0123.tmp"))
+    assert stored_reviews(str(tmp_path)) == []
+
+
+def test_no_review_takes_the_place_of_another(tmp_path: Path) -> None:
+    put(tmp_path, "1-a", "2026-01-01", [1])
+    with pytest.raises(OSError):
+        put(tmp_path, "1-a", "2026-01-02", [1])
+    assert [stored.review["created"] for stored in stored_reviews(str(tmp_path))] == ["2026-01-01"]
+    assert [path.name for path in (tmp_path / "reviews").iterdir()] == ["1-a"]
