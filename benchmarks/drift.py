@@ -183,7 +183,7 @@ def _start(cache: Path) -> None:
 def wilson(alarms: int, total: int) -> tuple[float, float]:
     z, share = 1.96, alarms / total
     middle, half = share + z * z / (2 * total), z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
+    return max(0.0, middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
 
 
 def alarmed(rows: Iterable[dict[str, Any]], rule: str) -> list[bool]:
