@@ -27,7 +27,7 @@ from flowers_tfx.data.tables import EMBEDDING, Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.model.photo_sample import rows_of, thumbnails
-from flowers_tfx.reports.review import wanted_photos
+from flowers_tfx.reports.review_photos import wanted_photos
 from flowers_tfx.validation import Delivery, Finding, Policy, Review, compare, inspect
 from flowers_tfx.validation.known import softened
 from flowers_tfx.validation.review import Level
