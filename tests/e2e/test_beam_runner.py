@@ -64,7 +64,7 @@ def test_a_review_that_stops_the_run_is_told_as_by_the_local_runner(workshop: Wo
 
 
 def test_a_node_that_fails_is_a_failed_run(workshop: Workshop) -> None:
-    shard = next((workshop.data_root / "span-1").glob("train-*.tfrecord.gz"))
+    shard = next((workshop.data_root / "span-2").glob("train-*.tfrecord.gz"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-100])
     try:
