@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from flowers_tfx import __version__
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, InputError
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EngineFailed, InputError
 
 _INTERRUPTED = 130
 
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = flowers.main(arguments, prog_name="flowers", standalone_mode=False)
     except InputError as error:
         code = _fail(error.message, error.hint, as_json, EXIT_BAD_INPUT)
+    except EngineFailed as error:
+        code = _fail(error.message, error.hint, as_json, EXIT_FAILED)
     except click.UsageError as error:
         usage = error.ctx.get_usage() if error.ctx else ""
         code = _fail(error.format_message(), f"{usage}  (--help tells more)".strip(), as_json, EXIT_BAD_INPUT)
@@ -190,6 +192,7 @@ def audit(
 @click.option("--labels", help="File with a class a line.")
 @click.option("--data-root", help="Folder of the spans.")
 @click.option("--span", type=click.IntRange(0, 10**9), help="Number of the span; default: the next one.")
+@click.option("--engine", help="Beam's engine, as the key beam.engine: direct, direct-multi, portable, flink, spark or dataflow.")
 @_config_options
 @_json_option
 def ingest(
@@ -197,6 +200,7 @@ def ingest(
     labels: str | None,
     data_root: str | None,
     span: int | None,
+    engine: str | None,
     config_path: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -205,7 +209,7 @@ def ingest(
     from flowers_tfx.commands.ingest import ingest_photos
     from flowers_tfx.config import load_config
 
-    given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root}
+    given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root, "beam.engine": engine}
     config = load_config(config_path, [*overrides, *(f"{key}={value}" for key, value in given.items() if value is not None)])
     with _bar("Taking in") as progress:
         result = ingest_photos(config, span, progress)
@@ -219,7 +223,7 @@ def ingest(
 
 
 @flowers.command()
-@click.option("--runner", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--runner", type=click.Choice(["local", "beam"]), default="local", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Shows all logs instead of the progress display.")
 @_config_options
 @_json_option

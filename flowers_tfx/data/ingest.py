@@ -19,7 +19,7 @@ import apache_beam as beam
 
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
-from flowers_tfx.errors import InputError
+from flowers_tfx.errors import EngineFailed, InputError, cause_of
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 
@@ -77,7 +77,8 @@ class IngestResult:
 
 
 def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None) -> IngestResult:
-    """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root.
+    """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root;
+    EngineFailed for a job that failed or did not account for every line.
 
     `progress(done, total)` counts lines and is called from another thread.
     """
@@ -132,24 +133,32 @@ def _temp_dir(root: Path, number: int) -> Iterator[Path]:
 
 def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
     _ = pipeline | "IngestPhotos" >> transform
-    outcome = pipeline.run()
-    outcome.wait_until_finish()
+    try:
+        outcome = pipeline.run()
+        outcome.wait_until_finish()
+    except InputError:
+        raise
+    except Exception as error:  # engines raise whatever they like; what a DoFn raised comes as text
+        raise EngineFailed(
+            f"The ingest job failed: {cause_of(error)}", "Nothing of it is visible: the same command tries again."
+        ) from error
     if outcome.state not in ("DONE", None):
-        raise RuntimeError(f"Beam ended in state {outcome.state}")
+        raise EngineFailed(f"The ingest job ended in state {outcome.state}.", "Nothing of it is visible: the same command tries again.")
 
 
 def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> IngestResult:
     """Counts, checks that no line is lost, and prepares the span in the temporary folder when there is anything new."""
     work_dir = temp_dir / "work"
-    ledger = json.loads((work_dir / ingest_beam.LEDGER).read_text(encoding="utf-8"))
+    ledger = _ledger(work_dir)
     shards = ledger["shards"]
     photos = publication.write_photos(work_dir, shards, number, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
     if photos.examples + known + duplicates + rejected != lines:
-        raise RuntimeError(
-            f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: lines "
-            "were lost or taken twice. Try again with one worker."
+        raise EngineFailed(
+            f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: the engine "
+            "lost lines or took them twice.",
+            "Nothing of it is visible. Try again, with engine direct if it stays so.",
         )
     if photos.examples + known == 0:
         raise _nothing_usable(request.csv, lines, work_dir / spans.REJECTS)
@@ -170,6 +179,19 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
         facts = _facts(request, result, photos, ledger["delivery"], lines)
         _prepare(temp_dir, shards, request.shards, facts)
     return result
+
+
+def _ledger(work_dir: Path) -> dict[str, Any]:
+    """What the job says it wrote. Raises EngineFailed when that is not here: workers elsewhere write to folders of their own."""
+    path = work_dir / ingest_beam.LEDGER
+    ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"shards": [{"path": str(path)}]}
+    absent = [shard["path"] for shard in ledger["shards"] if not Path(shard["path"]).exists()]
+    if absent:
+        raise EngineFailed(
+            f"The ingest job ended, but {Path(absent[0]).name} is not in {work_dir}.",
+            "The engine's workers must see the data root as a shared folder, under the same path.",
+        )
+    return ledger
 
 
 def _facts(request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int) -> dict[str, Any]:

@@ -18,11 +18,9 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.engines import beam_options
 from flowers_tfx.selection import settings_digest
 from flowers_tfx.validation.policy import LEVELS, Policy
-
-# By its full path: `DirectRunner` would try to download a Prism binary since Beam 2.68.
-DIRECT_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,8 @@ def reviews_root(config: PipelineConfig) -> str:
 
 
 def beam_args(config: PipelineConfig) -> list[str]:
-    return [
-        f"--runner={DIRECT_RUNNER}",
-        f"--direct_num_workers={config.beam.workers}",
-        "--direct_running_mode=multi_threading",
-        *config.beam.options,
-    ]
+    """Beam's options for every node that runs on Beam. Raises InputError for keys that do not fit the engine."""
+    return beam_options(config.beam)
 
 
 def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.ConnectionConfig:
