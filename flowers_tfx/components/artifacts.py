@@ -8,13 +8,13 @@ from tfx.types import artifact
 class PhotoSample(artifact.Artifact):
     """Per-photo values of a sample: photos.parquet, thumbnails.parquet, and a JSON that says of what."""
 
-    TYPE_NAME = "FlowersPhotoSample"
+    TYPE_NAME = "flowers.PhotoSample"
 
 
 class DriftReview(artifact.Artifact):
     """reviews.json: the review of the new photos and further comparisons; new.parquet, baseline.parquet, thumbnails.parquet."""
 
-    TYPE_NAME = "FlowersDriftReview"
+    TYPE_NAME = "flowers.DriftReview"
 
 
 class HtmlReport(artifact.Artifact):
@@ -26,4 +26,4 @@ class HtmlReport(artifact.Artifact):
 class PublishedBaseline(artifact.Artifact):
     """Says in which version of the registry the baseline lies, or why none was published."""
 
-    TYPE_NAME = "FlowersPublishedBaseline"
+    TYPE_NAME = "flowers.PublishedBaseline"
