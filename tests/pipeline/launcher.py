@@ -176,4 +176,4 @@ def _each(side: Mapping[str, Any]) -> list[Any]:
 def _key(uri: str) -> str:
     """minio://bucket/key -> minio/bucket/key, as the launcher's mounts have it."""
     scheme, _, rest = uri.partition("://")
-    return f"{ {'gs': 'gcs'}.get(scheme, scheme) }/{rest}".replace(" ", "")
+    return f"{'gcs' if scheme == 'gs' else scheme}/{rest}"

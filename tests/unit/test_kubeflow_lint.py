@@ -127,6 +127,24 @@ def test_what_a_backend_would_refuse_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        lambda s: s.update(deploymentSpec="x"),
+        lambda s: s["deploymentSpec"].update(executors=[1]),
+        lambda s: executors(s).update(first="container"),
+        lambda s: executors(s)["first"]["container"].update(args="x"),
+        lambda s: s.update(components=["x"]),
+        lambda s: s.update(root={"dag": {"tasks": ["x"]}}),
+        lambda s: s.update(pipelineInfo="p"),
+    ],
+)
+def test_what_is_no_pipeline_is_an_error_and_no_crash(damage: Any) -> None:
+    spec = small_spec()
+    damage(spec)
+    assert lint(Package(spec))[0].level == "error"
+
+
+@pytest.mark.parametrize(
     ("damage", "said"),
     [
         (lambda c: c.update(image="r.example/flowers:latest"), "tag"),

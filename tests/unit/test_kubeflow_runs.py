@@ -25,7 +25,6 @@ PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"first
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("FLOWERS_KUBEFLOW_TOKEN", TOKEN)
     monkeypatch.setattr(submission, "POLL_S", 0.01)
-    monkeypatch.setattr(submission.waited, "__defaults__", (None, 0.01))
     with cluster_served(Cluster()) as served:
         yield served
 

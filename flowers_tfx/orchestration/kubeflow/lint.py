@@ -28,7 +28,14 @@ class Problem:
 
 
 def lint(package: Package) -> list[Problem]:
-    """Every problem, errors first."""
+    """Every problem, errors first. What cannot be read as a pipeline is not looked at any further."""
+    from google.protobuf.json_format import ParseError
+
+    try:
+        package = _as_read(package)
+    except (ParseError, TypeError, AttributeError) as error:  # the last two: what ParseDict raises on a list for a map
+        reason = " ".join(str(error).split())[:300]
+        return [Problem("error", "spec", f"It does not fit the protos of Kubeflow Pipelines: {reason}")]
     found = [*_schema(package), *_executors(package.spec), *_tasks(package.spec), *_platform(package)]
     return sorted(found, key=lambda problem: problem.level != "error")
 
@@ -39,21 +46,23 @@ def _schema(package: Package) -> Iterator[Problem]:
         yield Problem("error", "schemaVersion", f"Open-source Pipelines takes schema {SCHEMA_VERSION}, and this is {version or 'none'}.")
     if not package.name:
         yield Problem("error", "pipelineInfo", "The pipeline has no name.")
-    problem = _misfit(package.spec)
-    if problem:
-        yield Problem("error", "spec", f"It does not fit the protos of the installed kfp: {problem}")
 
 
-def _misfit(spec: dict[str, Any]) -> str:
-    """Why the spec cannot be read as a PipelineSpec; fields that the installed kfp does not know yet are let pass, as backends do."""
-    from google.protobuf import json_format
+def _as_read(package: Package) -> Package:
+    """What a backend reads: fields that the installed kfp does not know are let pass, as backends do.
+
+    Raises ParseError, TypeError or AttributeError on what is no pipeline.
+    """
+    from google.protobuf.json_format import MessageToDict, ParseDict
     from kfp.pipeline_spec import pipeline_spec_pb2
 
-    try:
-        json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True)
-    except json_format.ParseError as error:
-        return " ".join(str(error).split())[:300]
-    return ""
+    def read(value: Any, message: Any) -> dict[str, Any]:
+        found: dict[str, Any] = MessageToDict(ParseDict(value, message, ignore_unknown_fields=True))
+        return found
+
+    spec = read(package.spec, pipeline_spec_pb2.PipelineSpec())
+    deployment = read(spec.get("deploymentSpec", {}), pipeline_spec_pb2.PipelineDeploymentConfig())
+    return Package({**spec, "deploymentSpec": deployment}, read(package.platform, pipeline_spec_pb2.PlatformSpec()), package.job)
 
 
 def _executors(spec: dict[str, Any]) -> Iterator[Problem]:

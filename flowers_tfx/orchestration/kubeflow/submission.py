@@ -71,13 +71,7 @@ def submitted(client: Client, package: Package, name: str, place: Place, paramet
     return str(run["run_id"])
 
 
-def waited(
-    client: Client,
-    run_id: str,
-    watch: Callable[[str, str], None],
-    timeout_s: float | None = None,
-    poll_s: float = POLL_S,
-) -> dict[str, Any]:
+def waited(client: Client, run_id: str, watch: Callable[[str, str], None], timeout_s: float | None = None) -> dict[str, Any]:
     """The run when it has ended, or as it is after `timeout_s`; `watch(task, state)` is told of every change.
 
     Raises Unavailable when the host has not answered for PATIENCE_S.
@@ -99,7 +93,7 @@ def waited(
         late = timeout_s is not None and time.monotonic() - began > timeout_s
         if run.get("state") in ENDED or late:
             return run
-        time.sleep(poll_s)
+        time.sleep(POLL_S)
 
 
 def task_states(run: Mapping[str, Any]) -> dict[str, str]:
