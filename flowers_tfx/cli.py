@@ -7,13 +7,17 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from flowers_tfx import __version__
+from flowers_tfx.cli_kubeflow import kubeflow
+from flowers_tfx.cli_options import config_options as _config_options
+from flowers_tfx.cli_options import json_option as _json_option
+from flowers_tfx.cli_options import put as _put
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EngineFailed, InputError
 
 _INTERRUPTED = 130
@@ -60,30 +64,13 @@ def _fail(message: str, hint: str, as_json: bool, code: int) -> int:
     return code
 
 
-def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated."
-    )(command)
-    return click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")(
-        command
-    )
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Prints one JSON value on stdout and nothing else.")
-
-
-def _put(value: Any, as_json: bool, *lines: str) -> None:
-    if as_json:
-        click.echo(json.dumps(value, ensure_ascii=False))
-    else:
-        for line in lines:
-            click.echo(line)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def flowers() -> None:
     """An image-classification pipeline on TFX, from photos to a served model."""
+
+
+flowers.add_command(kubeflow)
 
 
 @flowers.group()

@@ -15,7 +15,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 import flowers_tfx
-from flowers_tfx.components.artifacts import DriftReview, HtmlReport
+from flowers_tfx.components.artifacts import DriftReview, HtmlReport, MarkdownReport
 from flowers_tfx.components.drift_validator import BASELINE, BASELINE_FINDING, NEW, REVIEWS
 from flowers_tfx.components.photo_files import read_sample, read_thumbnails
 from flowers_tfx.components.schema_changes import differences, read_schema
@@ -44,7 +44,10 @@ class DataReviewSpec(component_spec.ComponentSpec):
         "inferred_schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
     }
-    OUTPUTS = {"report": component_spec.ChannelParameter(type=HtmlReport)}
+    OUTPUTS = {
+        "report": component_spec.ChannelParameter(type=HtmlReport),
+        "summary": component_spec.ChannelParameter(type=MarkdownReport),
+    }
 
 
 class DataReviewExecutor(base_executor.BaseExecutor):
@@ -90,6 +93,9 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         home.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (home / name).write_text(text, encoding="utf-8")
+        summary = Path(artifact_utils.get_single_uri(output_dict["summary"]))
+        summary.mkdir(parents=True, exist_ok=True)
+        (summary / reviews.MARKDOWN).write_text(files[reviews.MARKDOWN], encoding="utf-8")
         artifact_utils.get_single_instance(output_dict["report"]).set_string_custom_property("verdict", review.verdict)
         report = str(home / reviews.HTML)
         if root:
@@ -194,5 +200,6 @@ class DataReview(base_component.BaseComponent):
             reviews_root=reviews_root,
             code=code,
             report=types.Channel(type=HtmlReport),
+            summary=types.Channel(type=MarkdownReport),
         )
         super().__init__(spec=spec)
