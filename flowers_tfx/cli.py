@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     # Google's libraries tell every user of Python 3.10 of its end, several times a start.
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # TFX's Beam nodes hand whatever stands there to absl, whose -v takes the next word for its value.
+    del sys.argv[1:]
     as_json = "--json" in arguments
     try:
         code = flowers.main(arguments, prog_name="flowers", standalone_mode=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,11 @@ def test_an_unexpected_error_is_a_sentence_too(capsys: pytest.CaptureFixture[str
     code, out, _ = call(capsys, "dataset", "index", ".", "--json")
     assert code == 1
     assert "ZeroDivisionError" in json.loads(out)["error"]
+
+
+def test_what_the_command_line_says_is_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TFX's Beam nodes parse sys.argv again: `flowers run -v` failed in the first of them."""
+    monkeypatch.setattr(sys, "argv", ["flowers", "runs", "-v"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert sys.argv == ["flowers"]
