@@ -16,7 +16,7 @@ from tests.pipeline.launcher import Launcher, Outcome
 
 IMAGE = f"r.example/flowers@sha256:{'a1' * 32}"
 PLACES = ["data_root=minio://b/data", "registry=minio://b/registry", "pipeline_root=minio://b/artifacts", "model.weights=none"]
-pytestmark = pytest.mark.slow  # each step is a process that imports TFX
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # each step is a process that imports TFX
 
 LABELS = ["labels=daisy,roses,tulips"]
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
