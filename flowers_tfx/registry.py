@@ -74,8 +74,9 @@ def newest_of_another_recipe(registry: str, recipe: str) -> Entry | None:
 
 
 def newest_of_recipe(registry: str, recipe: str) -> Entry | None:
+    """What was pushed of this recipe already; a damaged version is to be pushed anew."""
     entries = (entry(registry, version) for version in reversed(versions(registry)))
-    return next((found for found in entries if found.recipe == recipe), None)
+    return next((found for found in entries if found.recipe == recipe and not damage(registry, found)), None)
 
 
 def damage(registry: str, found: Entry) -> str:
@@ -116,7 +117,7 @@ def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, A
         taken = [int(path.name) for path in root.iterdir() if path.name.isdecimal()]
         for version in reversed(versions(registry)):
             known = entry(registry, version)
-            if (known.digest, known.recipe) == (digest, recipe):
+            if (known.digest, known.recipe) == (digest, recipe) and not damage(registry, known):
                 return known
         # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
         version = max(int(time.time()), max(taken, default=0) + 1)

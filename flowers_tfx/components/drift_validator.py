@@ -108,7 +108,9 @@ class _Looking:
         if not self.new:
             empty = rows_of([])
             nothing = Review((), {}, self._compared_with(0, None), {"spans": [], "digest": None, "photos": 0})
-            return nothing, empty, empty
+            # Without new photos, too: a new model is not compared with a damaged one.
+            found = self._baseline() if self.serving.get("damage") else None
+            return nothing.with_findings([found] if isinstance(found, Finding) else []), empty, empty
         baseline = self._baseline()
         if isinstance(baseline, Finding):
             review, old, new = self._alone(self.new)
@@ -158,7 +160,7 @@ class _Looking:
                 return replace(table, frame=table.frame.drop(columns=[EMBEDDING], errors="ignore"))
             except InputError as error:
                 cause = error.message
-        text = f"The new photos were not compared with those of the serving model: {cause}."
+        text = f"Nothing was compared with the serving model's photos: {cause}."
         level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
         return Finding(BASELINE_FINDING, level, "schema", "baseline", text)
 

@@ -162,6 +162,14 @@ def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other
     assert report["pushed_model"]
 
 
+def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop) -> None:
+    """Only the recipe changed: there is nothing to compare but the models, and one of them is broken."""
+    with (other.registry / str(other.versions()[-1]) / "saved_model.pb").open("ab") as model:
+        model.write(b"broken")
+    found = review(other.run("training.seed=4", code=3))
+    assert [finding["id"] for finding in found["findings"] if finding["level"] == "error"] == ["schema:baseline"]
+
+
 def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The newest span is compared with the one before it, and a decision on the newest alone lets it pass."""
     shop = Workshop(tmp_path_factory.mktemp("before-the-first"))

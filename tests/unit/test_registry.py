@@ -73,9 +73,12 @@ def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> 
     assert registry.damage(root, first) == ""
     (tmp_path / "registry" / str(first.version) / "variables" / "variables.index").write_text("other")
     assert "files were changed" in registry.damage(root, first)
+    assert registry.newest_of_recipe(root, "r") is None
+    assert registry.publish(tmp_path / "m", root, "r", (), "").version > first.version
     (tmp_path / "registry" / str(first.version) / registry.ENTRY_FILE).write_text(json.dumps([1]))
     broken = registry.entry(root, first.version)
     assert "cannot be read" in registry.damage(root, broken)
+    assert registry.newest_of_another_recipe(root, "another") != broken  # the newest one serves
     assert registry.newest_of_another_recipe(root, "r") == broken  # it serves: what it is compared with must not change in silence
     assert registry.publish(saved_model(tmp_path / "m2"), root, "r", (), "").version > first.version
 

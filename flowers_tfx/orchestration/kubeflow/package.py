@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,11 +57,15 @@ def read_package(path: Path) -> Package:
 
 
 def write_package(package: Package, path: Path) -> None:
-    """Raises InputError when the file cannot be written."""
+    """Whole or not at all. Raises InputError when the file cannot be written."""
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(package.text(), encoding="utf-8")
+        unfinished.write_text(package.text(), encoding="utf-8")
+        os.replace(unfinished, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise InputError(f"The package {path} cannot be written: {error.strerror}.", "Name another file with --out.") from None
 
 
