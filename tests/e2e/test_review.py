@@ -147,6 +147,16 @@ def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) 
     assert [row["rejected_by_reviewer"] for row in rows] == [False, True, False]
 
 
+def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop) -> None:
+    """Only the recipe changed: there is nothing to compare but the models, and one of them is broken."""
+    model = other.registry / str(other.versions()[-1]) / "saved_model.pb"
+    whole = model.read_bytes()
+    model.write_bytes(whole + b"broken")
+    found = review(other.run("training.seed=4", code=3))
+    assert [finding["id"] for finding in found["findings"] if finding["level"] == "error"] == ["schema:baseline"]
+    model.write_bytes(whole)
+
+
 @pytest.mark.parametrize("damaged", ["baseline/sample/photos.parquet", "registry.json"])
 def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other: Workshop, damaged: str) -> None:
     (other.registry / str(other.versions()[-1]) / "assets.extra" / damaged).write_bytes(b"broken")
@@ -160,14 +170,6 @@ def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other
     report = other.run("training.seed=3")
     assert report["status"] == "succeeded"
     assert report["pushed_model"]
-
-
-def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop) -> None:
-    """Only the recipe changed: there is nothing to compare but the models, and one of them is broken."""
-    with (other.registry / str(other.versions()[-1]) / "saved_model.pb").open("ab") as model:
-        model.write(b"broken")
-    found = review(other.run("training.seed=4", code=3))
-    assert [finding["id"] for finding in found["findings"] if finding["level"] == "error"] == ["schema:baseline"]
 
 
 def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:
