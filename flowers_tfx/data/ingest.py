@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 import time
 import uuid
@@ -19,6 +18,7 @@ import apache_beam as beam
 
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
+from flowers_tfx.data.span_writers import Draft, writing
 from flowers_tfx.errors import InputError
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
@@ -83,29 +83,22 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     """
     started = time.monotonic()
     _check(request)
-    root = spans.local_root(request.data_root)
-    with spans.locked(root):
-        spans.remove_stale(root)
+    root = spans.place_of(request.data_root)
+    with writing(root) as writer:
         earlier = spans.list_spans(root)
-        number = request.span if request.span is not None else spans.next_number(earlier)
-        span_dir = spans.span_dir(root, number)
-        if span_dir.exists():
-            raise InputError(f"{span_dir} exists already.", "Leave --span out to take the next number.")
-        found = delivery.survey(request.csv)
-        # Photos that lie in earlier spans are probably the same ones, listed again.
-        held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
-        spans.check_space(root, max(0, found.local_bytes - held))
-        with _temp_dir(root, number) as temp_dir:
-            work_dir = temp_dir / "work"
+        number = writer.number(request.span, earlier)
+        with writer.draft(number) as draft:
+            found = delivery.survey(request.csv)
+            # Photos that lie in earlier spans are probably the same ones, listed again.
+            held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
+            writer.check_space(max(0, found.local_bytes - held))
             job = ingest_beam.Job(
-                request.csv, request.labels, str(work_dir), number, request.split_salt, request.shards, request.max_pixels
+                request.csv, request.labels, draft.work_uri, number, request.split_salt, request.shards, request.max_pixels
             )
             held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
-            with _watched(work_dir / ingest_beam.PROGRESS, found.lines, progress):
+            with _watched(draft.scratch / ingest_beam.PROGRESS, found.lines, progress):
                 _run(make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
-            result = _finish(request, number, temp_dir, found.lines)
-            if result.span is not None:
-                publication.make_visible(temp_dir, span_dir)
+            result = _finish(request, number, draft, found.lines)
     seconds = round(time.monotonic() - started, 3)
     return IngestResult(**{**vars(result), "seconds": seconds})
 
@@ -119,17 +112,6 @@ def _check(request: IngestRequest) -> None:
         raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
 
 
-@contextmanager
-def _temp_dir(root: Path, number: int) -> Iterator[Path]:
-    """On the data root's own file system, so that one rename publishes it; gone afterwards, whatever happened."""
-    path = root / f".span-{number}.{secrets.token_hex(8)}.tmp"
-    (path / "work").mkdir(parents=True)
-    try:
-        yield path
-    finally:
-        publication.remove(path)
-
-
 def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
     _ = pipeline | "IngestPhotos" >> transform
     outcome = pipeline.run()
@@ -138,12 +120,12 @@ def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
         raise RuntimeError(f"Beam ended in state {outcome.state}")
 
 
-def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> IngestResult:
-    """Counts, checks that no line is lost, and prepares the span in the temporary folder when there is anything new."""
-    work_dir = temp_dir / "work"
-    ledger = json.loads((work_dir / ingest_beam.LEDGER).read_text(encoding="utf-8"))
+def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
+    """Counts, checks that no line is lost, and publishes the span when there is anything new."""
+    ledger = json.loads(draft.local(ingest_beam.LEDGER).read_text(encoding="utf-8"))
     shards = ledger["shards"]
-    photos = publication.write_photos(work_dir, shards, number, request.labels)
+    rows = [draft.local(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
+    photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
     if photos.examples + known + duplicates + rejected != lines:
@@ -151,8 +133,10 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
             f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: lines "
             "were lost or taken twice. Try again with one worker."
         )
+    rejects_path = draft.local(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
+    rejects_path.touch()
     if photos.examples + known == 0:
-        raise _nothing_usable(request.csv, lines, work_dir / spans.REJECTS)
+        raise _nothing_usable(request.csv, lines, rejects_path)
     new = photos.examples > 0
     result = IngestResult(
         span=number if new else None,
@@ -164,11 +148,11 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
         digest=photos.digest if new else None,
         data_root=request.data_root,
         seconds=0.0,
-        rejects=[Reject(**reject) for reject in islice(_rejects(work_dir / spans.REJECTS), KEPT_REJECTS)],
+        rejects=[Reject(**reject) for reject in islice(_rejects(rejects_path), KEPT_REJECTS)],
     )
     if new:
         facts = _facts(request, result, photos, ledger["delivery"], lines)
-        _prepare(temp_dir, shards, request.shards, facts)
+        _publish(draft, shards, request.shards, facts)
     return result
 
 
@@ -192,14 +176,12 @@ def _facts(request: IngestRequest, result: IngestResult, photos: publication.Pho
     }
 
 
-def _prepare(temp_dir: Path, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
-    work_dir = temp_dir / "work"
-    files = publication.collect_shards(work_dir, temp_dir, shards, total)
+def _publish(draft: Draft, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
+    files = publication.collect_shards(draft.scratch, draft.place, shards, total)
     for name in (spans.PHOTOS, spans.REJECTS):
-        (work_dir / name).rename(temp_dir / name)
-        files[name] = publication.file_facts(temp_dir / name)
-    publication.write_manifest(temp_dir / spans.MANIFEST, {**facts, "files": files})
-    publication.remove(work_dir)
+        files[name] = publication.file_facts(draft.scratch / name)
+        draft.place(str(draft.scratch / name), name)
+    draft.publish(publication.manifest_text({**facts, "files": files}))
 
 
 def _nothing_usable(csv: str, lines: int, rejects_path: Path) -> InputError:

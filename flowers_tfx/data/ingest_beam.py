@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -49,7 +50,8 @@ class Job:
 
 
 class IngestPhotos(beam.PTransform):
-    """Writes shard files, their rows, rejects.jsonl and ledger.json into the job's work folder; gives the ledger's path."""
+    """Writes shard files, their rows, rejects.jsonl (where there are any) and ledger.json into the job's work folder; gives the ledger's
+    path."""
 
     def __init__(self, job: Job, chunks: Sequence[delivery.Chunk], earlier: Sequence[tuple[int, str]]) -> None:
         super().__init__()
@@ -140,8 +142,9 @@ class WriteShard(beam.DoFn):
         job = self._job
         # A bundle that is tried again writes other files: the ledger names those that count.
         path = FileSystems.join(job.work_dir, f"{split}-{index}.{uuid.uuid4().hex}")
-        duplicates = 0
-        with create(path) as out, create(f"{path}.rows") as rows:
+        duplicates = written = 0
+        with ExitStack() as files:
+            out = files.enter_context(create(path))
             writer = records.RecordWriter(out)
             for batch in batches(sorted(photos, key=lambda photo: photo[0])):
                 taken: list[Photo] = []
@@ -156,10 +159,13 @@ class WriteShard(beam.DoFn):
                 for photo, measured in zip(taken, measure([photo.sample for photo in taken]), strict=True):
                     row = {features.DIGEST: photo.digest, features.LABEL: photo.label, "split": split, **measured}
                     writer.write(records.example_bytes(example(row, photo, job)))
+                    if not written:
+                        rows = files.enter_context(create(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
+                    written += 1
                     rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
                 report(job, SETTLED * sum(len(mentions) for _, mentions in batch))
             sha256 = writer.close()
-        yield ("shard", split, index, path, writer.bytes, sha256, duplicates)
+        yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 
 
 class WriteLedger(beam.DoFn):
@@ -172,12 +178,10 @@ class WriteLedger(beam.DoFn):
         by_kind: dict[str, list[Entry]] = {"reject": [], "content": [], "known": [], "shard": []}
         for entry in ledger[1]:
             by_kind[entry[0]].append(tuple(entry[1:]))
-        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
-            for line, uri, label, reason, digest in sorted(by_kind["reject"]):
-                row = {"uri": uri, "label": label, "line": line, "reason": reason}
-                out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
+        if by_kind["reject"]:
+            self._write_rejects(sorted(by_kind["reject"]))
         contents = (blob[i : i + 32] for (blob,) in by_kind["content"] for i in range(0, len(blob), 32))
-        names = ("split", "index", "path", "bytes", "sha256", "duplicates")
+        names = ("split", "index", "path", "bytes", "sha256", "duplicates", "rows")
         totals = {
             "delivery": delivery.content_digest(contents),
             "rejected": len(by_kind["reject"]),
@@ -188,6 +192,12 @@ class WriteLedger(beam.DoFn):
         with create(path) as out:
             out.write(json.dumps(totals).encode())
         yield path
+
+    def _write_rejects(self, rejects: list[Entry]) -> None:
+        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
+            for line, uri, label, reason, digest in rejects:
+                row = {"uri": uri, "label": label, "line": line, "reason": reason}
+                out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
 
 
 def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Entry]]:

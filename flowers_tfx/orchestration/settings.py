@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from flowers_tfx import storage
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
@@ -90,6 +91,7 @@ def beam_args(config: PipelineConfig) -> list[str]:
         f"--runner={DIRECT_RUNNER}",
         f"--direct_num_workers={config.beam.workers}",
         "--direct_running_mode=multi_threading",
+        *storage.beam_args(),
         *config.beam.options,
     ]
 
