@@ -5,6 +5,13 @@
 Pairs without drift are disjoint random draws, class shares free: 500 photos against 50 to 500. Planted drift (`planted.py`) is 500 plain
 photos against 100 and 400 changed ones. A review alarms when its verdict is not pass. Intervals are Wilson's, 95 %. The planted tables are
 measured once into the cache: about 20 minutes on two cores; a review takes about a second.
+
+Evidently and TFX want other versions of protobuf. In an environment of its own (evidently, pandas, pyarrow, scipy, scikit-learn, pillow) it
+judges the same pairs from the same cache, and the rows of both make one table:
+
+    python benchmarks/drift.py --cache DIR --rules Evidently --json > evidently.json
+    python benchmarks/drift.py --cache DIR --json > others.json
+    python benchmarks/drift.py --merge others.json evidently.json
 """
 
 # ruff: noqa: E402 the number of threads must be set before NumPy comes in
@@ -54,11 +61,6 @@ _CACHE = Path()
 
 def measured(cache: Path, photos: Path, weights: Path) -> None:
     """Fills the cache with the tables that are not there yet."""
-    from flowers_tfx.data.properties import measure
-    from flowers_tfx.data.sampling import sample
-    from flowers_tfx.model.embedding import Embedder
-    from flowers_tfx.model.network import NetworkSettings
-
     files = sorted(photos.glob("*/*.jpg"))
     some = sorted(np.random.default_rng(0).permutation(len(files))[:PLANTED_PHOTOS])
     wanted: list[tuple[str, str, float, list[Path]]] = [("plain", "plain", 0.0, files), ("square", "square", 0.0, files)]
@@ -68,6 +70,11 @@ def measured(cache: Path, photos: Path, weights: Path) -> None:
     wanted = [entry for entry in wanted if not (cache / f"{entry[0]}.parquet").exists()]
     if not wanted:
         return
+    from flowers_tfx.data.properties import measure
+    from flowers_tfx.data.sampling import sample
+    from flowers_tfx.model.embedding import Embedder
+    from flowers_tfx.model.network import NetworkSettings
+
     embedder = Embedder(NetworkSettings("MobileNetV2", 0.35, 224, str(weights), classes=2))
     began = time.monotonic()
     for number, (name, kind, strength, chosen) in enumerate(wanted, 1):
@@ -142,20 +149,19 @@ def tfdv_at_a_tenth(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     return max((value or 0.0 for by in between(old[columns], new[columns]).values() for value in by.values()), default=0.0) > 0.1
 
 
-def evidently_preset(old: pd.DataFrame, new: pd.DataFrame) -> bool | None:
-    """Evidently's default preset, its verdict on the whole table; None where the package is not installed."""
-    try:
-        from evidently import Report  # type: ignore[import-not-found]
-        from evidently.presets import DataDriftPreset  # type: ignore[import-not-found]
-    except ImportError:
-        return None
+def evidently_preset(old: pd.DataFrame, new: pd.DataFrame) -> bool:
+    """Evidently's default preset, its verdict on the whole table."""
+    from evidently import Report  # type: ignore[import-not-found]
+    from evidently.presets import DataDriftPreset  # type: ignore[import-not-found]
+
     columns = [*CONTINUOUS, "label", "grayscale", "width_px", "height_px"]
     snapshot = Report([DataDriftPreset()]).run(new[columns], old[columns]).dict()
-    share = next(metric["value"]["share"] for metric in snapshot["metrics"] if "DriftedColumnsCount" in metric["metric_id"])
+    share = next(metric["value"]["share"] for metric in snapshot["metrics"] if metric["metric_name"].startswith("DriftedColumnsCount"))
     return bool(share >= 0.5)
 
 
-RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], bool | None]] = {
+REVIEW = "review"
+RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], bool]] = {
     "KS, Bonferroni": kolmogorov_smirnov,
     "TFDV at 0.1": tfdv_at_a_tenth,
     "Evidently": evidently_preset,
@@ -168,11 +174,20 @@ def judged(job: tuple[str, int, int, int, tuple[str, ...]]) -> dict[str, Any]:
         old, new = with_drift(kind, strength, size, number)
     else:
         size, (old, new) = without_drift(number)
-    began = time.monotonic()
-    review = compare(old, new, seed=number)
-    took = time.monotonic() - began
-    others = {name: RULES[name](old, new) for name in rules}
-    return {"kind": kind, "strength": strength, "size": size, "verdict": review.verdict, "seconds": took, **others}
+    said: dict[str, Any] = {"kind": kind, "strength": strength, "size": size, "number": number}
+    if REVIEW in rules:
+        began = time.monotonic()
+        said |= {"verdict": compare(old, new, seed=number).verdict, "seconds": time.monotonic() - began}
+    return said | {name: RULES[name](old, new) for name in rules if name != REVIEW}
+
+
+def merged(files: Iterable[Path]) -> list[dict[str, Any]]:
+    """Rows on the same pair as one."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for file in files:
+        for row in json.loads(file.read_text(encoding="utf-8")):
+            rows.setdefault(tuple(row[name] for name in ("kind", "strength", "size", "number")), {}).update(row)
+    return list(rows.values())
 
 
 def _start(cache: Path) -> None:
@@ -187,9 +202,8 @@ def wilson(alarms: int, total: int) -> tuple[float, float]:
 
 
 def alarmed(rows: Iterable[dict[str, Any]], rule: str) -> list[bool]:
-    return [
-        row["verdict"] != "pass" if rule == "review" else bool(row[rule]) for row in rows if rule == "review" or row.get(rule) is not None
-    ]
+    key = "verdict" if rule == REVIEW else rule
+    return [row[key] not in (False, "pass") for row in rows if key in row]
 
 
 def shown(hits: list[bool]) -> str:
@@ -200,7 +214,7 @@ def shown(hits: list[bool]) -> str:
 
 
 def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
-    rules = ["review", *RULES]
+    rules = [rule for rule in (REVIEW, *RULES) if alarmed(rows, rule)]
     print("False alarms, % of pairs without drift (95 % interval)")
     for size in SIZES:
         own = [row for row in rows if not row["kind"] and row["size"] == size]
@@ -214,8 +228,8 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
             parts = []
             for size in (100, 400):
                 own = [row for row in rows if (row["kind"], row["strength"], row["size"]) == (kind, at, size)]
-                if own:
-                    blocked = statistics.fmean(row["verdict"] == "blocked" for row in own)
+                if any("verdict" in row for row in own):
+                    blocked = statistics.fmean(row.get("verdict") == "blocked" for row in own)
                     parts.append(f"{100 * statistics.fmean(alarmed(own, 'review')):.0f} [{100 * blocked:.0f}]")
             cells.append(" / ".join(parts))
         print(f"  {kind:26}" + "".join(f"{cell:>26}" for cell in cells))
@@ -224,8 +238,9 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
         for size in (100, 400):
             own = [row for row in rows if row["kind"] and row["strength"] == at and row["size"] == size]
             print(f"  {STRENGTHS[at]:7} {size}: " + ", ".join(f"{rule} {shown(alarmed(own, rule))}" for rule in rules))
-    took = sorted(row["seconds"] for row in rows)
-    print(f"\nA decision takes {statistics.median(took):.1f} s, at most {took[-1]:.1f} s (one core each)")
+    took = sorted(row["seconds"] for row in rows if "seconds" in row)
+    if took:
+        print(f"\nA decision takes {statistics.median(took):.1f} s, at most {took[-1]:.1f} s (one core each)")
 
 
 def main() -> None:
@@ -236,10 +251,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--strengths", default="0,1,2")
-    parser.add_argument("--rules", default="KS, Bonferroni;TFDV at 0.1;Evidently", help="the others, separated by ;")
+    parser.add_argument("--rules", default="review;KS, Bonferroni;TFDV at 0.1", help=f"of {'; '.join([REVIEW, *RULES])}")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="judge nothing: one table from what --json gave")
     args = parser.parse_args()
+    if args.merge:
+        report(merged(args.merge), [int(at) for at in args.strengths.split(",")])
+        return
     if not args.photos.is_dir() or not args.weights.is_file():
         print(f"skipped: no photos in {args.photos} or no weights at {args.weights}")
         return

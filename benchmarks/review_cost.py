@@ -76,7 +76,8 @@ def cost(examples: int, weights: str) -> dict[str, float]:
 
     from flowers_tfx.components import tfdv_scores
     from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
-    from flowers_tfx.reports.review import Context, render_html, wanted_photos
+    from flowers_tfx.reports.review import Context, render_html
+    from flowers_tfx.reports.review_photos import wanted_photos
     from flowers_tfx.validation import Policy, compare
 
     seconds: dict[str, float] = {}

@@ -7,14 +7,18 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from flowers_tfx import __version__
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, InputError
+from flowers_tfx.cli_kubeflow import kubeflow
+from flowers_tfx.cli_options import config_options as _config_options
+from flowers_tfx.cli_options import json_option as _json_option
+from flowers_tfx.cli_options import put as _put
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EngineFailed, InputError
 
 _INTERRUPTED = 130
 
@@ -29,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = flowers.main(arguments, prog_name="flowers", standalone_mode=False)
     except InputError as error:
         code = _fail(error.message, error.hint, as_json, EXIT_BAD_INPUT)
+    except EngineFailed as error:
+        code = _fail(error.message, error.hint, as_json, EXIT_FAILED)
     except click.UsageError as error:
         usage = error.ctx.get_usage() if error.ctx else ""
         code = _fail(error.format_message(), f"{usage}  (--help tells more)".strip(), as_json, EXIT_BAD_INPUT)
@@ -58,30 +64,13 @@ def _fail(message: str, hint: str, as_json: bool, code: int) -> int:
     return code
 
 
-def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated."
-    )(command)
-    return click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")(
-        command
-    )
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Prints one JSON value on stdout and nothing else.")
-
-
-def _put(value: Any, as_json: bool, *lines: str) -> None:
-    if as_json:
-        click.echo(json.dumps(value, ensure_ascii=False))
-    else:
-        for line in lines:
-            click.echo(line)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def flowers() -> None:
     """An image-classification pipeline on TFX, from photos to a served model."""
+
+
+flowers.add_command(kubeflow)
 
 
 @flowers.group()
@@ -190,6 +179,7 @@ def audit(
 @click.option("--labels", help="File with a class a line.")
 @click.option("--data-root", help="Folder of the spans.")
 @click.option("--span", type=click.IntRange(0, 10**9), help="Number of the span; default: the next one.")
+@click.option("--engine", help="Beam's engine, as the key beam.engine: direct, direct-multi, portable, flink, spark or dataflow.")
 @_config_options
 @_json_option
 def ingest(
@@ -197,6 +187,7 @@ def ingest(
     labels: str | None,
     data_root: str | None,
     span: int | None,
+    engine: str | None,
     config_path: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -205,7 +196,7 @@ def ingest(
     from flowers_tfx.commands.ingest import ingest_photos
     from flowers_tfx.config import load_config
 
-    given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root}
+    given = {"ingest.csv": csv, "ingest.labels": labels, "data_root": data_root, "beam.engine": engine}
     config = load_config(config_path, [*overrides, *(f"{key}={value}" for key, value in given.items() if value is not None)])
     with _bar("Taking in") as progress:
         result = ingest_photos(config, span, progress)
@@ -219,7 +210,7 @@ def ingest(
 
 
 @flowers.command()
-@click.option("--runner", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--runner", type=click.Choice(["local", "beam"]), default="local", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Shows all logs instead of the progress display.")
 @_config_options
 @_json_option

@@ -133,9 +133,93 @@ class ReviewConfig(_Section):
 
 
 class BeamConfig(_Section):
-    engine: Literal["direct"] = Field("direct", description="where the heavy steps run: `direct`, in this process")
-    workers: int = Field(1, ge=1, le=4096, description="threads of the engine")
+    engine: Literal["direct", "direct-multi", "portable", "flink", "spark", "dataflow"] = Field(
+        "direct",
+        description="where the heavy steps run: `direct`: this process; `direct-multi`: processes of this machine; `portable`: whatever "
+        "answers at `beam.job_endpoint`, such as Prism or the job server of Flink or Spark; `flink`, `spark`: Beam starts the job server "
+        "itself; `dataflow`",
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="threads (direct), processes (direct-multi), parallel tasks (flink), machines at most (dataflow), processes per "
+        "machine (portable, spark); 0: what the engine takes by itself, which is 1 for direct and the number of cores for direct-multi",
+    )
+    job_endpoint: str = Field("", description="portable: HOST:PORT of the job server")
+    artifact_endpoint: str = Field(
+        "", description="portable: HOST:PORT that takes the job's files; empty: the one that the job server names"
+    )
+    environment: Literal["", "loopback", "external", "process", "docker"] = Field(
+        "",
+        description="portable, flink, spark: where the Python workers run: `loopback`: in this process, for engines on this machine; "
+        "`external`: worker pools; `process`: a program that the engine starts; `docker`: containers of `beam.sdk_container_image`",
+    )
+    environment_config: str = Field(
+        "", description="HOST:PORT of the worker pool (external), or the path of the program that starts a worker (process)"
+    )
+    master: str = Field(
+        "", description="flink: HOST:PORT of the JobManager's REST interface, or `[local]`; spark: spark://HOST:PORT, or `local[N]`"
+    )
+    job_server_jar: str = Field("", description="flink, spark: path of Beam's job-server jar; empty: Beam fetches that of its own version")
+    sdk_container_image: str = Field("", description="dataflow, and environment docker: image of the workers, which holds this program")
+    project: str = Field("", description="dataflow: id of the Google Cloud project")
+    region: str = Field("", description="dataflow: such as europe-west4")
+    temp_location: str = Field("", description="dataflow: gs://BUCKET/PATH for temporary and staged files")
+    service_account: str = Field("", description="dataflow: e-mail of the account that the workers run as; empty: the project's default")
+    machine_type: str = Field("", description="dataflow: machine type of the workers; empty: the service's choice")
     options: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field((), description="further Beam options, such as `--name=value`")
+
+
+class StepConfig(_Section):
+    """What one step asks of the cluster; what is not said here is as `kubeflow` has it for all steps."""
+
+    cpu: float | None = Field(None, gt=0)
+    memory_gb: float | None = Field(None, gt=0)
+    node_selector: dict[str, str] | None = None
+    tolerations: tuple[dict[str, str], ...] | None = None
+
+
+class KubeflowConfig(_Section):
+    namespace: str = Field(
+        "", pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$", description="namespace of runs; empty: the cluster's own"
+    )
+    service_account: str = Field("", description="Kubernetes service account of the steps; empty: the cluster's own")
+    cpu: float = Field(2, gt=0, le=1024, description="CPUs of each step, asked for and at most")
+    memory_gb: float = Field(8, gt=0, le=65_536, description="memory of each step, asked for and at most, GB")
+    gpu_type: str = Field(
+        "nvidia.com/gpu", min_length=1, description="the Trainer's GPU: a resource name, on Vertex a type such as NVIDIA_TESLA_T4"
+    )
+    gpu_count: int = Field(0, ge=0, le=64, description="GPUs of the Trainer, the one step that gets any")
+    node_selector: dict[str, str] = Field({}, description="labels of the machines that steps may run on (open source)")
+    tolerations: tuple[dict[str, str], ...] = Field(
+        (), description="taints that steps tolerate (open source): `[{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}]`"
+    )
+    steps: dict[str, StepConfig] = Field(
+        {}, description="cpu, memory_gb, node_selector and tolerations of single steps: `{Trainer: {cpu: 8, memory_gb: 32}}`"
+    )
+    retries: int = Field(1, ge=0, le=10, description="how often a failed step is tried again")
+    timeout_s: int = Field(0, ge=0, description="a step that takes longer is stopped (open source); 0: never")
+    environment: dict[str, str] = Field({}, description="environment variables of every step; no secrets")
+    secrets: dict[str, str] = Field({}, description="environment variables from Kubernetes secrets (open source): `{NAME: SECRET/KEY}`")
+
+    @field_validator("secrets")
+    @classmethod
+    def _by_reference(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, reference in value.items():
+            secret, slash, key = reference.partition("/")
+            if not (secret and slash and key) or "/" in key:
+                raise ValueError(f"{name} must name a secret and its key as SECRET/KEY")
+        return value
+
+    @field_validator("tolerations")
+    @classmethod
+    def _known_keys(cls, value: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+        for toleration in value:
+            unknown = sorted(set(toleration) - {"key", "operator", "value", "effect"})
+            if unknown:
+                raise ValueError(f"a toleration has key, operator, value and effect, not {unknown[0]}")
+        return value
 
 
 class PipelineConfig(_Section):
@@ -158,6 +242,7 @@ class PipelineConfig(_Section):
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     beam: BeamConfig = BeamConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
 
     @field_validator("span_window")
     @classmethod

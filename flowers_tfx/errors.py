@@ -27,3 +27,20 @@ class Blocked(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class EngineFailed(Exception):
+    """Beam's engine, or the job on it, failed: `message` names the cause, `hint` says what to try. Exit code 1."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message, self.hint = message, hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def cause_of(error: BaseException) -> str:
+    """One line. Beam puts whole tracebacks into its messages: the last line that is no part of one tells the cause."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
+    return f"{type(error).__name__}: {lines[-1 if 'Traceback' in str(error) else 0]}" if lines else type(error).__name__

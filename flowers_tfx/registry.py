@@ -34,7 +34,7 @@ NO_BASELINE = "none"
 @dataclass(frozen=True)
 class Entry:
     """A pushed version: `digest` is that of the model's files, `recipe` that of window, code and settings, `spans` what it was trained
-    on, `push_id` the signature of the push."""
+    on, `push_id` the signature of the push, `damage` what is wrong with it, empty for a version that can be used."""
 
     version: int
     digest: str
@@ -42,6 +42,7 @@ class Entry:
     spans: tuple[Mapping[str, Any], ...] = ()
     created: str = ""
     push_id: str = ""
+    damage: str = ""
 
 
 def version_place(registry: str, version: int) -> Place:
@@ -62,15 +63,15 @@ def versions(registry: str) -> list[int]:
 
 
 def entry(registry: str, version: int) -> Entry:
-    """What the registry says of a version; a model that something else put there has an empty recipe."""
+    """What the registry says of a version; the recipe is empty where something else put it there or the record is broken."""
     folder = version_place(registry, version)
     try:
         record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
         return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
     except FileNotFoundError:
         return Entry(version, model_digest(folder), recipe="")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"The registry's record of version {version}, {folder / ENTRY_FILE}, cannot be read: {error!r}.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        return Entry(version, digest="", recipe="", damage=f"its record, {ENTRY_FILE}, cannot be read")
 
 
 def newest_of_another_recipe(registry: str, recipe: str) -> Entry | None:
@@ -82,6 +83,13 @@ def newest_of_another_recipe(registry: str, recipe: str) -> Entry | None:
 def newest_of_recipe(registry: str, recipe: str) -> Entry | None:
     entries = (entry(registry, version) for version in reversed(versions(registry)))
     return next((found for found in entries if found.recipe == recipe), None)
+
+
+def damage(registry: str, found: Entry) -> str:
+    """What is wrong with a version, its files read once; empty where nothing is."""
+    if found.damage or model_digest(version_place(registry, found.version)) == found.digest:
+        return found.damage
+    return "its files were changed after it was pushed"
 
 
 def newest_model(registry: str) -> Place:
@@ -131,7 +139,8 @@ def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, A
         # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
         version = max(int(time.time()), max(writer.taken(), default=0) + 1)
         pushed = Entry(version, digest, recipe, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
-        writer.put_version(model, version, json.dumps({k: v for k, v in asdict(pushed).items() if k != "version"}, indent=2))
+        kept = {name: value for name, value in asdict(pushed).items() if name not in ("version", "damage")}
+        writer.put_version(model, version, json.dumps(kept, indent=2))
         return pushed
 
 

@@ -19,7 +19,7 @@ from flowers_tfx.features import SPLITS
 @dataclass(frozen=True)
 class Selection:
     """Canonical JSON: equal worlds give equal strings, whatever the modification times are. `window`: the spans to train on; `baseline`:
-    the serving model, its data and its spans, or "none"; `decisions`: what reviewers said of the window's spans."""
+    the serving model, its data, its spans and its damage, or "none"; `decisions`: what reviewers said of the window's spans."""
 
     window: str
     baseline: str
@@ -53,7 +53,9 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
 
 def _serving(registry_uri: str, entry: registry.Entry) -> str:
     data = registry.baseline_digest(registry_uri, entry.version)
-    return _canonical({"version": entry.version, "digest": entry.digest, "data": data, "spans": list(entry.spans)})
+    said = {"version": entry.version, "digest": entry.digest, "data": data, "spans": list(entry.spans)}
+    damage = registry.damage(registry_uri, entry)
+    return _canonical({**said, "damage": damage} if damage else said)
 
 
 def recipe(window: str, settings_digest: str) -> str:

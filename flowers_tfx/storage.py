@@ -17,6 +17,7 @@ from typing import IO, Any, TypeAlias
 
 from flowers_tfx.buckets.lease import leased
 from flowers_tfx.buckets.store import ABSENT, Changed, Store, endpoint_url, open_store, split_uri, write_bound
+from flowers_tfx.errors import InputError
 
 _BUFFER_BYTES, _PIECE_BYTES = 1 << 16, 1 << 20
 
@@ -136,6 +137,8 @@ def place(uri: str | os.PathLike[str] | BucketPath) -> Place:
     if "://" not in text:
         return Path(text)
     scheme, bucket, key = split_uri(text)
+    if "//" in key:
+        raise InputError(f"{uri} names no folder in a bucket.", f"Write it as {scheme}://BUCKET/PATH.")
     return BucketPath(f"{scheme}://{bucket}/{key}".rstrip("/"))
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from flowers_tfx.errors import InputError
 
 SCHEMES = ("gs", "s3")
+_ALIASES = {"minio": "s3"}  # as Kubeflow calls the store that comes with it
 ABSENT = ""  # as a tag: only where there is no such object
 
 
@@ -125,10 +126,11 @@ class Store(Protocol):
 def split_uri(uri: str) -> tuple[str, str, str]:
     """Scheme, bucket and key without slashes at its ends. Raises InputError for what is no URI of a bucket."""
     scheme, _, rest = uri.partition("://")
+    scheme = _ALIASES.get(scheme, scheme)
     bucket, _, key = rest.partition("/")
     if scheme not in SCHEMES:
         raise InputError(f'"{scheme}://" is not supported ({uri}).', "Name a local folder, gs://BUCKET/PATH or s3://BUCKET/PATH.")
-    if not bucket or "//" in rest:
+    if not bucket:
         raise InputError(f"{uri} names no place in a bucket.", f"Write it as {scheme}://BUCKET/PATH.")
     return scheme, bucket, key.strip("/")
 

@@ -18,7 +18,7 @@ from flowers_tfx.data.measured import measure_csv
 from flowers_tfx.data.tables import EMBEDDING, Table, write_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
-from flowers_tfx.reports.review import thumbnail
+from flowers_tfx.reports.review_photos import thumbnail
 from flowers_tfx.reports.suspects import MOST, render_suspects
 from flowers_tfx.validation import Delivery, Review, compare, inspect
 from flowers_tfx.validation.suspects import Suspect, label_suspects

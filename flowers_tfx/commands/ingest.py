@@ -10,13 +10,18 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema
+from flowers_tfx.orchestration.engine_checks import check_engine
+from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
 
 
 def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[int, int], None]) -> IngestResult:
-    """Takes the delivery `ingest.csv` in as one span."""
+    """Takes the delivery `ingest.csv` in as one span.
+
+    Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.
+    """
     if not config.ingest.csv:
         raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
+    check_engine(config.beam, {"data_root": config.data_root})
     labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
     request = IngestRequest(
         csv=config.ingest.csv,
@@ -27,4 +32,4 @@ def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[
         shards=config.ingest.shards,
         max_pixels=config.ingest.max_pixels,
     )
-    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(config))), progress)
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)

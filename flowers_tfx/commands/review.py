@@ -70,7 +70,8 @@ def open_side(path: Place) -> Side:
 
 
 def report(review: Review, sides: Sequence[Side], before: pd.DataFrame, after: pd.DataFrame) -> str:
-    from flowers_tfx.reports.review import Context, render_html, thumbnail, wanted_photos
+    from flowers_tfx.reports.review import Context, render_html
+    from flowers_tfx.reports.review_photos import thumbnail, wanted_photos
 
     thumbnails: dict[str, bytes] = {}
     wanted = set(wanted_photos(review, before, after))

@@ -46,7 +46,7 @@ def _log_path(config: PipelineConfig) -> Path:
     """A log a run, in the pipeline root."""
     if "://" in config.pipeline_root:
         raise InputError(
-            f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`."
+            f"The pipeline root {config.pipeline_root} is not a folder.", "This runner writes to a local folder: set `pipeline_root`."
         )
     folder = Path(config.pipeline_root) / "logs"
     try:

@@ -47,8 +47,13 @@ class BaselineExecutor(base_executor.BaseExecutor):
             for outputs in output_dict.values():
                 mark_none(Path(artifact_utils.get_single_uri(outputs)), "the registry holds no model of another recipe")
             return
-        self._data(output_dict, exec_properties["registry"], json.loads(said))
         wanted = json.loads(said)
+        if wanted.get("damage"):
+            for outputs in output_dict.values():
+                reason = f"the serving model, version {wanted['version']}, is damaged: {wanted['damage']}"
+                mark_none(Path(artifact_utils.get_single_uri(outputs)), reason)
+            return
+        self._data(output_dict, exec_properties["registry"], wanted)
         model = registry.version_place(exec_properties["registry"], wanted["version"])
         if not model.is_dir() or registry.model_digest(model) != wanted["digest"]:
             raise InputError(

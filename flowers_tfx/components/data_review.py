@@ -15,8 +15,8 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 import flowers_tfx
-from flowers_tfx.components.artifacts import DriftReview, HtmlReport
-from flowers_tfx.components.drift_validator import BASELINE, NEW, REVIEWS
+from flowers_tfx.components.artifacts import DriftReview, HtmlReport, MarkdownReport
+from flowers_tfx.components.drift_validator import BASELINE, BASELINE_FINDING, NEW, REVIEWS
 from flowers_tfx.components.photo_files import read_sample, read_thumbnails
 from flowers_tfx.components.schema_changes import differences, read_schema
 from flowers_tfx.data import reviews
@@ -44,7 +44,10 @@ class DataReviewSpec(component_spec.ComponentSpec):
         "inferred_schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
     }
-    OUTPUTS = {"report": component_spec.ChannelParameter(type=HtmlReport)}
+    OUTPUTS = {
+        "report": component_spec.ChannelParameter(type=HtmlReport),
+        "summary": component_spec.ChannelParameter(type=MarkdownReport),
+    }
 
 
 class DataReviewExecutor(base_executor.BaseExecutor):
@@ -57,9 +60,11 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         review = main[1].with_findings(anomalies)
         decisions = json.loads(exec_properties["decisions"])
         new = [span["digest"] for span in said["new_spans"]]
-        # What is wrong with the window as a whole is accepted with its newest span.
+        # What is wrong with the window as a whole, or with the serving model, is accepted with the newest span.
         digests = new or [span["digest"] for span in json.loads(exec_properties["window"])[-1:]]
-        review = review.decided(sorted(accepted_findings(decisions, digests)), decisions)
+        of_the_whole = {BASELINE_FINDING, *(finding.id for finding in anomalies)}
+        accepted = accepted_findings(decisions, digests) | accepted_findings(decisions, digests[-1:]) & of_the_whole
+        review = review.decided(sorted(accepted), decisions)
         run_id = (self._context and self._context.pipeline_run_id) or ""
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
         root = exec_properties["reviews_root"]
@@ -73,7 +78,7 @@ class DataReviewExecutor(base_executor.BaseExecutor):
             schema_differences=_differences(input_dict),
             history=_history(root, spans),
             comparisons=further,
-            how_to_go_on=_commands(spans, review),
+            how_to_go_on=_commands(spans, review, of_the_whole),
             **_rejects(exec_properties, new),
         )
         old, fresh = (read_sample(source, name).frame for name in (BASELINE, NEW))
@@ -88,33 +93,38 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         home.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (home / name).write_text(text, encoding="utf-8")
+        summary = Path(artifact_utils.get_single_uri(output_dict["summary"]))
+        summary.mkdir(parents=True, exist_ok=True)
+        (summary / reviews.MARKDOWN).write_text(files[reviews.MARKDOWN], encoding="utf-8")
         artifact_utils.get_single_instance(output_dict["report"]).set_string_custom_property("verdict", review.verdict)
         report = str(home / reviews.HTML)
         if root:
             # A node that fails keeps no artifacts: people find the page of a blocked run here.
             report = str(reviews.store_review(root, f"{'-'.join(map(str, spans))}-{run_id or uuid.uuid4().hex}", files) / reviews.HTML)
         if review.verdict == "blocked":
-            raise _blocked(review, spans, report)
+            raise _blocked(review, _commands(spans, review, of_the_whole), report)
 
 
-def _blocked(review: Review, spans: Sequence[int], report: str) -> Blocked:
+def _blocked(review: Review, commands: Sequence[str], report: str) -> Blocked:
     first, *more = review.blocking
     others = f" (and {len(more)} more: {', '.join(finding.id for finding in more[:5])})" if more else ""
     return Blocked(
         f"The data review stopped the run: {first.id}: {first.message}{others}",
-        f"Read {report}. Then either {' or '.join(_commands(spans, review))}, and run again.",
+        f"Read {report}. Then either {' or '.join(commands)}, and run again.",
         report,
     )
 
 
-def _commands(spans: Sequence[int], review: Review) -> list[str]:
+def _commands(spans: Sequence[int], review: Review, of_the_whole: set[str]) -> list[str]:
+    """A span's findings are accepted for each of the new spans, those `of_the_whole` window with the newest."""
     if review.verdict != "blocked":
         return []
-    findings = " ".join(f"--finding {finding.id}" for finding in review.blocking)
-    return [
-        *(f"flowers review accept {span} {findings} --reason TEXT --by NAME" for span in spans[:3]),
-        *(f"flowers review reject {span} --reason TEXT --by NAME" for span in spans[-1:]),
-    ]
+    commands = []
+    for span in spans:
+        names = [finding.id for finding in review.blocking if span == spans[-1] or finding.id not in of_the_whole]
+        if names:
+            commands.append(f"flowers review accept {span} {' '.join(f'--finding {name}' for name in names)} --reason TEXT --by NAME")
+    return [*commands, f"flowers review reject {spans[-1]} --reason TEXT --by NAME"]
 
 
 def anomaly_findings(uri: str) -> list[Finding]:
@@ -190,5 +200,6 @@ class DataReview(base_component.BaseComponent):
             reviews_root=reviews_root,
             code=code,
             report=types.Channel(type=HtmlReport),
+            summary=types.Channel(type=MarkdownReport),
         )
         super().__init__(spec=spec)

@@ -27,12 +27,14 @@ from flowers_tfx.data.tables import EMBEDDING, Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.model.photo_sample import rows_of, thumbnails
-from flowers_tfx.reports.review import wanted_photos
+from flowers_tfx.reports.review_photos import wanted_photos
 from flowers_tfx.validation import Delivery, Finding, Policy, Review, compare, inspect
 from flowers_tfx.validation.known import softened
+from flowers_tfx.validation.review import Level
 
 REVIEWS, NEW, BASELINE = "reviews.json", "new.parquet", "baseline.parquet"
 SPAN_BEFORE = "the span before it"
+BASELINE_FINDING = "schema:baseline"
 
 
 class DriftValidatorSpec(component_spec.ComponentSpec):
@@ -145,7 +147,8 @@ class _Looking:
         return review, rows.iloc[:0], rows
 
     def _baseline(self) -> Table | Finding:
-        """The serving model's sample, or the finding that it cannot be had."""
+        """The serving model's sample, or the finding that it cannot be had: an error, unless it was never there."""
+        serving = self.serving or {}
         cause = self.reason
         if cause is None:
             try:
@@ -156,7 +159,8 @@ class _Looking:
             except InputError as error:
                 cause = error.message
         text = f"The new photos were not compared with those of the serving model: {cause}."
-        return Finding("schema:baseline", "warn", "schema", "baseline", text)
+        level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
+        return Finding(BASELINE_FINDING, level, "schema", "baseline", text)
 
     def _embedded(self, held: list[Span]) -> pd.DataFrame:
         return self._embedder.embedded(rows_of(held), held, self.policy.sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +19,31 @@ PAGE, NUMBERS = "report.html", "report.json"
 
 def write_report(
     uri: str, *, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
-) -> None:
+) -> Evaluation:
     """Puts report.html and report.json beside TFMA's files. `floors` are the least accuracy and the largest drop."""
     evaluation = evaluated(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
     (Path(uri) / NUMBERS).write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), encoding="utf-8")
     (Path(uri) / PAGE).write_text(render_html(evaluation), encoding="utf-8")
+    return evaluation
+
+
+def scalars(evaluation: Evaluation) -> dict[str, float]:
+    """The numbers that people compare runs by; what could not be measured is left out."""
+    known = {
+        "accuracy": evaluation.accuracy,
+        "baseline_accuracy": evaluation.baseline.accuracy if evaluation.baseline else None,
+        "calibration_error": evaluation.calibration_error,
+        "examples": float(evaluation.examples),
+    }
+    return {name: value for name, value in known.items() if value is not None and math.isfinite(value)}
+
+
+def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
+    """As KFP's ClassificationMetrics has it: rows are the actual classes, columns the predicted ones."""
+    return {
+        "annotationSpecs": [{"displayName": score.name} for score in evaluation.classes],
+        "rows": [{"row": [float(count) for count in row]} for row in evaluation.confusion],
+    }
 
 
 def evaluated(

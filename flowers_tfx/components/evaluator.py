@@ -6,6 +6,8 @@ Without a serving model the Baseline artifact is there but marked; the stock exe
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -13,8 +15,9 @@ from tfx.components.evaluator import constants, executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
+from flowers_tfx.components.artifacts import ClassificationMetrics, HtmlReport, ScalarMetrics
 from flowers_tfx.components.baseline import no_baseline_reason
-from flowers_tfx.components.evaluation_result import write_report
+from flowers_tfx.components.evaluation_result import PAGE, confusion_matrix, scalars, write_report
 from flowers_tfx.model.evaluation_config import SPLIT, eval_config
 
 
@@ -25,6 +28,12 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
         "min_accuracy": component_spec.ExecutionParameter(type=float),
         "max_drop": component_spec.ExecutionParameter(type=float),
         "code": component_spec.ExecutionParameter(type=str),
+    }
+    OUTPUTS = {
+        **standard_component_specs.EvaluatorSpec.OUTPUTS,
+        "report": component_spec.ChannelParameter(type=HtmlReport),
+        "metrics": component_spec.ChannelParameter(type=ScalarMetrics),
+        "classification": component_spec.ChannelParameter(type=ClassificationMetrics),
     }
 
 
@@ -38,14 +47,24 @@ class EvaluatorExecutor(executor.Executor):
             input_dict = {key: value for key, value in input_dict.items() if key != standard_component_specs.BASELINE_MODEL_KEY}
         super().Do(input_dict, output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
-        write_report(
-            artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY]),
+        home = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+        evaluation = write_report(
+            home,
             labels=json.loads(exec_properties["labels"]),
             blessed=bool(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)),
             run_id=(self._context and self._context.pipeline_run_id) or "",
             floors=(exec_properties["min_accuracy"], exec_properties["max_drop"]),
             baseline_version=baseline.get_string_custom_property("version"),
             no_baseline=reason or "",
+        )
+        page = Path(artifact_utils.get_single_uri(output_dict["report"]))
+        page.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(home) / PAGE, page / PAGE)
+        metrics = artifact_utils.get_single_instance(output_dict["metrics"])
+        for name, value in scalars(evaluation).items():
+            metrics.set_float_custom_property(name, value)
+        artifact_utils.get_single_instance(output_dict["classification"]).set_json_value_custom_property(
+            "confusionMatrix", confusion_matrix(evaluation)
         )
 
 
@@ -78,5 +97,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             code=code,
             evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            report=types.Channel(type=HtmlReport),
+            metrics=types.Channel(type=ScalarMetrics),
+            classification=types.Channel(type=ClassificationMetrics),
         )
         super().__init__(spec=spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import uuid
@@ -19,7 +20,7 @@ import apache_beam as beam
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, writing
-from flowers_tfx.errors import InputError
+from flowers_tfx.errors import EngineFailed, InputError, cause_of
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 
@@ -77,7 +78,8 @@ class IngestResult:
 
 
 def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None) -> IngestResult:
-    """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root.
+    """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root;
+    EngineFailed for a job that failed or did not account for every line.
 
     `progress(done, total)` counts lines and is called from another thread.
     """
@@ -114,24 +116,32 @@ def _check(request: IngestRequest) -> None:
 
 def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
     _ = pipeline | "IngestPhotos" >> transform
-    outcome = pipeline.run()
-    outcome.wait_until_finish()
+    try:
+        outcome = pipeline.run()
+        outcome.wait_until_finish()
+    except InputError:
+        raise
+    except Exception as error:  # engines raise whatever they like; what a DoFn raised comes as text
+        raise EngineFailed(
+            f"The ingest job failed: {cause_of(error)}", "Nothing of it is visible: the same command tries again."
+        ) from error
     if outcome.state not in ("DONE", None):
-        raise RuntimeError(f"Beam ended in state {outcome.state}")
+        raise EngineFailed(f"The ingest job ended in state {outcome.state}.", "Nothing of it is visible: the same command tries again.")
 
 
 def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
     """Counts, checks that no line is lost, and publishes the span when there is anything new."""
-    ledger = json.loads(draft.local(ingest_beam.LEDGER).read_text(encoding="utf-8"))
+    ledger = _ledger(draft)
     shards = ledger["shards"]
     rows = [draft.local(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
     photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
     if photos.examples + known + duplicates + rejected != lines:
-        raise RuntimeError(
-            f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: lines "
-            "were lost or taken twice. Try again with one worker."
+        raise EngineFailed(
+            f"{lines} lines became {photos.examples} examples, {known} known, {duplicates} duplicates, {rejected} rejected: the engine "
+            "lost lines or took them twice.",
+            "Nothing of it is visible. Try again, with engine direct if it stays so.",
         )
     rejects_path = draft.local(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
     rejects_path.touch()
@@ -154,6 +164,21 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
         facts = _facts(request, result, photos, ledger["delivery"], lines)
         _publish(draft, shards, request.shards, facts)
     return result
+
+
+def _ledger(draft: Draft) -> dict[str, Any]:
+    """What the job says it wrote. Raises EngineFailed when that is not there: workers elsewhere write to folders of their own."""
+    names = draft.names()
+    known = ingest_beam.LEDGER in names
+    ledger: dict[str, Any] = json.loads(draft.local(ingest_beam.LEDGER).read_text(encoding="utf-8")) if known else {}
+    written = [os.path.basename(shard["path"]) for shard in ledger["shards"]] if known else [ingest_beam.LEDGER]
+    absent = [name for name in written if name not in names]
+    if absent:
+        raise EngineFailed(
+            f"The ingest job ended, but {absent[0]} is not in {draft.work_uri}.",
+            "The engine's workers must see the data root as a shared folder, under the same path, or as a bucket.",
+        )
+    return ledger
 
 
 def _facts(request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class Draft(Protocol):
     work_uri: str
     scratch: Path
 
+    def names(self) -> set[str]:
+        """Files of the work folder."""
+        ...
+
     def local(self, file: str) -> Path:
         """A file of the work folder, by name or by its whole path, on this machine."""
         ...
@@ -84,6 +88,9 @@ class FolderDraft:
         self.work_uri = str(self.scratch)
         self.scratch.mkdir(parents=True)
 
+    def names(self) -> set[str]:
+        return set(os.listdir(self.scratch))
+
     def local(self, file: str) -> Path:
         return self.scratch / file
 
@@ -126,6 +133,9 @@ class BucketDraft:
         self._placed: list[tuple[str, str]] = []
         self.scratch = scratch
         self.work_uri = str(folder / "work")
+
+    def names(self) -> set[str]:
+        return {path.name for path in BucketPath(self.work_uri).iterdir()}
 
     def local(self, file: str) -> Path:
         name = file.rpartition("/")[2]

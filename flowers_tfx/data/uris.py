@@ -9,7 +9,8 @@ import stat
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from flowers_tfx.buckets.store import SCHEMES, NoBucket, NoPermission
+from flowers_tfx.buckets.store import NoBucket, NoPermission, split_uri
+from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath
 
 READ_BYTES = 1 << 20
@@ -109,8 +110,10 @@ def local_path(uri: str) -> str | None:
 def _open_remote(uri: str) -> IO[bytes]:
     """One request, through a client that all threads share. A store that can't be reached, or does not know the credentials, is no
     property of the delivery: InputError."""
-    if uri.partition("://")[0] not in SCHEMES:
-        raise Unusable("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://')
+    try:
+        split_uri(uri)
+    except InputError as error:
+        raise Unusable("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://') from error
     try:
         file = BucketPath(uri).stream()
         file.peek(1)

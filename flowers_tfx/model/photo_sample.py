@@ -14,7 +14,7 @@ from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import EMBEDDING
 from flowers_tfx.model.span_pictures import span_pictures
-from flowers_tfx.reports.review import thumbnail
+from flowers_tfx.reports.review_photos import thumbnail
 from flowers_tfx.validation.policy import thinned
 
 _BATCH = 32

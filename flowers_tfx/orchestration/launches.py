@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tfx.orchestration.portable import launcher
@@ -12,12 +13,22 @@ Event = Literal["planned", "started", "cached", "complete", "failed"]
 Watcher = Callable[[str, Event], None]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What a node raised, as it raised it: runners wrap it."""
+
+    node_id: str
+    error: BaseException
+
+
 @contextlib.contextmanager
-def watched_launches(watcher: Watcher) -> Iterator[None]:
-    """Within it, every node that a TFX runner launches in this process is reported to `watcher(node_id, event)`.
+def watched_launches(watcher: Watcher) -> Iterator[list[Failure]]:
+    """Within it, every node that a TFX runner launches in this process is reported to `watcher(node_id, event)`; yields the failures.
 
     TFX's runners have no hook of their own: they look `launcher.Launcher` up for each node, which is where this one steps in.
     """
+
+    failures: list[Failure] = []
 
     class WatchedLauncher(launcher.Launcher):
         def launch(self) -> Any:
@@ -26,7 +37,8 @@ def watched_launches(watcher: Watcher) -> Iterator[None]:
             watcher(node_id, "started")
             try:
                 result = super().launch()
-            except BaseException:
+            except BaseException as error:
+                failures.append(Failure(node_id, error))
                 watcher(node_id, "failed")
                 raise
             watcher(node_id, self._event)
@@ -41,6 +53,6 @@ def watched_launches(watcher: Watcher) -> Iterator[None]:
     stock = launcher.Launcher
     launcher.Launcher = WatchedLauncher
     try:
-        yield
+        yield failures
     finally:
         launcher.Launcher = stock

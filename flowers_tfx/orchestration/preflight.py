@@ -18,6 +18,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.model.network import NO_WEIGHTS, build
 from flowers_tfx.model.trainer import network_settings, training_settings
 from flowers_tfx.model.training import check_recipe
+from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
 from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
 
@@ -28,7 +29,7 @@ def check(config: PipelineConfig) -> None:
     """Raises InputError naming the first thing that would stop the run later."""
     if "://" in config.pipeline_root:
         raise InputError(
-            f"The pipeline root {config.pipeline_root} is not a folder.", "The local runner writes to a local folder: set `pipeline_root`."
+            f"The pipeline root {config.pipeline_root} is not a folder.", "This runner writes to a local folder: set `pipeline_root`."
         )
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
@@ -38,6 +39,7 @@ def check(config: PipelineConfig) -> None:
         check_bucket(data_root)
     if config.metadata and "://" not in config.metadata:
         _check_writable("metadata", Path(config.metadata).parent)
+    check_engine(config.beam, {"data_root": config.data_root, "pipeline_root": config.pipeline_root})
     _check_disk(config)
     _check_network(config)
 

@@ -19,11 +19,9 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.engines import beam_options
 from flowers_tfx.selection import settings_digest
 from flowers_tfx.validation.policy import LEVELS, Policy
-
-# By its full path: `DirectRunner` would try to download a Prism binary since Beam 2.68.
-DIRECT_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 
 
 @dataclass(frozen=True)
@@ -87,13 +85,15 @@ def reviews_root(config: PipelineConfig) -> str:
 
 
 def beam_args(config: PipelineConfig) -> list[str]:
-    return [
-        f"--runner={DIRECT_RUNNER}",
-        f"--direct_num_workers={config.beam.workers}",
-        "--direct_running_mode=multi_threading",
-        *storage.beam_args(),
-        *config.beam.options,
-    ]
+    """Beam's options for every node that runs on Beam. Raises InputError for keys that do not fit the engine."""
+    return beam_options(config.beam)
+
+
+def with_endpoint(config: PipelineConfig) -> PipelineConfig:
+    """The config with what the environment says of s3:// among Beam's options, for workers that have another environment. A compiled
+    package must not depend on the machine that compiles it: its steps have an environment of their own."""
+    options = (*storage.beam_args(), *config.beam.options)
+    return config.model_copy(update={"beam": config.beam.model_copy(update={"options": options})})
 
 
 def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.ConnectionConfig:

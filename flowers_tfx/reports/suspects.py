@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from flowers_tfx.reports.rendering import render
-from flowers_tfx.reports.review import clean
+from flowers_tfx.reports.words import clean
 from flowers_tfx.validation.suspects import Suspect
 
 MOST = 300

@@ -1,4 +1,4 @@
-"""kill -9 during ingest, Trainer and Pusher: nothing half-written is ever seen, and the same command completes the work."""
+"""kill -9 during ingest, Trainer, Pusher and PublishBaseline: nothing half-written is seen, and the same command completes the work."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from tests.e2e.conftest import Workshop, states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-# The Pusher's copy, cut off in the middle: the process kills itself after the first file.
+# A copy into the registry, cut off in the middle: the process kills itself after the first file of the N-th one.
 PUSH_KILLED = """
 import os, signal, shutil, sys
 from flowers_tfx import registry
 class Dying:
     rmtree = staticmethod(shutil.rmtree)
-    @staticmethod
-    def copytree(source, target):
+    left = int(sys.argv.pop(1))
+    @classmethod
+    def copytree(cls, source, target):
+        cls.left -= 1
+        if cls.left:
+            return shutil.copytree(source, target)
         os.makedirs(target)
-        shutil.copy(os.path.join(source, "saved_model.pb"), target)
+        first = next(path for path in sorted(source.rglob("*")) if path.is_file())
+        shutil.copy(first, target)
         os.kill(os.getpid(), signal.SIGKILL)
 registry.shutil = Dying
 from flowers_tfx.cli import main
@@ -69,20 +74,32 @@ def test_killed_in_trainer(workshop: Workshop) -> None:
 
 
 def test_killed_in_pusher(workshop: Workshop) -> None:
-    command = [sys.executable, "-c", PUSH_KILLED, "run", "--config", str(workshop.config)]
+    _killed_in_copy(workshop, 1)
+    assert workshop.versions() == []
+    assert registry.versions(str(workshop.registry)) == []
+
+
+def test_killed_in_publish_baseline(workshop: Workshop) -> None:
+    _killed_in_copy(workshop, 2)
+    [version] = workshop.versions()  # the model is whole, and what lies beside it is not there yet
+    assert registry.damage(str(workshop.registry), registry.entry(str(workshop.registry), version)) == ""
+    assert registry.baseline_digest(str(workshop.registry), version) == ""
+
+
+def _killed_in_copy(workshop: Workshop, number: int) -> None:
+    command = [sys.executable, "-c", PUSH_KILLED, str(number), "run", "--config", str(workshop.config)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert workshop.versions() == []
-    assert [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")], "the push was not cut in the middle"
-    assert registry.versions(str(workshop.registry)) == []
+    assert [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")], "the copy was not cut in the middle"
 
 
 def test_the_same_command_completes_it(workshop: Workshop) -> None:
     report = workshop.run()
     assert report["status"] == "succeeded"
     found = states(report)
-    assert found["Pusher"] == "complete"
-    assert found["Trainer"] == found["Evaluator"] == found["ImportExampleGen"] == "cached"
+    assert found["PublishBaseline"] == "complete"
+    assert found["Pusher"] == found["Trainer"] == found["Evaluator"] == found["ImportExampleGen"] == "cached"
+    assert registry.baseline_is_whole(str(workshop.registry), workshop.versions()[0])
     assert [Path(report["pushed_model"]).name] == [str(v) for v in workshop.versions()]
     assert not [p for p in workshop.registry.iterdir() if p.name.endswith(".tmp")]
     assert registry.model_digest(Path(report["pushed_model"])) == registry.entry(str(workshop.registry), workshop.versions()[0]).digest

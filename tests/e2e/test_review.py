@@ -147,14 +147,19 @@ def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) 
     assert [row["rejected_by_reviewer"] for row in rows] == [False, True, False]
 
 
-def test_a_baseline_that_was_changed_is_a_finding(other: Workshop) -> None:
-    newest = other.registry / str(other.versions()[-1]) / "assets.extra" / "baseline" / "sample" / "photos.parquet"
-    newest.write_bytes(b"broken")
-    deliver(other, 1800)
+@pytest.mark.parametrize("damaged", ["baseline/sample/photos.parquet", "registry.json"])
+def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other: Workshop, damaged: str) -> None:
+    (other.registry / str(other.versions()[-1]) / "assets.extra" / damaged).write_bytes(b"broken")
+    deliver(other, 1800 if damaged == "registry.json" else 2400)
+    found = review(other.run("training.seed=3", code=3))
+    errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
+    assert errors == ["schema:baseline"]
+    newest = str(found["new"]["spans"][-1])
+    words = ("--finding", *errors, "--reason", "restored", "--by", "Ada", "--config", str(other.config), "--json")
+    other.flowers("review", "accept", newest, *words)
     report = other.run("training.seed=3")
-    found = review(report)
     assert report["status"] == "succeeded"
-    assert "schema:baseline" in [finding["id"] for finding in found["findings"] if finding["level"] == "warn"]
+    assert report["pushed_model"]
 
 
 def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:

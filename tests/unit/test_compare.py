@@ -109,7 +109,7 @@ def test_scores_are_there_when_nothing_fires() -> None:
 
 
 def test_a_sure_but_tiny_change_is_a_note() -> None:
-    old, new = table(6000, 1, embedding=4), table(6000, 2, embedding=4)
+    old, new = table(6000, 1), table(6000, 2)
     new["saturation"] += 0.02
     review = compare(old, new, Policy(permutations=1500, sample=6000))
     assert "property:saturation" in found(review, "note")

@@ -59,6 +59,14 @@ def test_the_baseline_is_the_newest_version_of_another_recipe(tmp_path: Path) ->
     assert json.loads(chosen(tmp_path, settings="other")[1])["version"] > first.version
 
 
+def test_a_damaged_serving_model_is_said_so(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    version = registry.publish(saved_model(tmp_path / "m"), str(tmp_path / "registry"), "old", (), "").version
+    assert "damage" not in json.loads(chosen(tmp_path)[1])
+    (tmp_path / "registry" / str(version) / "saved_model.pb").write_text("other")
+    assert "files were changed" in json.loads(chosen(tmp_path)[1])["damage"]
+
+
 def test_a_recipe_names_content_not_numbers() -> None:
     one, two = '[{"span":1,"digest":"a"},{"span":2,"digest":"b"}]', '[{"span":4,"digest":"b"},{"span":7,"digest":"a"}]'
     assert recipe(one, "s") == recipe(two, "s") != recipe(one, "t")

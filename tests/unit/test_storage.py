@@ -25,7 +25,7 @@ def test_a_place_is_a_path_or_lies_in_a_bucket() -> None:
     assert (ROOT.name, str(ROOT.parent)) == ("folder", "s3://bucket/some")
 
 
-@pytest.mark.parametrize("uri", ["ftp://host/folder", "s3://", "gs:///folder", "s3://bucket//folder"])
+@pytest.mark.parametrize("uri", ["ftp://host/folder", "s3://", "gs:///folder", "s3://bucket/a//folder"])
 def test_what_is_no_place_is_refused(uri: str) -> None:
     with pytest.raises(InputError):
         place(uri)

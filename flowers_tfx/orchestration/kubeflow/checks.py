@@ -1,0 +1,104 @@
+"""What a configuration must be like for a cluster; told before anything is compiled."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.kubeflow.addresses import is_bucket
+from flowers_tfx.orchestration.kubeflow.secrecy import secret_names, secret_options
+
+Target = Literal["kfp", "vertex"]
+
+_IMAGE = re.compile(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)*(:[\w.\-]+)?@sha256:[0-9a-f]{64}")
+
+
+def check_image(image: str) -> None:
+    """Raises InputError unless the image is named by its digest: the cluster's cache keys hold the name, and a tag can move."""
+    if "@sha256:" not in image:
+        raise InputError(
+            f"The image {image} is named without its digest.", "Write NAME@sha256:DIGEST: a tag can come to mean another image."
+        )
+    if not _IMAGE.fullmatch(image):
+        raise InputError(f"The image {image} is not of the form NAME@sha256:DIGEST, with 64 hexadecimal digits.")
+
+
+def check_config(config: PipelineConfig, target: Target) -> None:
+    """Raises InputError for what a step in a container of its own could not reach, and for what the target cannot do."""
+    for key in ("data_root", "registry", "pipeline_root"):
+        _check_bucket(key, str(getattr(config, key)), target)
+    if config.ingest.csv:
+        _check_bucket("ingest.csv", config.ingest.csv, target)
+    for key, value in (("ingest.labels", config.ingest.labels), ("schema", config.schema_path)):
+        if "://" in value:
+            raise InputError(
+                f"Configuration key {key}: {value} lies in a bucket, and compiling reads it.",
+                "Name a local file: its content goes into the package.",
+            )
+    _check_weights(config.model.weights)
+    _check_secrets(config)
+    if target == "vertex":
+        _check_vertex(config)
+
+
+def check_steps(config: PipelineConfig, node_ids: set[str]) -> None:
+    """Raises InputError when `kubeflow.steps` names a step that the pipeline does not have."""
+    for name in config.kubeflow.steps:
+        if name not in node_ids:
+            raise InputError(
+                f"Configuration key kubeflow.steps: the pipeline has no step {name}.", f"It has {', '.join(sorted(node_ids))}."
+            )
+
+
+def _check_bucket(key: str, uri: str, target: Target) -> None:
+    if not is_bucket(uri):
+        raise InputError(
+            f"Configuration key {key}: a cluster cannot reach {uri}: every step starts in an empty container.",
+            "Name a place in a bucket: gs://BUCKET/..., s3://BUCKET/... or minio://BUCKET/...",
+        )
+    if target == "vertex" and not uri.startswith("gs://"):
+        raise InputError(f"Configuration key {key}: Vertex AI reads and writes gs:// only, not {uri}.", "Name a place in a gs:// bucket.")
+
+
+def _check_weights(weights: str) -> None:
+    if weights not in ("imagenet", "none") and not is_bucket(weights):
+        raise InputError(
+            f"Configuration key model.weights: a cluster cannot reach {weights}.", "Use imagenet, none, or an .h5 file in a bucket."
+        )
+
+
+def _check_secrets(config: PipelineConfig) -> None:
+    named = secret_names(config.kubeflow.environment)
+    if named:
+        raise InputError(
+            f"Configuration key kubeflow.environment: {named[0]} looks like a secret, and a package is no place for one.",
+            f"Put it into a Kubernetes secret and write kubeflow.secrets: {{{named[0]}: SECRET/KEY}}.",
+        )
+    options = secret_options(config.beam.options)
+    if options:
+        raise InputError(
+            f"Configuration key beam.options: {options[0]} looks like a secret, and a package is no place for one.",
+            "Let the steps find it in their environment: see kubeflow.secrets.",
+        )
+
+
+def _check_vertex(config: PipelineConfig) -> None:
+    kubeflow = config.kubeflow
+    only_open_source = {
+        "node_selector": kubeflow.node_selector or any(step.node_selector for step in kubeflow.steps.values()),
+        "tolerations": kubeflow.tolerations or any(step.tolerations for step in kubeflow.steps.values()),
+        "secrets": kubeflow.secrets,
+        "timeout_s": kubeflow.timeout_s,
+    }
+    for name, value in only_open_source.items():
+        if value:
+            raise InputError(
+                f"Configuration key kubeflow.{name}: Vertex AI has no such setting.", "Leave it out, or compile with --target kfp."
+            )
+    if kubeflow.gpu_count and "/" in kubeflow.gpu_type:
+        raise InputError(
+            f"Configuration key kubeflow.gpu_type: {kubeflow.gpu_type} is no accelerator of Vertex AI.",
+            "Such as NVIDIA_TESLA_T4 or NVIDIA_L4.",
+        )

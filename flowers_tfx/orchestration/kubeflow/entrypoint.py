@@ -1,0 +1,106 @@
+"""What every step starts: `python -m flowers_tfx.orchestration.kubeflow.entrypoint`, with the arguments that TFX compiles.
+
+TFX's own entrypoint fails on open-source Pipelines (tensorflow/tfx#7768). This one mends the message of the backend, lets TFX's run the
+executor, and mends the answer. It serves Vertex AI as well, where buckets are mounted at the same paths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, Blocked, InputError
+from flowers_tfx.orchestration.kubeflow.executor_input import Work, answered, make_room, prepared
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs a step and ends the process at once: destructors of C++ libraries can crash after all the work is done."""
+    try:
+        run(sys.argv[1:] if argv is None else argv)
+        code = EXIT_DONE
+    except InputError as error:
+        code = _told(EXIT_BAD_INPUT, error.message, error.hint)
+    except Blocked as stopped:
+        code = _told(EXIT_BLOCKED, stopped.message, stopped.hint, _summary(stopped.report))
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else EXIT_FAILED
+    except BaseException:  # noqa: BLE001 - whatever it is, the backend must learn of it by the exit code
+        traceback.print_exc()
+        code = EXIT_FAILED
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run(argv: Sequence[str]) -> None:
+    """Runs the executor that the arguments name. Raises what the executor raises, and InputError on a message that cannot be understood."""
+    arguments, beam_arguments = _parser().parse_known_args(list(argv))
+    inputs_spec = _read(arguments.json_serialized_inputs_spec_args, "--json_serialized_inputs_spec_args")
+    work = prepared(_read(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
+    make_room(work)
+    arguments.json_serialized_invocation_args = json.dumps(work.message)
+    _execute(arguments, beam_arguments)
+    _answer(work)
+
+
+def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
+    from tfx.orchestration.kubeflow.v2 import compiler_utils
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    from flowers_tfx.components.artifacts import OWN_TYPES
+
+    # TFX would take the title of a type that is not its own for the path of a class.
+    compiler_utils.TITLE_TO_CLASS_PATH.update({own.TYPE_NAME: f"{own.__module__}.{own.__qualname__}" for own in OWN_TYPES})
+    kubeflow_v2_run_executor.main((arguments, beam_arguments))
+
+
+def _answer(work: Work) -> None:
+    """The launcher reads this file when the process has ended with 0: half of it must never be there."""
+    answer = answered(json.loads(work.output_file.read_text(encoding="utf-8")), work)
+    unfinished = work.output_file.with_name(f".{work.output_file.name}.tmp")
+    unfinished.write_text(json.dumps(answer), encoding="utf-8")
+    os.replace(unfinished, work.output_file)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The rest of the arguments is Beam's; an abbreviation must not be taken for one of ours."""
+    parser = argparse.ArgumentParser(prog="entrypoint", allow_abbrev=False)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    return parser
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(f"The argument {name} is no JSON object.", "The entrypoint is started by a backend, not by hand.")
+    return value
+
+
+def _told(code: int, *lines: str) -> int:
+    for line in lines:
+        if line:
+            sys.stderr.write(f"{line}\n")
+    return code
+
+
+def _summary(report: str) -> str:
+    """A step that fails uploads nothing, so the report of a review that stopped the run goes to the step's log."""
+    page = Path(report).with_suffix(".md")
+    return page.read_text(encoding="utf-8") if page.is_file() else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""From the pipeline spec that TFX compiles to one that backends run as it is meant. Pure functions on the spec as plain values (JSON)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowers_tfx.config import KubeflowConfig, StepConfig
+
+# They look outside, so no key says what they would find; everything after them is a function of the strings that they output.
+NEVER_CACHED = ("IngestImages", "SelectInputs")
+# What a run may set, and the names under which the steps take it.
+RUN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "data_root": ("data_root", "input_base"),
+    "registry": ("registry",),
+    "csv": ("csv",),
+    "span_window": ("span_window",),
+}
+GPU_STEP = "Trainer"
+_RETRY = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s"}
+
+Spec = dict[str, Any]
+
+
+def mended(spec: Spec, kubeflow: KubeflowConfig) -> Spec:
+    """A copy with right producer names, caching, run parameters, types of reports, resources, retries and environment."""
+    spec = json.loads(json.dumps(spec))
+    _name_producers(spec)
+    _uncache(spec)
+    _open_parameters(spec)
+    _title_reports(spec)
+    _compact_arguments(spec)
+    for name, task in tasks(spec).items():
+        if kubeflow.retries:
+            task["retryPolicy"] = {"maxRetryCount": kubeflow.retries, **_RETRY}
+        _ask_for(container_of(spec, name), kubeflow, name)
+    return spec
+
+
+def tasks(spec: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
+    return found
+
+
+def executor_label(spec: Mapping[str, Any], task: str) -> str:
+    return str(spec["components"][tasks(spec)[task]["componentRef"]["name"]]["executorLabel"])
+
+
+def container_of(spec: Mapping[str, Any], task: str) -> dict[str, Any]:
+    found: dict[str, Any] = spec["deploymentSpec"]["executors"][executor_label(spec, task)]["container"]
+    return found
+
+
+def step_of(kubeflow: KubeflowConfig, name: str) -> StepConfig:
+    """What a step asks for: its own settings over those of all steps."""
+    own = kubeflow.steps.get(name, StepConfig())  # type: ignore[call-arg]
+    common = {key: getattr(kubeflow, key) for key in StepConfig.model_fields}
+    return StepConfig(**{**common, **{key: value for key, value in own.model_dump().items() if value is not None}})
+
+
+def _name_producers(spec: Spec) -> None:
+    """TFX names the producer of a dynamic property `X_task`, and the task `X`."""
+    for parameter in _inputs(spec):
+        produced = parameter.get("taskOutputParameter")
+        if produced and produced["producerTask"] not in tasks(spec):
+            produced["producerTask"] = produced["producerTask"].removesuffix("_task")
+
+
+def _uncache(spec: Spec) -> None:
+    for name in NEVER_CACHED:
+        if name in tasks(spec):
+            tasks(spec)[name].pop("cachingOptions", None)
+
+
+def _open_parameters(spec: Spec) -> None:
+    """Makes run parameters of the settings that a run may change; what was compiled stays as their default."""
+    for parameter, names in RUN_PARAMETERS.items():
+        for task in tasks(spec).values():
+            inputs = task.get("inputs", {}).get("parameters", {})
+            for name in names:
+                if "runtimeValue" in inputs.get(name, {}):
+                    default = inputs[name]["runtimeValue"]["constant"]
+                    inputs[name] = {"componentInputParameter": parameter}
+                    definitions = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+                    definitions[parameter] = {"parameterType": "STRING", "defaultValue": default, "isOptional": True}
+
+
+def _title_reports(spec: Spec) -> None:
+    """The cluster's page knows its own artifact types by their title; TFX writes every type out as a schema."""
+    for component in spec["components"].values():
+        for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values():
+            first = artifact["artifactType"].get("instanceSchema", "").partition("\n")[0]
+            if first.startswith("title: system."):
+                artifact["artifactType"] = {"schemaTitle": first.removeprefix("title: "), "schemaVersion": "0.0.1"}
+
+
+def _compact_arguments(spec: Spec) -> None:
+    """TFX indents the JSON that it passes on a command line; an argument has a limit of 128 KiB."""
+    for name in tasks(spec):
+        container = container_of(spec, name)
+        container["args"] = [_compact(argument) for argument in container["args"]]
+
+
+def _compact(argument: str) -> str:
+    if not argument.startswith("{\n"):
+        return argument
+    return json.dumps(json.loads(argument), sort_keys=True, separators=(",", ":"))
+
+
+def _ask_for(container: dict[str, Any], kubeflow: KubeflowConfig, name: str) -> None:
+    step = step_of(kubeflow, name)
+    resources: dict[str, Any] = {
+        "cpuLimit": step.cpu,
+        "cpuRequest": step.cpu,
+        "memoryLimit": step.memory_gb,
+        "memoryRequest": step.memory_gb,
+    }
+    if name == GPU_STEP and kubeflow.gpu_count:
+        resources["accelerator"] = {"type": kubeflow.gpu_type, "count": str(kubeflow.gpu_count)}
+    container["resources"] = resources
+    if kubeflow.environment:
+        container["env"] = [{"name": key, "value": value} for key, value in sorted(kubeflow.environment.items())]
+
+
+def _inputs(spec: Spec) -> Iterator[dict[str, Any]]:
+    for task in tasks(spec).values():
+        yield from task.get("inputs", {}).get("parameters", {}).values()

@@ -1,0 +1,47 @@
+"""What only Kubernetes knows of a step: machines, taints, time limits, secrets.
+
+It is the message KubernetesExecutorConfig of kfp-kubernetes (kubernetes_executor_config.proto) in its JSON form, written here by hand:
+that package is none of our dependencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowers_tfx.config import KubeflowConfig
+from flowers_tfx.orchestration.kubeflow.mending import executor_label, step_of, tasks
+
+
+def platform_document(spec: Mapping[str, Any], kubeflow: KubeflowConfig) -> dict[str, Any] | None:
+    """The second document of a package, or None when there is nothing to say."""
+    executors = {executor_label(spec, name): _executor(kubeflow, name) for name in tasks(spec)}
+    said = {label: settings for label, settings in executors.items() if settings}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": said}}}} if said else None
+
+
+def _executor(kubeflow: KubeflowConfig, name: str) -> dict[str, Any]:
+    step = step_of(kubeflow, name)
+    settings: dict[str, Any] = {}
+    if step.node_selector:
+        settings["nodeSelector"] = {"labels": dict(step.node_selector)}
+    if step.tolerations:
+        settings["tolerations"] = [dict(toleration) for toleration in step.tolerations]
+    if kubeflow.timeout_s:
+        settings["activeDeadlineSeconds"] = str(kubeflow.timeout_s)  # int64 is a string in the JSON of protos
+    if kubeflow.secrets:
+        settings["secretAsEnv"] = _secrets(kubeflow.secrets)
+    return settings
+
+
+def _secrets(references: Mapping[str, str]) -> list[dict[str, Any]]:
+    """An entry a secret, with the variables that its keys fill."""
+    by_secret: dict[str, list[dict[str, str]]] = {}
+    for variable, reference in sorted(references.items()):
+        secret, _, key = reference.partition("/")
+        by_secret.setdefault(secret, []).append({"secretKey": key, "envVar": variable})
+    # secretName for older backends; those that know secretNameParameter read it first.
+    return [
+        {"secretName": secret, "secretNameParameter": {"runtimeValue": {"constant": secret}}, "keyToEnv": keys, "optional": False}
+        for secret, keys in sorted(by_secret.items())
+    ]

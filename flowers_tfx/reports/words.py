@@ -1,0 +1,42 @@
+"""Texts and numbers as people read them in a report."""
+
+from __future__ import annotations
+
+import math
+
+from flowers_tfx.reports.rendering import NONE, known
+
+
+def clean(text: object, most: int = 300) -> str:
+    """One line, clipped; control characters, halves of surrogates and what turns the direction of writing are replaced."""
+    said = str(text)
+    kept = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in said[: most + 1])
+    return kept if len(kept) <= most else kept[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def amount(value: float | None, unit: str = "") -> str:
+    number = known(value)
+    if number is None:
+        return NONE
+    text = f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    # A range is no unit.
+    said = f"{text} {unit}" if unit and not any(c.isdigit() for c in unit) else text
+    return said.replace("-", "\N{MINUS SIGN}", text.startswith("-"))
+
+
+def effect(value: float | None, unit: str) -> str:
+    number = known(value)
+    return NONE if number is None else f"{number:,.0f} {unit}" if unit != "points" else f"{number:.1f} points"
+
+
+def chance(p_value: float | None) -> str:
+    """What a p-value means."""
+    if p_value is None:
+        return "counted, no test needed"
+    value = known(p_value)
+    if value is None:
+        return NONE
+    if value < 0.001:
+        return "would happen by chance in fewer than 1 of 1000 reviews"
+    of = 1000 if value < 0.1 else 100
+    return f"would happen by chance in about {math.ceil(of * value - 1e-9)} of {of} reviews"

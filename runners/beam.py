@@ -1,0 +1,48 @@
+"""Runs the pipeline in this process as one Beam pipeline, a step a node: `python -m runners.beam --config FILE`.
+
+The nodes wait for each other through Beam; where their own heavy steps run is the configuration's `beam.engine`, as with any runner.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # Before the imports below: the command line shows what they cost, and keeps their noise in the log.
+    from flowers_tfx.cli import main
+
+    main(["run", "--runner", "beam", *sys.argv[1:]])
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from apache_beam.options.pipeline_options import StandardOptions
+from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.orchestration.engines import DIRECT_RUNNER
+from flowers_tfx.orchestration.launches import Watcher
+from flowers_tfx.orchestration.run_report import RunReport
+from runners.in_process import run_in_process
+
+
+def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
+    """One run on TFX's Beam runner; see run_in_process. Raises InputError for what is wrong before anything starts."""
+    return run_in_process(config, watcher, _execute)
+
+
+def _execute(ir: Any) -> None:
+    with _direct_by_default():
+        BeamDagRunner().run_with_ir(ir)
+
+
+@contextlib.contextmanager
+def _direct_by_default() -> Iterator[None]:
+    """BeamDagRunner builds a Beam pipeline without options, and takes none: Beam's default runner must be one that needs no download."""
+    stock = StandardOptions.DEFAULT_RUNNER
+    StandardOptions.DEFAULT_RUNNER = DIRECT_RUNNER
+    try:
+        yield
+    finally:
+        StandardOptions.DEFAULT_RUNNER = stock

@@ -1,0 +1,59 @@
+"""A run whose nodes are launched in this process, whichever TFX runner does it: checks, run id, caching, and an honest report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from tfx.dsl.compiler import compiler
+from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
+from tfx.orchestration.portable import runtime_parameter_utils
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import Blocked, EngineFailed, InputError, cause_of
+from flowers_tfx.orchestration import preflight
+from flowers_tfx.orchestration.cache_keys import content_keys
+from flowers_tfx.orchestration.launches import Watcher, watched_launches
+from flowers_tfx.orchestration.run_records import RunRecords
+from flowers_tfx.orchestration.run_report import RunReport, summarize
+from flowers_tfx.orchestration.settings import metadata_connection, with_endpoint
+from pipeline_def import create_pipeline
+
+
+def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[Any], None]) -> RunReport:
+    """One run of the pipeline; `execute` gets TFX's intermediate representation, `watcher(node_id, event)` is told when a node starts, ends
+    or fails.
+
+    Raises InputError for what is wrong before anything starts; a failure after that is in the report.
+    """
+    preflight.check(config)
+    with preflight.only_run(config.pipeline_root):
+        ir = compiler.Compiler().compile(create_pipeline(with_endpoint(config)))
+        run_id = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
+        # TFX's Beam runner would set an id of its own: once set, it stays.
+        runtime_parameter_utils.substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+        node_ids = [node.pipeline_node.node_info.id for node in ir.nodes]
+        for node_id in node_ids:
+            watcher(node_id, "planned")
+        error, hint, bad_input, report = "", "", False, ""
+        with content_keys(), watched_launches(watcher) as failures:
+            try:
+                execute(ir)
+            except Exception as raised:  # whatever a node raises must end in a report that tells the truth
+                # A runner may wrap what the node raised, or turn it into another type.
+                original = failures[-1].error if failures else raised
+                match original:
+                    case Blocked():
+                        error, hint, report = original.message, original.hint, original.report
+                    case InputError():
+                        error, hint, bad_input = original.message, original.hint, True
+                    case _:
+                        logging.exception("The run %s failed.", run_id)
+                        what = f"node {failures[-1].node_id}" if failures else "run"
+                        said, hint = (original.message, original.hint) if isinstance(original, EngineFailed) else (cause_of(original), "")
+                        error = f"The {what} failed: {said}"
+        failed = failures[-1].node_id if failures else None
+        record = RunRecords(metadata_connection(config)).run(run_id)
+        return summarize(node_ids, record, run_id, failed, error, hint, bad_input, report)

@@ -1,0 +1,40 @@
+"""Compiles the pipeline for Kubeflow: `python -m runners.kubeflow --target kfp --image IMAGE@sha256:... --out FILE --config FILE`."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # Before the imports below: the command line keeps their noise off the screen.
+    from flowers_tfx.cli import main
+
+    main(["kubeflow", "compile", *sys.argv[1:]])
+
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image, check_steps
+from flowers_tfx.orchestration.kubeflow.mending import mended
+from flowers_tfx.orchestration.kubeflow.package import Package
+from flowers_tfx.orchestration.kubeflow.platform import platform_document
+from pipeline_def import create_pipeline
+
+ENTRYPOINT = ["python", "-m", "flowers_tfx.orchestration.kubeflow.entrypoint"]
+
+
+def compile_package(config: PipelineConfig, target: Target, image: str) -> Package:
+    """The pipeline as open-source Pipelines (`kfp`) or Vertex AI (`vertex`) takes it. It needs no network, bucket or cluster.
+
+    Raises InputError for settings that a cluster could not work with.
+    """
+    check_image(image)
+    check_config(config, target)
+    pipeline = create_pipeline(config)
+    check_steps(config, {component.id for component in pipeline.components})
+    settings = KubeflowV2DagRunnerConfig(default_image=image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True)
+    job = KubeflowV2DagRunner(settings).run(pipeline, write_out=False)
+    spec = mended(job.pop("pipelineSpec"), config.kubeflow)
+    if target == "vertex":
+        return Package(spec, job=job)
+    spec["defaultPipelineRoot"] = config.pipeline_root
+    return Package(spec, platform_document(spec, config.kubeflow) or {})

@@ -1,0 +1,59 @@
+"""The compiled package from start to end, each step in a process of its own that sees its own inputs and nothing else, under a stand-in for
+KFP's driver, cache and launcher. It needs no kfp.local, so that it runs on both stacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx import registry
+from flowers_tfx.config import load_config
+from runners.kubeflow import compile_package
+from tests.pipeline.launcher import Launcher
+
+IMAGE = f"r.example/flowers@sha256:{'a1' * 32}"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+def test_a_run_publishes_and_an_unchanged_world_is_hits(tmp_path: Path, photos_of: Callable[..., Path]) -> None:
+    photos = sorted(photos_of(tmp_path / "photos", 40).rglob("*.jpg"))
+    (tmp_path / "all.csv").write_text("".join(f"{path},{path.parent.name}\n" for path in photos))
+    settings = [
+        "data_root=minio://b/data",
+        "registry=minio://b/registry",
+        "pipeline_root=minio://b/artifacts",
+        "ingest.csv=minio://b/all.csv",
+    ]
+    settings += ["labels=daisy,roses,tulips", "model.weights=none", "model.image_size=32", "training.fine_tune_epochs=1"]
+    package = compile_package(load_config(None, [*settings, "evaluation.min_accuracy=0"]), "kfp", IMAGE)
+    places = {"data_root": str(tmp_path / "data"), "registry": str(tmp_path / "registry"), "csv": str(tmp_path / "all.csv")}
+    launcher = Launcher(package.spec, tmp_path / "store", tmp_path / "work", places)
+
+    first = launcher.run("1")
+    failed = [f"{name}: {outcome.log[-3000:]}" for name, outcome in first.items() if outcome.state == "failed"]
+    assert not failed
+    assert len(first) == 15
+    (version,) = registry.versions(places["registry"])
+    assert registry.baseline_is_whole(places["registry"], version)
+
+    metrics = first["Evaluator"].artifacts["metrics"]["metadata"]
+    evaluation = launcher.store / "minio/b/artifacts/flowers/1/Evaluator/evaluation/report.json"
+    assert metrics["accuracy"] == json.loads(evaluation.read_text())["accuracy"]
+    matrix = first["Evaluator"].artifacts["classification"]["metadata"]["confusionMatrix"]
+    assert [spec["displayName"] for spec in matrix["annotationSpecs"]] == ["daisy", "roses", "tulips"]
+    for name, key, page in (
+        ("DataReview", "report", "report.html"),
+        ("DataReview", "summary", "report.md"),
+        ("Evaluator", "report", "report.html"),
+    ):
+        uri = first[name].artifacts[key]["uri"]
+        assert uri.endswith(f"/{key}/{page}")
+        assert (launcher.store / uri.replace("://", "/")).stat().st_size > 0
+
+    second = launcher.run("2")
+    assert {name for name, outcome in second.items() if outcome.state != "cached"} == {"IngestImages", "SelectInputs"}
+    assert registry.versions(places["registry"]) == [version]

@@ -1,0 +1,179 @@
+"""A stand-in for the backend of open-source Pipelines: its driver's ExecutorInputs, its cache keys, its launcher's folders.
+
+After kubeflow/pipelines, backend/src/v2: inputs come with a name (a number), a URI and metadata, and with no type; of an output only the
+folder above it exists; every step sees its own inputs and nothing else; what is under an output's URI afterwards is uploaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# The entrypoint, with the mounts below a folder of the test instead of `/`.
+SHIM = """
+import sys
+from flowers_tfx.orchestration.kubeflow import addresses, entrypoint
+mounts = sys.argv.pop(1)
+addresses.MOUNTS.update({scheme: mounts + folder for scheme, folder in addresses.MOUNTS.items()})
+entrypoint.main()
+"""
+
+
+@dataclass
+class Outcome:
+    state: str  # complete, cached, failed
+    code: int
+    log: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Launcher:
+    """`store` stands for the buckets; `cache` lives as long as the launcher."""
+
+    spec: Mapping[str, Any]
+    store: Path
+    work: Path
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    cache: dict[str, Outcome] = field(default_factory=dict)
+    artifact_ids: int = 0
+
+    def run(self, run_id: str, watch: Callable[[str, Outcome], None] = lambda *_: None) -> dict[str, Outcome]:
+        """All tasks in order; stops at the first that fails."""
+        tasks: Mapping[str, Any] = self.spec["root"]["dag"]["tasks"]
+        done: dict[str, Outcome] = {}
+        while len(done) < len(tasks):
+            name = next(
+                name for name in sorted(tasks) if name not in done and all(other in done for other in tasks[name].get("dependentTasks", []))
+            )
+            done[name] = self.step(name, run_id, done)
+            watch(name, done[name])
+            if done[name].state == "failed":
+                break
+        return done
+
+    def step(self, name: str, run_id: str, done: Mapping[str, Outcome]) -> Outcome:
+        task = self.spec["root"]["dag"]["tasks"][name]
+        component = self.spec["components"][task["componentRef"]["name"]]
+        container = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
+        message = self.message(name, run_id, done)
+        key = self.cache_key(container, message)
+        cacheable = task.get("cachingOptions", {}).get("enableCache", False)
+        if cacheable and key in self.cache:
+            hit = self.cache[key]
+            return Outcome("cached", 0, "", hit.parameters, hit.artifacts)
+        outcome = self.launch(container, message)
+        if cacheable and outcome.state == "complete":
+            self.cache[key] = outcome
+        return outcome
+
+    def message(self, name: str, run_id: str, done: Mapping[str, Outcome]) -> dict[str, Any]:
+        task = self.spec["root"]["dag"]["tasks"][name]
+        component = self.spec["components"][task["componentRef"]["name"]]
+        inputs = task.get("inputs", {})
+        outputs = component.get("outputDefinitions", {})
+        pipeline_root = f"{self.spec['defaultPipelineRoot']}/{self.spec['pipelineInfo']['name']}/{run_id}/{name}"
+        return {
+            "inputs": {
+                "parameterValues": {key: self._value(source, done) for key, source in inputs.get("parameters", {}).items()},
+                "artifacts": {
+                    key: {"artifacts": [self._artifact(source["taskOutputArtifact"], done)]}
+                    for key, source in inputs.get("artifacts", {}).items()
+                },
+            },
+            "outputs": {
+                "parameters": {key: {"outputFile": f"{self.work}/outputs/{key}"} for key in outputs.get("parameters", {})},
+                "artifacts": {
+                    **{
+                        key: {"artifacts": [{"uri": f"{pipeline_root}/{key}", "type": definition["artifactType"], "metadata": {}}]}
+                        for key, definition in outputs.get("artifacts", {}).items()
+                    },
+                    "executor-logs": {"artifacts": [{"uri": f"{pipeline_root}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}]},
+                },
+                "outputFile": f"{self.work}/kfp_outputs/output_metadata.json",
+            },
+        }
+
+    def launch(self, container: Mapping[str, Any], message: Mapping[str, Any], keep_work: bool = False) -> Outcome:
+        """Downloads, runs, uploads, records."""
+        if not keep_work:
+            shutil.rmtree(self.work, ignore_errors=True)
+        for artifact in _each(message["inputs"]):
+            self._copy(self.store / _key(artifact["uri"]), self.work / "mounts" / _key(artifact["uri"]))
+        for artifact in _each(message["outputs"]):
+            (self.work / "mounts" / _key(artifact["uri"])).parent.mkdir(parents=True, exist_ok=True)
+        for parameter in message["outputs"]["parameters"].values():
+            Path(parameter["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
+        python, _, module = container["command"]
+        assert (python, module) == ("python", "flowers_tfx.orchestration.kubeflow.entrypoint")
+        arguments = [argument.replace("{{$}}", json.dumps(message)) for argument in container["args"]]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+        command = [sys.executable, "-c", SHIM, str(self.work / "mounts"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.work, env=environment, check=False)
+        log = done.stdout + done.stderr
+        if done.returncode != 0:
+            return Outcome("failed", done.returncode, log)
+        answer = json.loads(Path(message["outputs"]["outputFile"]).read_text(encoding="utf-8"))
+        assert set(answer) <= {"artifacts", "parameterValues"}  # the launcher's parser refuses what it does not know
+        artifacts = {}
+        for key, given in message["outputs"]["artifacts"].items():
+            merged = dict(given["artifacts"][0])
+            for said in answer["artifacts"].get(key, {}).get("artifacts", []):
+                assert all(value is not None for value in said.get("metadata", {}).values()), key
+                merged.update({name: said[name] for name in ("uri", "metadata") if name in said})
+            self.artifact_ids += 1
+            artifacts[key] = {**merged, "name": str(self.artifact_ids)}
+            self._copy(self.work / "mounts" / _key(merged["uri"]), self.store / _key(merged["uri"]))
+        return Outcome("complete", 0, log, answer.get("parameterValues", {}), artifacts)
+
+    @staticmethod
+    def cache_key(container: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+        """Image, command, values of parameters, names of artifacts: nothing of what lies in them."""
+        parts = {
+            "container": [container["image"], container["command"], container["args"]],
+            "parameters": message["inputs"]["parameterValues"],
+            "artifacts": {key: [a["name"] for a in value["artifacts"]] for key, value in message["inputs"]["artifacts"].items()},
+            "outputs": [sorted(message["outputs"]["parameters"]), sorted(message["outputs"]["artifacts"])],
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _value(self, source: Mapping[str, Any], done: Mapping[str, Outcome]) -> Any:
+        if "taskOutputParameter" in source:
+            produced = source["taskOutputParameter"]
+            return done[produced["producerTask"]].parameters[produced["outputParameterKey"]]
+        if "componentInputParameter" in source:
+            name = source["componentInputParameter"]
+            return self.arguments.get(name, self.spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"])
+        return source["runtimeValue"]["constant"]
+
+    def _artifact(self, source: Mapping[str, Any], done: Mapping[str, Outcome]) -> dict[str, Any]:
+        produced = done[source["producerTask"]].artifacts[source["outputArtifactKey"]]
+        return {key: produced[key] for key in ("name", "uri", "metadata") if key in produced}
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def _each(side: Mapping[str, Any]) -> list[Any]:
+    return [artifact for several in side["artifacts"].values() for artifact in several["artifacts"]]
+
+
+def _key(uri: str) -> str:
+    """minio://bucket/key -> minio/bucket/key, as the launcher's mounts have it."""
+    scheme, _, rest = uri.partition("://")
+    return f"{'gcs' if scheme == 'gs' else scheme}/{rest}"

@@ -1,0 +1,216 @@
+"""Messages as the backends send them, and what becomes of them; no TFX. Real steps: tests/pipeline/test_kubeflow_entrypoint.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.kubeflow import addresses
+from flowers_tfx.orchestration.kubeflow.executor_input import answered, make_room, prepared, title_of
+
+MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
+SPEC = {"artifacts": {"model": {"artifactType": MODEL}}, "parameters": {"code": {"parameterType": "STRING"}}}
+
+
+def message(**changed: Any) -> dict[str, Any]:
+    """As KFP's driver writes it: the input has no type, and there is an output that nobody asked for."""
+    return {
+        "inputs": {
+            "parameterValues": {"code": "c"},
+            "artifacts": {"model": {"artifacts": [{"name": "17", "uri": "minio://b/k/model", "metadata": {"blessed": 1.0}}]}},
+        },
+        "outputs": {
+            "artifacts": {
+                "window": {"artifacts": [{"uri": "minio://b/k/window", "type": {"schemaTitle": "tfx.String"}}]},
+                "report": {"artifacts": [{"uri": "s3://b/k/report", "type": {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}}]},
+                "data": {"artifacts": [{"uri": "gs://b/k/data", "type": {"instanceSchema": "title: flowers.PhotoSample\ntype: object\n"}}]},
+                "executor-logs": {"artifacts": [{"uri": "minio://b/k/executor-logs"}]},
+            },
+            "outputFile": "/tmp/kfp_outputs/output_metadata.json",
+        },
+        **changed,
+    }
+
+
+@pytest.fixture()
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for scheme, folder in addresses.MOUNTS.items():
+        monkeypatch.setitem(addresses.MOUNTS, scheme, f"{tmp_path}{folder}")
+    return tmp_path
+
+
+def only(side: dict[str, Any], key: str) -> Any:
+    (artifact,) = side["artifacts"][key]["artifacts"]
+    return artifact
+
+
+def test_an_empty_type_is_filled_from_what_was_compiled() -> None:
+    work = prepared(message(), SPEC)
+    assert only(work.message["inputs"], "model")["type"] == MODEL
+
+
+@pytest.mark.parametrize("recorded", [{}, {"schemaTitle": "system.Artifact"}, {"schemaTitle": "tfx.Model"}])
+def test_what_was_compiled_goes_before_what_the_backend_recorded(recorded: dict[str, Any]) -> None:
+    given = message()
+    only(given["inputs"], "model")["type"] = recorded
+    assert only(prepared(given, SPEC).message["inputs"], "model")["type"] == MODEL
+
+
+def test_without_any_type_the_message_is_refused() -> None:
+    with pytest.raises(InputError, match="model has no type"):
+        prepared(message(), {})
+
+
+def test_logs_are_none_of_our_outputs() -> None:
+    work = prepared(message(), SPEC)
+    assert set(work.message["outputs"]["artifacts"]) == set(work.outputs) == {"window", "report", "data"}
+
+
+def test_buckets_are_named_by_their_mounts() -> None:
+    work = prepared(message(), SPEC)
+    assert only(work.message["inputs"], "model")["uri"] == "/minio/b/k/model"
+    assert [only(work.message["outputs"], key)["uri"] for key in ("window", "report", "data")] == [
+        "/minio/b/k/window",
+        "/s3/b/k/report",
+        "/gcs/b/k/data",
+    ]
+
+
+def test_names_and_metadata_stay_and_a_missing_name_is_made() -> None:
+    given = message()
+    assert only(prepared(given, SPEC).message["inputs"], "model")["name"] == "17"
+    assert only(prepared(given, SPEC).message["inputs"], "model")["metadata"] == {"blessed": 1.0}
+    del only(given["inputs"], "model")["name"]
+    assert only(prepared(given, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
+
+
+def test_the_message_of_the_backend_is_left_alone() -> None:
+    given = message()
+    before = json.dumps(given)
+    prepared(given, SPEC)
+    assert json.dumps(given) == before
+
+
+def test_vertex_keeps_its_answer_in_a_bucket() -> None:
+    given = message()
+    given["outputs"]["outputFile"] = "gs://b/k/executor_output.json"
+    assert prepared(given, SPEC).output_file == Path("/gcs/b/k/executor_output.json")
+
+
+def test_a_step_without_inputs_and_outputs() -> None:
+    assert prepared({"outputs": {"outputFile": "/tmp/o.json"}}, {}).outputs == {}
+    with pytest.raises(InputError, match="no output file"):
+        prepared({}, {})
+
+
+def test_values_are_files_and_the_rest_are_folders(mounts: Path) -> None:
+    given = message()
+    given["outputs"]["outputFile"] = str(mounts / "kfp_outputs" / "o.json")
+    make_room(prepared(given, SPEC))
+    assert not (mounts / "minio/b/k/window").exists()
+    assert (mounts / "minio/b/k").is_dir()
+    assert (mounts / "s3/b/k/report").is_dir()
+    assert (mounts / "gcs/b/k/data").is_dir()
+    assert not (mounts / "minio/b/k/executor-logs").exists()
+
+
+def test_what_a_failed_attempt_left_behind_is_removed(mounts: Path) -> None:
+    given = message()
+    given["outputs"]["outputFile"] = str(mounts / "o.json")
+    work = prepared(given, SPEC)
+    make_room(work)
+    (mounts / "gcs/b/k/data/half").write_text("half")
+    (mounts / "minio/b/k/window").write_text("half")
+    (mounts / "o.json").write_text('{"parameterValues": {"code": "stale"}}')
+    make_room(work)
+    assert not list((mounts / "gcs/b/k/data").iterdir())
+    assert not (mounts / "minio/b/k/window").exists()
+    assert not (mounts / "o.json").exists()
+
+
+def test_the_answer_has_the_backends_addresses_and_pages_are_files() -> None:
+    work = prepared(message(), SPEC)
+    said = {key: {"artifacts": [{"uri": "/local", "metadata": {"n": 1.0, "nothing": None}}]} for key in work.outputs}
+    answer = answered({"artifacts": said, "parameterValues": {"window": "w"}}, work)
+    assert [only(answer, key)["uri"] for key in ("window", "report", "data")] == [
+        "minio://b/k/window",
+        "s3://b/k/report/report.html",
+        "gs://b/k/data",
+    ]
+    assert answer["parameterValues"] == {"window": "w"}
+    # The launcher of KFP refuses a metadata value that is null.
+    assert only(answer, "data")["metadata"] == {"n": 1.0}
+
+
+def test_titles() -> None:
+    assert title_of(MODEL) == "tfx.Model"
+    assert title_of({"schemaTitle": "system.HTML"}) == "system.HTML"
+    assert title_of({}) == title_of({"instanceSchema": ""}) == ""
+
+
+STEP = """
+import atexit, os, sys
+from pathlib import Path
+from flowers_tfx.errors import Blocked, InputError
+from flowers_tfx.orchestration.kubeflow import entrypoint
+
+def execute(arguments, beam_arguments):
+    print("working")
+    atexit.register(os.abort)
+    how, home = arguments.executor_class_path, Path(sys.argv[-1])
+    if how == "input":
+        raise InputError("The photos are gone.", "Bring them back.")
+    if how == "blocked":
+        (home / "report.md").write_text("# What the review says")
+        raise Blocked("The data review stopped the run.", "Read it.", str(home / "report.html"))
+    if how == "exit":
+        raise SystemExit(7)
+    if how == "bug":
+        raise ValueError("a bug")
+    (home / "o.json").write_text('{"parameterValues": {"a": "b"}}')
+
+entrypoint._execute = execute
+entrypoint.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("well", 0, ""),
+        ("input", 2, "The photos are gone."),
+        ("blocked", 3, "# What the review says"),
+        ("exit", 7, ""),
+        ("bug", 1, "ValueError: a bug"),
+    ],
+)
+def test_how_a_step_ended_is_told_by_its_exit_code_whatever_crashes_at_exit(how: str, code: int, said: str, tmp_path: Path) -> None:
+    given = json.dumps({"outputs": {"outputFile": str(tmp_path / "o.json")}})
+    arguments = ["--executor_class_path", how, "--json_serialized_invocation_args", given, "--json_serialized_inputs_spec_args", "{}"]
+    command = [sys.executable, "-c", STEP, *arguments, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert (done.returncode, done.stdout) == (code, "working\n"), done.stderr
+    assert said in done.stderr
+    assert (tmp_path / "o.json").exists() is (code == 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--json_serialized_invocation_args", "{", "--json_serialized_inputs_spec_args", "{}"],
+        ["--json_serialized_invocation_args", "[]", "--json_serialized_inputs_spec_args", "{}"],
+        ["--json_serialized_invocation_args", "{}", "--json_serialized_inputs_spec_args", "{}"],
+        [],
+    ],
+)
+def test_a_message_that_cannot_be_understood_ends_with_2_before_anything_heavy(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "flowers_tfx.orchestration.kubeflow.entrypoint", "--executor_class_path", "a.B", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
