@@ -1,6 +1,6 @@
 """Places: folders and files that lie on a disk or in a bucket. On a disk a place is a `pathlib.Path`, and nothing here adds to it.
 
-A bucket has no rename and no lock (docs/adr/0007): who writes there puts a marker last, and takes a lease first.
+A bucket has no rename and no lock (docs/adr/0008): who writes there puts a marker last, and takes a lease first.
 """
 
 from __future__ import annotations
@@ -54,10 +54,12 @@ class BucketPath:
         return open_store(*split_uri(self.uri)[:2])
 
     def is_file(self) -> bool:
-        return any(found.key == self.key for found in self.store.listed(self.key, below=False))
+        # Stores list in the order of keys: of those that start with this one, it is the first.
+        first = next(self.store.listed(self.key), None)
+        return first is not None and first.key == self.key
 
     def is_dir(self) -> bool:
-        return next(self.store.listed(self._prefix, below=False), None) is not None
+        return next(self.store.listed(self._prefix), None) is not None
 
     def iterdir(self) -> Iterator[BucketPath]:
         """What lies directly in the folder, files and folders."""

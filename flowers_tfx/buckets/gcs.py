@@ -53,7 +53,7 @@ class Gcs:
             body.seek(start)
             return body
 
-        return ObjectStream(open_at, lambda: _told(self._name, key))
+        return ObjectStream(open_at, lambda: _told(self._name, key), (requests.exceptions.ConnectionError,))
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
         blob = self._bucket.blob(key)

@@ -21,6 +21,7 @@ _KEYS_PER_DELETE = 1000
 _UNKNOWN_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "401"}
 _NO_PERMISSION = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "403"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_BROKEN = (botocore.exceptions.HTTPClientError, botocore.exceptions.IncompleteReadError)
 _MISSING = {"NoSuchKey", "NotFound", "404"}
 
 
@@ -29,9 +30,12 @@ class S3:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        with _told(bucket):
-            config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"})
-            self._client = boto3.session.Session().client("s3", endpoint_url=endpoint_url() or None, config=config)
+        config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"})
+        try:
+            with _told(bucket):
+                self._client = boto3.session.Session().client("s3", endpoint_url=endpoint_url() or None, config=config)
+        except ValueError as error:  # what the library says to an endpoint that is no URL
+            raise _unreachable(bucket, error) from None
 
     def listed(self, prefix: str, below: bool = True) -> Iterator[Listed]:
         options = {} if below else {"Delimiter": "/"}
@@ -54,7 +58,7 @@ class S3:
                     return io.BytesIO()
                 raise
 
-        return ObjectStream(open_at, lambda: _told(self._bucket, key))
+        return ObjectStream(open_at, lambda: _told(self._bucket, key), _BROKEN)
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
         condition = {} if tag is None else {"IfNoneMatch": "*"} if tag == ABSENT else {"IfMatch": tag}
@@ -98,14 +102,17 @@ def _told(bucket: str, key: str = "") -> Iterator[None]:
         raise InputError(
             f"There are no credentials for s3://{bucket}.", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
         ) from None
-    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, ValueError) as error:
-        # ValueError: what the library says to an endpoint that is no URL.
-        raise InputError(
-            f"The store of s3://{bucket} can't be reached at {_endpoint()} ({type(error).__name__}).",
-            "Set AWS_ENDPOINT_URL_S3 in the environment to the store's address, such as http://HOST:9000.",
-        ) from None
+    except (*_BROKEN, botocore.exceptions.ConnectionError) as error:
+        raise _unreachable(bucket, error) from None
     except botocore.exceptions.BotoCoreError as error:
         raise InputError(f"s3://{bucket} can't be used: {error}", "Correct the AWS_... variables of the environment.") from None
+
+
+def _unreachable(bucket: str, error: Exception) -> InputError:
+    return InputError(
+        f"The store of s3://{bucket} can't be reached at {_endpoint()} ({type(error).__name__}).",
+        "Set AWS_ENDPOINT_URL_S3 in the environment to the store's address, such as http://HOST:9000.",
+    )
 
 
 def _said_by_store(said: dict[str, Any], bucket: str, key: str) -> Exception:

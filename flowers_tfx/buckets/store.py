@@ -33,10 +33,15 @@ class Changed(Exception):
 
 
 class ObjectStream(io.RawIOBase):
-    """An object that is read from any place: `open_at(start)` gives its bytes from there on, and `told` renames the library's errors."""
+    """An object that is read from any place: `open_at(start)` gives its bytes from there on, and `told` renames the library's errors.
 
-    def __init__(self, open_at: Callable[[int], Any], told: Callable[[], AbstractContextManager[None]]) -> None:
-        self._open_at, self._told = open_at, told
+    `broken`: what the library raises when a connection that was open breaks; the object is then asked for once more.
+    """
+
+    def __init__(
+        self, open_at: Callable[[int], Any], told: Callable[[], AbstractContextManager[None]], broken: tuple[type[Exception], ...] = ()
+    ) -> None:
+        self._open_at, self._told, self._broken = open_at, told, broken
         self._position = 0
         self._body: Any = None
 
@@ -61,12 +66,23 @@ class ObjectStream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         with self._told():
-            if self._body is None:
-                self._body = self._open_at(self._position)
-            data = self._body.read(len(buffer))
+            was_open = self._body is not None
+            try:
+                data = self._read(len(buffer))
+            except self._broken:
+                if not was_open:
+                    raise
+                self._drop()
+                data = self._read(len(buffer))
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+    def _read(self, size: int) -> bytes:
+        if self._body is None:
+            self._body = self._open_at(self._position)
+        data: bytes = self._body.read(size)
+        return data
 
     def close(self) -> None:
         self._drop()

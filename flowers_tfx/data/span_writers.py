@@ -15,7 +15,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -62,13 +62,13 @@ class Writer(Protocol):
         """Raises InputError where so many bytes of photos do not fit."""
         ...
 
-    def draft(self, number: int) -> Draft:
-        """A context manager: what is left of an unpublished span goes with the block."""
+    def draft(self, number: int) -> AbstractContextManager[Draft]:
+        """What is left of an unpublished span goes with the block."""
         ...
 
 
 @contextmanager
-def writing(root: Place) -> Iterator[FolderWriter | BucketWriter]:
+def writing(root: Place) -> Iterator[Writer]:
     """Waits until no other ingest is at work in the data root, and removes what killed ones left."""
     if isinstance(root, Path):
         with spans.locked(root):

@@ -22,7 +22,8 @@ from tests.e2e.conftest import Workshop, states
 from tests.e2e.minio import PASSWORD, minio
 from tests.e2e.prism import Service, free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+# The first test may have to build MinIO.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 BUCKET = BucketPath("s3://flowers-test")
 DATA, REGISTRY = BUCKET / "data", BUCKET / "registry"
