@@ -57,7 +57,7 @@ class Gcs:
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
         blob = self._bucket.blob(key)
-        with _told(self._name, key):
+        with _told(self._name):  # what is not there when something is written is the bucket
             condition = None if tag is None else 0 if tag == ABSENT else int(tag)
             blob.upload_from_string(data, "application/octet-stream", if_generation_match=condition)
         return str(blob.generation)
@@ -87,7 +87,7 @@ def _told(bucket: str, key: str = "") -> Iterator[None]:
     try:
         yield
     except exceptions.PreconditionFailed:
-        raise Changed(key) from None
+        raise Changed(f"gs://{bucket}/{key}") from None
     except exceptions.NotFound as error:
         if key and "bucket does not exist" not in str(error):
             raise FileNotFoundError(f"gs://{bucket}/{key}") from None

@@ -144,9 +144,9 @@ def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | 
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (exceptions.PreconditionFailed("x"), Changed, "key"),
+        (exceptions.PreconditionFailed("x"), Changed, "bucket"),
         (exceptions.NotFound("The specified bucket does not exist."), NoBucket, "is not there"),
-        (exceptions.NotFound("No such object"), FileNotFoundError, "key"),
+        (exceptions.NotFound("Not Found"), NoBucket, "is not there"),
         (exceptions.Forbidden("x"), NoPermission, "no permission"),
         (exceptions.Unauthorized("x"), InputError, "no valid credentials"),
         (google.auth.exceptions.DefaultCredentialsError("x"), InputError, "no valid credentials"),
