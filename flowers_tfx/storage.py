@@ -191,6 +191,16 @@ def check_bucket(folder: BucketPath) -> None:
             raise RuntimeError(f"{probe} was written and is not there")
 
 
+def reach_buckets(endpoint: str) -> None:
+    """To be called on a worker of Beam's before it reads or writes: `endpoint` is where s3:// lies, "" for what the worker's own
+    environment says. Workers of a pool are started without the job's options, and without any Beam's file systems fail."""
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    if FileSystems._pipeline_options is None:
+        FileSystems.set_options(PipelineOptions([f"--s3_endpoint_url={endpoint}"] if endpoint else []))
+
+
 def beam_args() -> list[str]:
     """Options that tell Beam, on whatever machine, where the environment of this process says that s3:// lies. Credentials are no part
     of them: options end in logs and job records, and each worker has an environment of its own."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from flowers_tfx.buckets.store import endpoint_url
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, writing
@@ -95,7 +96,14 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
             held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
             writer.check_space(max(0, found.local_bytes - held))
             job = ingest_beam.Job(
-                request.csv, request.labels, draft.work_uri, number, request.split_salt, request.shards, request.max_pixels
+                request.csv,
+                request.labels,
+                draft.work_uri,
+                number,
+                request.split_salt,
+                request.shards,
+                request.max_pixels,
+                endpoint_url(),
             )
             held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
             with _watched(draft.scratch / ingest_beam.PROGRESS, found.lines, progress):

@@ -25,6 +25,7 @@ from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, records, spans, uris
 from flowers_tfx.data.photos import Mention, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
+from flowers_tfx.storage import reach_buckets
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
@@ -38,7 +39,7 @@ Entry = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know; `work_dir` takes the files, under names of their own."""
+    """What every worker needs to know; `work_dir` takes the files, under names of their own; `s3_endpoint` is for `reach_buckets`."""
 
     csv: str
     labels: tuple[str, ...]
@@ -47,6 +48,7 @@ class Job:
     split_salt: str = ""
     shards: int = 1
     max_pixels: int = 50_000_000
+    s3_endpoint: str = ""
 
 
 class IngestPhotos(beam.PTransform):
@@ -62,7 +64,7 @@ class IngestPhotos(beam.PTransform):
         hashed = begin | "Chunks" >> beam.Create(self._chunks) | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
         mentions = [hashed.photos]
         if self._earlier:
-            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.FlatMapTuple(earlier_photos))
+            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.ParDo(EarlierPhotos(job)))
         settled = (
             mentions
             | "AllMentions" >> beam.Flatten()
@@ -79,6 +81,23 @@ class IngestPhotos(beam.PTransform):
         )
 
 
+class EarlierPhotos(beam.DoFn):
+    """From an earlier span's number and photos.parquet to (digest, mention)."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
+    def process(self, span: tuple[int, str]) -> Iterator[tuple[bytes, Entry]]:
+        number, photos_path = span
+        with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
+                for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
+                    yield bytes.fromhex(digest), (f"span {number}", 0, label, b"", 0)
+
+
 class HashPhotos(beam.DoFn):
     """From a chunk of the CSV to (digest, mention); bad lines and the lines' content go to the ledger."""
 
@@ -86,6 +105,7 @@ class HashPhotos(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
         self._labels = frozenset(self._job.labels)
 
     def process(self, chunk: delivery.Chunk) -> Iterator[Any]:
@@ -137,6 +157,9 @@ class WriteShard(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
     def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Mention]]]]) -> Iterator[Entry]:
         (split, index), photos = shard
         job = self._job
@@ -174,6 +197,9 @@ class WriteLedger(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
     def process(self, ledger: tuple[int, Iterable[Entry]]) -> Iterator[str]:
         by_kind: dict[str, list[Entry]] = {"reject": [], "content": [], "known": [], "shard": []}
         for entry in ledger[1]:
@@ -198,13 +224,6 @@ class WriteLedger(beam.DoFn):
             for line, uri, label, reason, digest in rejects:
                 row = {"uri": uri, "label": label, "line": line, "reason": reason}
                 out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
-
-
-def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Entry]]:
-    with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
-            for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
-                yield bytes.fromhex(digest), (f"span {span}", 0, label, b"", 0)
 
 
 def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:

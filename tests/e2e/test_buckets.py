@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from flowers_tfx.storage import BucketPath
 from tests.conftest import ROOT, write_photos
 from tests.e2e.conftest import Workshop, states
 from tests.e2e.minio import PASSWORD, minio
-from tests.e2e.prism import Service, free_port
+from tests.e2e.prism import Service, free_port, prism, prism_binary, worker_pool
 
 # The first test may have to build MinIO.
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -224,3 +225,21 @@ def test_a_registry_that_is_not_there(shop: Workshop) -> None:
 
 def test_a_pipeline_root_in_a_bucket_is_refused(shop: Workshop) -> None:
     assert "pipeline root s3://flowers-test/pipeline" in shop.run("pipeline_root=s3://flowers-test/pipeline", code=2)["error"]
+
+
+def test_an_engine_that_shares_nothing_but_the_bucket(shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos, CSV and data root lie in the bucket. The workers have credentials of their own, and the endpoint from the job's options."""
+    with contextlib.ExitStack() as stack:
+        engine = stack.enter_context(prism(prism_binary(), tmp_path / "prism.log"))
+        with monkeypatch.context() as patch:
+            patch.delenv("AWS_ENDPOINT_URL_S3")
+            workers = stack.enter_context(worker_pool(tmp_path / "pool.log"))
+        said = shop.flowers(
+            *("ingest", "--csv", "s3://flowers-test/delivery/all_data.csv", "--labels", "s3://flowers-test/delivery/dict.txt"),
+            *("--data-root", "s3://flowers-test/engine", "--engine", "portable", "--json"),
+            *("--set", f"beam.job_endpoint={engine.endpoint}", "--set", "beam.environment=external"),
+            *("--set", f"beam.environment_config={workers.endpoint}"),
+        )
+    here, there = list_spans("s3://flowers-test/data")[0], list_spans("s3://flowers-test/engine")[0]
+    assert (said["examples"], said["rejected"]) == (90, 0)
+    assert (there.digest, there.manifest["delivery"]) == (here.digest, here.manifest["delivery"])
