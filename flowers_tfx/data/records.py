@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import struct
 import zlib
@@ -106,7 +107,7 @@ class RecordWriter:
         self.bytes += len(data)
 
 
-def read_records(file: IO[bytes]) -> Iterator[bytes]:
+def read_records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """The records of a TFRecord file, uncompressed. Raises ValueError where it is cut off or damaged."""
     while head := file.read(_HEAD_BYTES):
         length = head[:8]

@@ -35,8 +35,9 @@ def check(config: PipelineConfig) -> None:
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
     for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", place(config.registry))):
         _check_writable(key, folder)
-    if isinstance(data_root := place(config.data_root), BucketPath):
-        check_bucket(data_root)
+    data_root = place(config.data_root)
+    if config.ingest.csv and isinstance(data_root, BucketPath):
+        check_bucket(data_root)  # without a delivery it is only read
     if config.metadata and "://" not in config.metadata:
         _check_writable("metadata", Path(config.metadata).parent)
     check_engine(config.beam, {"data_root": config.data_root, "pipeline_root": config.pipeline_root})

@@ -85,9 +85,9 @@ def delivery(folder: Path, first: int, per_class: int = 20) -> Path:
 
 
 def test_a_span_in_a_bucket_is_the_span_on_a_disk(shop: Workshop) -> None:
-    shop.deliver(30)
+    shop.deliver(60)
     said = shop.flowers("ingest", "--config", str(shop.config), "--json")
-    assert (said["span"], said["examples"], said["data_root"]) == (1, 90, str(DATA))
+    assert (said["span"], said["examples"], said["data_root"]) == (1, 180, str(DATA))
     on_disk = shop.flowers("ingest", "--config", str(shop.config), "--data-root", str(shop.data_root), "--json")
     assert on_disk["digest"] == said["digest"]
     here, there = list_spans(shop.data_root)[0], list_spans(str(DATA))[0]
@@ -102,7 +102,7 @@ def test_a_delivery_in_a_bucket_is_read_there(shop: Workshop) -> None:
         (BUCKET / "delivery" / path.relative_to(shop.photos)).upload(path)
     place = ("--csv", "s3://flowers-test/delivery/all_data.csv", "--labels", "s3://flowers-test/delivery/dict.txt")
     said = shop.flowers("ingest", *place, "--data-root", str(DATA), "--json")
-    assert (said["span"], said["known"], said["rejected"]) == (None, 90, 0)
+    assert (said["span"], said["known"], said["rejected"]) == (None, 180, 0)
 
 
 def test_the_pipeline_works_on_buckets(shop: Workshop) -> None:
@@ -128,12 +128,12 @@ def test_predictions_come_from_the_bucket(shop: Workshop) -> None:
 
 
 def test_new_photos_are_compared_with_the_baseline_in_the_bucket(shop: Workshop) -> None:
-    shop.deliver(30, first=30)
+    shop.deliver(60, first=60)  # drawn like the first ones: nothing drifts
     report = shop.run()
     assert report["status"] == "succeeded", report
     review = json.loads((Path(report["reports"]["review"]).parent / "review.json").read_text())
     assert review["compared_with"]["version"] == str(registry.versions(str(REGISTRY))[0])
-    assert review["compared_with"]["photos"] == 90
+    assert review["compared_with"]["photos"] == 180
     assert report["metrics"]["baseline_accuracy"] is not None
     assert len(registry.versions(str(REGISTRY))) == 2
 
@@ -241,5 +241,5 @@ def test_an_engine_that_shares_nothing_but_the_bucket(shop: Workshop, tmp_path: 
             *("--set", f"beam.environment_config={workers.endpoint}"),
         )
     here, there = list_spans("s3://flowers-test/data")[0], list_spans("s3://flowers-test/engine")[0]
-    assert (said["examples"], said["rejected"]) == (90, 0)
+    assert (said["examples"], said["rejected"]) == (180, 0)
     assert (there.digest, there.manifest["delivery"]) == (here.digest, here.manifest["delivery"])
