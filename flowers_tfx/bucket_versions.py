@@ -41,7 +41,7 @@ class BucketVersions:
         """Raises FileExistsError where the version is there, InputError where the lease was lost."""
         home = self._root / str(version)
         self._claim(version).write_new(uuid.uuid4().hex.encode())
-        self._upload(model, home, last=MODEL_FILE)
+        self._upload(model, home, but={MODEL_FILE, self._entry_file})
         self._lease.check()
         (home / MODEL_FILE).upload(model / MODEL_FILE)
         (home / self._entry_file).write_new(record.encode())
@@ -51,14 +51,14 @@ class BucketVersions:
         """The record, baseline.json, goes first when a baseline is removed and comes last when one is put there."""
         home = self._root / str(version) / self._baseline_dir
         home.remove(first=self._baseline_file)
-        self._upload(source, home, last=self._baseline_file)
+        self._upload(source, home, but={self._baseline_file})
         self._lease.check()
         (home / self._baseline_file).upload(source / self._baseline_file)
 
-    def _upload(self, source: Path, target: BucketPath, last: str) -> None:
-        """All but the file that makes it visible."""
+    def _upload(self, source: Path, target: BucketPath, but: set[str]) -> None:
+        """All but the files that make it visible."""
         with ThreadPoolExecutor(UPLOAD_THREADS) as pool:
-            list(pool.map(lambda name: (target / name).upload(source / name), [name for name in file_sizes(source) if name != last]))
+            list(pool.map(lambda name: (target / name).upload(source / name), [name for name in file_sizes(source) if name not in but]))
 
     def _claimed(self) -> list[int]:
         return [int(match[1]) for path in self._root.iterdir() if (match := _CLAIM.fullmatch(path.name))]

@@ -32,6 +32,16 @@ def test_a_version_is_uploaded_with_what_makes_it_visible_last(store: FakeStore,
         assert (folder / "saved_model.pb").read_text() == "graph"
 
 
+def test_a_model_that_comes_from_a_registry_gets_a_record_of_its_own(store: FakeStore, tmp_path: Path) -> None:
+    model = saved_model(tmp_path / "m")
+    (model / registry.ENTRY_FILE).parent.mkdir()
+    (model / registry.ENTRY_FILE).write_text("{}")
+    pushed = registry.publish(model, ROOT, "recipe", (), "id")
+    assert registry.entry(ROOT, pushed.version) == pushed
+    written = [key for key in store.order if f"/{pushed.version}/" in key]
+    assert written[-1].endswith(registry.ENTRY_FILE) and written.count(written[-1]) == 1
+
+
 def test_a_push_that_is_killed_at_any_moment_leaves_a_whole_version_or_none(
     store: FakeStore, tmp_path: Path, short_lease: Callable[[float], None]
 ) -> None:
