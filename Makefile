@@ -2,7 +2,7 @@
 # PYTHON=... names an interpreter (scripts/pick_python.sh chooses one otherwise); ARGS=... goes to pytest (or uv).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e lint bench image lock clean
+.PHONY: help setup demo test e2e long lint bench image lock clean
 export PYTHON
 
 # First on PATH, since Beam's worker pool starts whatever `python` is there.
@@ -22,6 +22,9 @@ test: setup ## every test
 
 e2e: setup ## only the tests that run the whole program
 	.venv/bin/pytest tests/e2e $(ARGS)
+
+long: setup ## the tests that CI has no time for: engines and stores that are built first, a process for every step
+	.venv/bin/pytest tests -m long $(ARGS)
 
 # mypy is strict by pyproject.toml; --strict here would undo the exceptions made there.
 lint: setup ## formatting, lint, types

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import Workshop, states
 from tests.e2e.test_review import deliver, review
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

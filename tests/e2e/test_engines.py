@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.e2e.prism import Service, free_port, prism, prism_binary, worker_pool
 from tests.unit.test_engines import jar
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 PER_CLASS = 12
 JOB_S = 600
 

@@ -16,7 +16,7 @@ from tests.pipeline.launcher import Launcher
 
 IMAGE = f"r.example/flowers@sha256:{'a1' * 32}"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 def test_a_run_publishes_and_an_unchanged_world_is_hits(tmp_path: Path, photos_of: Callable[..., Path]) -> None:

@@ -20,6 +20,7 @@ KFP = tuple(int(part) for part in importlib.metadata.version("kfp").split(".")[:
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(KFP < (2, 6), reason=f"kfp.local runs no compiled package before kfp 2.6, and this is {KFP[0]}.{KFP[1]}"),
 ]
 
