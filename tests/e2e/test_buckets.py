@@ -24,7 +24,7 @@ from tests.e2e.minio import PASSWORD, minio
 from tests.e2e.prism import Service, free_port, prism, prism_binary, worker_pool
 
 # The first test may have to build MinIO.
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
 
 BUCKET = BucketPath("s3://flowers-test")
 DATA, REGISTRY = BUCKET / "data", BUCKET / "registry"

@@ -20,7 +20,7 @@ from tests.e2e.prism import free_port, service
 from tests.unit.test_registry import baseline, saved_model
 
 # The first test may have to build the server.
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
 
 MODULE, VERSION = "github.com/fsouza/fake-gcs-server", "v1.56.1"
 BUCKET = BucketPath("gs://flowers-test")
