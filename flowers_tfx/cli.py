@@ -251,10 +251,10 @@ def show(run_id: str, config_path: Path | None, overrides: tuple[str, ...], as_j
 
 @flowers.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), help="A SavedModel or a registry; default: the newest pushed model.")
+@click.option("--model", help="A SavedModel or a registry; default: the newest pushed model.")
 @_config_options
 @_json_option
-def predict(images: tuple[Path, ...], model: Path | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
+def predict(images: tuple[Path, ...], model: str | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Asks the newest pushed model what is on each photo."""
     from flowers_tfx.commands.predict import predict_photos
     from flowers_tfx.config import load_config

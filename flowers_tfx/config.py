@@ -224,10 +224,12 @@ class KubeflowConfig(_Section):
 
 class PipelineConfig(_Section):
     name: str = Field("flowers", pattern=r"^[a-z][a-z0-9-]{0,62}$", description="name of the pipeline: a-z, 0-9 and -")
-    data_root: str = Field("data", min_length=1, description="folder of the spans")
+    data_root: str = Field("data", min_length=1, description="folder of the spans, or gs://BUCKET/PATH or s3://BUCKET/PATH")
     pipeline_root: str = Field("pipeline", min_length=1, description="folder of the artifacts of every run")
     metadata: str = Field("", description="ML Metadata: path of a SQLite file, or mysql://USER@HOST/DATABASE; empty: in the pipeline root")
-    registry: str = Field("registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/")
+    registry: str = Field(
+        "registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/, or gs://BUCKET/PATH or s3://BUCKET/PATH"
+    )
     labels: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (),
         description="class names in the order of the model's outputs, or the path of a file, a class a line; empty: those of the schema",

@@ -1,5 +1,6 @@
 """The model registry: REGISTRY/<version>/ is a SavedModel as TensorFlow Serving reads it, versions ascend, and a version is there whole
-or not at all. Beside each pushed model lies what it was trained on: its recipe and the digests of its spans."""
+or not at all: on a disk by a rename, in a bucket by its record, which is written last, and without which it is no version. Beside each
+pushed model lies what it was trained on: its recipe and the digests of its spans."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flowers_tfx import storage
+from flowers_tfx.bucket_versions import BucketVersions, writing_versions
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath, Place
 
 LABELS_FILE = "assets.extra/labels.txt"
 ENTRY_FILE = "assets.extra/registry.json"
@@ -40,16 +45,18 @@ class Entry:
     damage: str = ""
 
 
-def local_registry(registry: str) -> Path:
-    """The registry's folder. Raises InputError for a bucket: this version publishes to folders only."""
-    if "://" in registry:
-        raise InputError(f"The registry {registry} is not a folder.", "Buckets are not supported yet: name a local folder with `registry`.")
-    return Path(registry)
+def version_place(registry: str, version: int) -> Place:
+    """Where a version lies. Raises InputError for a registry that is neither a folder nor a place in a bucket."""
+    return storage.place(registry) / str(version)
 
 
 def versions(registry: str) -> list[int]:
     """Versions that hold a SavedModel, ascending."""
-    root = local_registry(registry)
+    root = storage.place(registry)
+    if isinstance(root, BucketPath):
+        names = root.file_sizes()
+        found = {name.partition("/")[0] for name in names}
+        return sorted(int(v) for v in found if v.isdecimal() and {f"{v}/saved_model.pb", f"{v}/{ENTRY_FILE}"} <= names.keys())
     if not root.is_dir():
         return []
     return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal() and (path / "saved_model.pb").is_file())
@@ -57,7 +64,7 @@ def versions(registry: str) -> list[int]:
 
 def entry(registry: str, version: int) -> Entry:
     """What the registry says of a version; the recipe is empty where something else put it there or the record is broken."""
-    folder = local_registry(registry) / str(version)
+    folder = version_place(registry, version)
     try:
         record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
         return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
@@ -81,81 +88,86 @@ def newest_of_recipe(registry: str, recipe: str) -> Entry | None:
 
 def damage(registry: str, found: Entry) -> str:
     """What is wrong with a version, its files read once; empty where nothing is."""
-    if found.damage or model_digest(local_registry(registry) / str(found.version)) == found.digest:
+    if found.damage or model_digest(version_place(registry, found.version)) == found.digest:
         return found.damage
     return "its files were changed after it was pushed"
 
 
-def newest_model(registry: str) -> Path:
+def newest_model(registry: str) -> Place:
     """Folder of the newest version. Raises InputError when there is none."""
     found = versions(registry)
     if not found:
         raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
-    return local_registry(registry) / str(found[-1])
+    return version_place(registry, found[-1])
 
 
-def model_digest(folder: Path) -> str:
+@contextlib.contextmanager
+def model_on_disk(model: Place) -> Iterator[Path]:
+    """The version's folder, or a copy of one in a bucket without what only reviews need; the copy goes with the block."""
+    if isinstance(model, Path):
+        yield model
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        storage.fetch(model, Path(folder) / model.name, lambda name: not name.startswith(f"{BASELINE_DIR}/"))
+        yield Path(folder) / model.name
+
+
+def model_digest(folder: Place) -> str:
     """sha256 over the names and bytes of a model's files, the registry's own record and the baseline left out."""
-    return files_digest(folder, lambda path: path != folder / ENTRY_FILE and folder / BASELINE_DIR not in path.parents)
+    return files_digest(folder, lambda name: name != ENTRY_FILE and not name.startswith(f"{BASELINE_DIR}/"))
 
 
-def files_digest(folder: Path, counts: Callable[[Path], bool] = lambda _: True) -> str:
+def files_digest(folder: Place, counts: Callable[[str], bool] = lambda _: True) -> str:
     """sha256 over the names and bytes of the files below a folder."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and counts(p)):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name in storage.file_sizes(folder):
+        if counts(name):
+            digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()
 
 
 def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, Any], ...], push_id: str) -> Entry:
-    """Publishes a SavedModel as the next version, by one rename. The same model of the same recipe is published once."""
-    root = local_registry(registry)
-    root.mkdir(parents=True, exist_ok=True)
+    """Publishes a SavedModel as the next version. The same model of the same recipe is published once.
+
+    Raises InputError where the registry cannot be written to.
+    """
     digest = model_digest(model)
-    with _locked(root):
-        _remove_unfinished(root)
-        taken = [int(path.name) for path in root.iterdir() if path.name.isdecimal()]
+    with _writing(registry) as writer:
         for version in reversed(versions(registry)):
             known = entry(registry, version)
             if (known.digest, known.recipe) == (digest, recipe) and not damage(registry, known):
                 return known
         # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
-        version = max(int(time.time()), max(taken, default=0) + 1)
+        version = max(int(time.time()), max(writer.taken(), default=0) + 1)
         pushed = Entry(version, digest, recipe, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
-        unfinished = root / f".{pushed.version}.{uuid.uuid4().hex}.tmp"
-        shutil.copytree(model, unfinished)
-        record = unfinished / ENTRY_FILE
-        record.parent.mkdir(exist_ok=True)
         kept = {name: value for name, value in asdict(pushed).items() if name not in ("version", "damage")}
-        record.write_text(json.dumps(kept, indent=2), encoding="utf-8")
-        _sync(unfinished)
-        os.rename(unfinished, root / str(pushed.version))
+        writer.put_version(model, version, json.dumps(kept, indent=2))
         return pushed
 
 
 def baseline_digest(registry: str, version: int) -> str:
     """Digest of the baseline that lies beside a version; empty where there is none: an older version, or a killed push."""
-    folder = local_registry(registry) / str(version) / BASELINE_DIR
+    folder = version_place(registry, version) / BASELINE_DIR
     return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
 
 
 def baseline_is_whole(registry: str, version: int) -> bool:
     """Whether the files beside a version are those that were published."""
-    folder = local_registry(registry) / str(version) / BASELINE_DIR
+    folder = version_place(registry, version) / BASELINE_DIR
     return _baseline_facts(folder).get("files") == baseline_files_digest(folder)
 
 
-def baseline_files_digest(folder: Path) -> str:
+def baseline_files_digest(folder: Place) -> str:
     """Of a baseline's files, its own record left out, which holds this digest."""
-    return files_digest(folder, lambda path: path != folder / BASELINE_FILE)
+    return files_digest(folder, lambda name: name != BASELINE_FILE)
 
 
 def baseline_push_id(registry: str, version: int) -> str:
     """The signature that the baseline beside a version was published with; empty where there is none that can be read."""
-    return str(_baseline_facts(local_registry(registry) / str(version) / BASELINE_DIR).get("push_id", ""))
+    return str(_baseline_facts(version_place(registry, version) / BASELINE_DIR).get("push_id", ""))
 
 
-def _baseline_facts(folder: Path) -> Mapping[str, Any]:
+def _baseline_facts(folder: Place) -> Mapping[str, Any]:
     """What baseline.json says; nothing where it is missing or damaged."""
     try:
         facts = json.loads((folder / BASELINE_FILE).read_text(encoding="utf-8"))
@@ -165,33 +177,63 @@ def _baseline_facts(folder: Path) -> Mapping[str, Any]:
 
 
 def publish_baseline(source: Path, registry: str, version: int) -> str:
-    """Puts the files of `source` beside a version, by one rename; what lies there already gives way. Returns their digest.
+    """Puts the files of `source` beside a version; what lies there already gives way. Returns their digest.
 
     Raises InputError where the version is gone.
     """
-    root = local_registry(registry)
-    home = root / str(version)
+    home = version_place(registry, version)
     if not home.is_dir():
         raise InputError(f"Version {version} is gone from the registry {registry}.", "Run again: the model is pushed anew.")
-    with _locked(root):
-        _remove_unfinished(root)
-        unfinished = root / f".{version}.{uuid.uuid4().hex}.tmp"
-        shutil.copytree(source, unfinished)
-        _sync(unfinished)
-        place = home / BASELINE_DIR
-        place.parent.mkdir(exist_ok=True)
-        if place.exists():
-            os.rename(place, root / f".{version}.{uuid.uuid4().hex}.tmp")
-        os.rename(unfinished, place)
-        _remove_unfinished(root)
+    with _writing(registry) as writer:
+        writer.put_baseline(source, version)
     return files_digest(home / BASELINE_DIR)
 
 
 @contextlib.contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def _writing(registry: str) -> Iterator[_FolderVersions | BucketVersions]:
+    """Holds the registry, which is made if need be, for one writer, and removes what killed ones left."""
+    root = storage.place(registry)
+    if isinstance(root, BucketPath):
+        with writing_versions(root, ENTRY_FILE, BASELINE_DIR, BASELINE_FILE) as writer:
+            yield writer
+        return
+    root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        _remove_unfinished(root)
+        yield _FolderVersions(root)
+
+
+class _FolderVersions:
+    """What is published in a folder appears by one rename."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def taken(self) -> list[int]:
+        return [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
+
+    def put_version(self, model: Path, version: int, record: str) -> None:
+        unfinished = self._unfinished(version)
+        shutil.copytree(model, unfinished)
+        (unfinished / ENTRY_FILE).parent.mkdir(exist_ok=True)
+        (unfinished / ENTRY_FILE).write_text(record, encoding="utf-8")
+        _sync(unfinished)
+        os.rename(unfinished, self._root / str(version))
+
+    def put_baseline(self, source: Path, version: int) -> None:
+        unfinished = self._unfinished(version)
+        shutil.copytree(source, unfinished)
+        _sync(unfinished)
+        place = self._root / str(version) / BASELINE_DIR
+        place.parent.mkdir(exist_ok=True)
+        if place.exists():
+            os.rename(place, self._unfinished(version))
+        os.rename(unfinished, place)
+        _remove_unfinished(self._root)
+
+    def _unfinished(self, version: int) -> Path:
+        return self._root / f".{version}.{uuid.uuid4().hex}.tmp"
 
 
 def _remove_unfinished(root: Path) -> None:

@@ -11,7 +11,7 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema
+from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
 
 
 def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[int, int], None]) -> IngestResult:
@@ -32,4 +32,4 @@ def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[
         shards=config.ingest.shards,
         max_pixels=config.ingest.max_pixels,
     )
-    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(config))), progress)
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)

@@ -11,23 +11,25 @@ from typing import Any
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
-from flowers_tfx.registry import newest_model, versions
+from flowers_tfx.registry import model_on_disk, newest_model, versions
+from flowers_tfx.storage import Place, place
 
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
 def predict_photos(
-    config: PipelineConfig, images: Sequence[Path], model: Path | None, as_json: bool, progress: Callable[[int, int], None]
+    config: PipelineConfig, images: Sequence[Path], model: str | None, as_json: bool, progress: Callable[[int, int], None]
 ) -> int:
     """Prints an answer per photo; a file that is none gets a line that says why. Exit code 2 when no file could be answered."""
-    place = _model_folder(config, model)
+    held = newest_model(config.registry) if model is None else _model_folder(place(model))
     files = [file for image in images for file in _photos(image)]
     if not files:
         raise InputError(f"{images[0]} holds no photo.", f"Photos end in {', '.join(_PHOTO_ENDINGS)}.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from flowers_tfx.serving.predictor import Predictor, Unreadable
 
-    predictor = Predictor(place, config.ingest.max_pixels)
+    with model_on_disk(held) as folder:
+        predictor = Predictor(folder, config.ingest.max_pixels)
     rows: list[dict[str, Any]] = []
     for file, answer in predictor.answers(files):
         if isinstance(answer, Unreadable):
@@ -49,7 +51,7 @@ def predict_photos(
         print(json.dumps(rows, ensure_ascii=False))
     else:
         print(
-            f"{len(rows)} files, {sum('error' in row for row in rows)} unreadable, model version {predictor.version}: {place}",
+            f"{len(rows)} files, {sum('error' in row for row in rows)} unreadable, model version {predictor.version}: {held}",
             file=sys.stderr,
         )
     return EXIT_BAD_INPUT if all("error" in row for row in rows) else EXIT_DONE
@@ -62,9 +64,7 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['file']}: {row['label']} {row['probability']:.1%} ({', '.join(f'{label} {p:.1%}' for label, p in others)})"
 
 
-def _model_folder(config: PipelineConfig, model: Path | None) -> Path:
-    if model is None:
-        return newest_model(config.registry)
+def _model_folder(model: Place) -> Place:
     if (model / "saved_model.pb").is_file():
         return model
     if model.is_dir() and versions(str(model)):

@@ -21,6 +21,7 @@ from flowers_tfx.data.tables import EMBEDDING, Table, open_span, read_table, spa
 from flowers_tfx.data.windows import set_aside
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
+from flowers_tfx.storage import Place
 from flowers_tfx.validation import Delivery, Policy, Review, compare
 
 Progress = Callable[[int, int], None]
@@ -30,7 +31,7 @@ Progress = Callable[[int, int], None]
 class Side:
     """One side of a comparison: `span` where it is one."""
 
-    path: Path
+    path: Place
     table: Table
     span: spans.Span | None
 
@@ -60,7 +61,7 @@ def compare_sides(
     return review
 
 
-def open_side(path: Path) -> Side:
+def open_side(path: Place) -> Side:
     """Raises InputError when it is neither a span folder nor a table."""
     span = open_span(path)
     if span is None and path.is_dir():

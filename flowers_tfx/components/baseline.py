@@ -6,7 +6,6 @@ A TFX component cannot leave an output out, so without a serving model the artif
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
 
-from flowers_tfx import registry
+from flowers_tfx import registry, storage
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.errors import InputError
 
@@ -55,7 +54,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
                 mark_none(Path(artifact_utils.get_single_uri(outputs)), reason)
             return
         self._data(output_dict, exec_properties["registry"], wanted)
-        model = registry.local_registry(exec_properties["registry"]) / str(wanted["version"])
+        model = registry.version_place(exec_properties["registry"], wanted["version"])
         if not model.is_dir() or registry.model_digest(model) != wanted["digest"]:
             raise InputError(
                 f"Version {wanted['version']} of the registry is gone or was changed after it was pushed.", f"Look into {model}."
@@ -64,13 +63,13 @@ class BaselineExecutor(base_executor.BaseExecutor):
         if labels != json.loads(exec_properties["labels"]):
             mark_none(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")
             return
-        shutil.copytree(model, path_utils.serving_model_dir(str(home)), dirs_exist_ok=True)
+        storage.fetch(model, Path(path_utils.serving_model_dir(str(home))))
         artifact.set_string_custom_property("version", str(wanted["version"]))
 
     def _data(self, output_dict: dict[str, list[types.Artifact]], where: str, wanted: dict[str, Any]) -> None:
         """What lies beside the version; a version that has none, or a broken one, is said so, and the review finds it."""
         version = wanted["version"]
-        source = registry.local_registry(where) / str(version) / registry.BASELINE_DIR
+        source = registry.version_place(where, version) / registry.BASELINE_DIR
         homes = {name: Path(artifact_utils.get_single_uri(output_dict[name])) for name in ("sample", "statistics", "schema")}
         held = registry.baseline_digest(where, version)
         if not held or held != wanted["data"] or not registry.baseline_is_whole(where, version):
@@ -81,7 +80,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
                 mark_none(home, f"the serving model, version {version}, {reason}")
             return
         for name, home in homes.items():
-            shutil.copytree(source / name, home, dirs_exist_ok=True)
+            storage.fetch(source / name, home)
         artifact_utils.get_single_instance(output_dict["statistics"]).split_names = json.dumps(["train"])
         artifact_utils.get_single_instance(output_dict["sample"]).set_string_custom_property("version", str(version))
 

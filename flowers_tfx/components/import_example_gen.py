@@ -5,6 +5,8 @@ The stock driver resolves spans by modification time and does not run on every r
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -15,8 +17,11 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from flowers_tfx.buckets.store import endpoint_url
+from flowers_tfx.data.records import read_records
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
+from flowers_tfx.storage import BucketPath, in_bucket, reach_buckets
 
 
 class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):
@@ -37,16 +42,41 @@ class _ReadWindow(beam.PTransform):
 
     def __init__(self, exec_properties: dict[str, Any], split: str) -> None:
         super().__init__()
-        spans = window_spans(exec_properties[standard_component_specs.INPUT_BASE_KEY], exec_properties["window"])
-        self._patterns = [f"{span.path}/{split}-*.tfrecord.gz" for span in spans]
+        root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        spans = window_spans(root, exec_properties["window"])
+        self._in_bucket = in_bucket(root)
+        if self._in_bucket:
+            self._shards = [str(span.path / name) for span in spans for name in span.manifest["files"] if name.startswith(f"{split}-")]
+        else:
+            self._shards = [f"{span.path}/{split}-*.tfrecord.gz" for span in spans]
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         return (
             pipeline
-            | "Patterns" >> beam.Create(self._patterns)
-            | "Read" >> beam.io.ReadAllFromTFRecord()
+            | "Shards" >> beam.Create(self._shards)
+            | "Read" >> (_ReadShards() if self._in_bucket else beam.io.ReadAllFromTFRecord())
             | "ToExample" >> beam.Map(tf.train.Example.FromString).with_output_types(tf.train.Example)
         )
+
+
+class _ReadShards(beam.PTransform):
+    """URIs of shards in a bucket -> records, with one request a shard. Beam's own source needs the job's options, which workers of a pool
+    are started without."""
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | "Spread" >> beam.Reshuffle() | "Records" >> beam.ParDo(_ReadShard(endpoint_url()))
+
+
+class _ReadShard(beam.DoFn):
+    def __init__(self, s3_endpoint: str) -> None:
+        self._s3_endpoint = s3_endpoint
+
+    def setup(self) -> None:
+        reach_buckets(self._s3_endpoint)
+
+    def process(self, uri: str) -> Iterator[bytes]:
+        with BucketPath(uri).stream() as packed, gzip.open(packed) as file:
+            yield from read_records(file)
 
 
 class ImportExampleGen(base_beam_component.BaseBeamComponent):

@@ -1,4 +1,4 @@
-"""Pusher: publishes a blessed model as the registry's next version, with one rename, and with the record of what it was trained on.
+"""Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on.
 
 TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver signs the
 execution: a version that is gone from the registry is pushed again, one that is there is a hit.
@@ -67,7 +67,7 @@ class PusherExecutor(executor.Executor):
             exec_properties.get("push_id") or uuid.uuid4().hex,
         )
         io_utils.copy_dir(model, pushed.uri)
-        self._MarkPushed(pushed, str(registry.local_registry(exec_properties["registry"]) / str(entry.version)), str(entry.version))
+        self._MarkPushed(pushed, str(registry.version_place(exec_properties["registry"], entry.version)), str(entry.version))
 
 
 class Pusher(base_component.BaseComponent):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from flowers_tfx.buckets.store import ABSENT, Changed, write_bound
 from flowers_tfx.data import spans
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath
 
 FILE = "decisions.jsonl"
 Action = Literal["accept", "reject"]
@@ -36,7 +40,7 @@ class Decision:
 
 def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
     """In the order in which they were taken. Raises InputError for a line that is none: a gate must not guess."""
-    path = spans.local_root(data_root) / FILE
+    path = spans.place_of(data_root) / FILE
     if not path.is_file():
         return []
     found = []
@@ -63,17 +67,33 @@ def decide(data_root: str, action: Action, span_number: int, findings: Sequence[
         raise InputError("A decision needs a reason and a name.", "Give both: --reason TEXT --by NAME.")
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(findings)), reason.strip(), by.strip(), when)
-    root = spans.local_root(data_root)
-    with spans.locked(root):
-        line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
-        with (root / FILE).open("ab") as file:
-            # A line that a full disk cut short must not swallow the next one.
-            if file.tell() and not _ends_with_newline(root / FILE):
-                file.write(b"\n")
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+    root = spans.place_of(data_root)
+    line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
+    if isinstance(root, BucketPath):
+        _append(root / FILE, line.encode())
+        return decision
+    with spans.locked(root), (root / FILE).open("ab") as file:
+        # A line that a full disk cut short must not swallow the next one.
+        if file.tell() and not _ends_with_newline(root / FILE):
+            file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
     return decision
+
+
+def _append(file: BucketPath, line: bytes) -> None:
+    """Nothing can be appended to an object: it is written anew, bound to what was read, until nobody else was faster."""
+    while True:
+        try:
+            held, tag = file.store.read(file.key)
+        except FileNotFoundError:
+            held, tag = b"", ABSENT
+        try:
+            write_bound(file.store, file.key, held + line, tag)
+            return
+        except Changed:
+            time.sleep(random.uniform(0, 0.2))
 
 
 def _ends_with_newline(path: Path) -> bool:

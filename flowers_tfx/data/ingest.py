@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import threading
 import time
 import uuid
@@ -17,8 +17,10 @@ from typing import Any
 
 import apache_beam as beam
 
+from flowers_tfx.buckets.store import endpoint_url
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
+from flowers_tfx.data.span_writers import Draft, writing
 from flowers_tfx.errors import EngineFailed, InputError, cause_of
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
@@ -84,29 +86,29 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     """
     started = time.monotonic()
     _check(request)
-    root = spans.local_root(request.data_root)
-    with spans.locked(root):
-        spans.remove_stale(root)
+    root = spans.place_of(request.data_root)
+    with writing(root) as writer:
         earlier = spans.list_spans(root)
-        number = request.span if request.span is not None else spans.next_number(earlier)
-        span_dir = spans.span_dir(root, number)
-        if span_dir.exists():
-            raise InputError(f"{span_dir} exists already.", "Leave --span out to take the next number.")
-        found = delivery.survey(request.csv)
-        # Photos that lie in earlier spans are probably the same ones, listed again.
-        held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
-        spans.check_space(root, max(0, found.local_bytes - held))
-        with _temp_dir(root, number) as temp_dir:
-            work_dir = temp_dir / "work"
+        number = writer.number(request.span, earlier)
+        with writer.draft(number) as draft:
+            found = delivery.survey(request.csv)
+            # Photos that lie in earlier spans are probably the same ones, listed again.
+            held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
+            writer.check_space(max(0, found.local_bytes - held))
             job = ingest_beam.Job(
-                request.csv, request.labels, str(work_dir), number, request.split_salt, request.shards, request.max_pixels
+                request.csv,
+                request.labels,
+                draft.work_uri,
+                number,
+                request.split_salt,
+                request.shards,
+                request.max_pixels,
+                endpoint_url(),
             )
             held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
-            with _watched(work_dir / ingest_beam.PROGRESS, found.lines, progress):
+            with _watched(draft.scratch / ingest_beam.PROGRESS, found.lines, progress):
                 _run(make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
-            result = _finish(request, number, temp_dir, found.lines)
-            if result.span is not None:
-                publication.make_visible(temp_dir, span_dir)
+            result = _finish(request, number, draft, found.lines)
     seconds = round(time.monotonic() - started, 3)
     return IngestResult(**{**vars(result), "seconds": seconds})
 
@@ -118,17 +120,6 @@ def _check(request: IngestRequest) -> None:
         raise InputError(f"Spans are numbered from 1: {request.span} is none.", "Leave --span out to take the next number.")
     if request.shards < 1:
         raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
-
-
-@contextmanager
-def _temp_dir(root: Path, number: int) -> Iterator[Path]:
-    """On the data root's own file system, so that one rename publishes it; gone afterwards, whatever happened."""
-    path = root / f".span-{number}.{secrets.token_hex(8)}.tmp"
-    (path / "work").mkdir(parents=True)
-    try:
-        yield path
-    finally:
-        publication.remove(path)
 
 
 def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
@@ -146,12 +137,12 @@ def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
         raise EngineFailed(f"The ingest job ended in state {outcome.state}.", "Nothing of it is visible: the same command tries again.")
 
 
-def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> IngestResult:
-    """Counts, checks that no line is lost, and prepares the span in the temporary folder when there is anything new."""
-    work_dir = temp_dir / "work"
-    ledger = _ledger(work_dir)
+def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
+    """Counts, checks that no line is lost, and publishes the span when there is anything new."""
+    ledger = _ledger(draft)
     shards = ledger["shards"]
-    photos = publication.write_photos(work_dir, shards, number, request.labels)
+    rows = [draft.local(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
+    photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
     if photos.examples + known + duplicates + rejected != lines:
@@ -160,8 +151,10 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
             "lost lines or took them twice.",
             "Nothing of it is visible. Try again, with engine direct if it stays so.",
         )
+    rejects_path = draft.local(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
+    rejects_path.touch()
     if photos.examples + known == 0:
-        raise _nothing_usable(request.csv, lines, work_dir / spans.REJECTS)
+        raise _nothing_usable(request.csv, lines, rejects_path)
     new = photos.examples > 0
     result = IngestResult(
         span=number if new else None,
@@ -173,23 +166,25 @@ def _finish(request: IngestRequest, number: int, temp_dir: Path, lines: int) -> 
         digest=photos.digest if new else None,
         data_root=request.data_root,
         seconds=0.0,
-        rejects=[Reject(**reject) for reject in islice(_rejects(work_dir / spans.REJECTS), KEPT_REJECTS)],
+        rejects=[Reject(**reject) for reject in islice(_rejects(rejects_path), KEPT_REJECTS)],
     )
     if new:
         facts = _facts(request, result, photos, ledger["delivery"], lines)
-        _prepare(temp_dir, shards, request.shards, facts)
+        _publish(draft, shards, request.shards, facts)
     return result
 
 
-def _ledger(work_dir: Path) -> dict[str, Any]:
-    """What the job says it wrote. Raises EngineFailed when that is not here: workers elsewhere write to folders of their own."""
-    path = work_dir / ingest_beam.LEDGER
-    ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"shards": [{"path": str(path)}]}
-    absent = [shard["path"] for shard in ledger["shards"] if not Path(shard["path"]).exists()]
+def _ledger(draft: Draft) -> dict[str, Any]:
+    """What the job says it wrote. Raises EngineFailed when that is not there: workers elsewhere write to folders of their own."""
+    names = draft.names()
+    known = ingest_beam.LEDGER in names
+    ledger: dict[str, Any] = json.loads(draft.local(ingest_beam.LEDGER).read_text(encoding="utf-8")) if known else {}
+    written = [os.path.basename(shard["path"]) for shard in ledger["shards"]] if known else [ingest_beam.LEDGER]
+    absent = [name for name in written if name not in names]
     if absent:
         raise EngineFailed(
-            f"The ingest job ended, but {Path(absent[0]).name} is not in {work_dir}.",
-            "The engine's workers must see the data root as a shared folder, under the same path.",
+            f"The ingest job ended, but {absent[0]} is not in {draft.work_uri}.",
+            "The engine's workers must see the data root as a shared folder, under the same path, or as a bucket.",
         )
     return ledger
 
@@ -214,14 +209,12 @@ def _facts(request: IngestRequest, result: IngestResult, photos: publication.Pho
     }
 
 
-def _prepare(temp_dir: Path, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
-    work_dir = temp_dir / "work"
-    files = publication.collect_shards(work_dir, temp_dir, shards, total)
+def _publish(draft: Draft, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
+    files = publication.collect_shards(draft.scratch, draft.place, shards, total)
     for name in (spans.PHOTOS, spans.REJECTS):
-        (work_dir / name).rename(temp_dir / name)
-        files[name] = publication.file_facts(temp_dir / name)
-    publication.write_manifest(temp_dir / spans.MANIFEST, {**facts, "files": files})
-    publication.remove(work_dir)
+        files[name] = publication.file_facts(draft.scratch / name)
+        draft.place(str(draft.scratch / name), name)
+    draft.publish(publication.manifest_text({**facts, "files": files}))
 
 
 def _nothing_usable(csv: str, lines: int, rejects_path: Path) -> InputError:

@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -24,6 +25,7 @@ from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, records, spans, uris
 from flowers_tfx.data.photos import Mention, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
+from flowers_tfx.storage import reach_buckets
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
@@ -37,7 +39,7 @@ Entry = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know; `work_dir` takes the files, under names of their own."""
+    """What every worker needs to know; `work_dir` takes the files, under names of their own; `s3_endpoint` is for `reach_buckets`."""
 
     csv: str
     labels: tuple[str, ...]
@@ -46,10 +48,12 @@ class Job:
     split_salt: str = ""
     shards: int = 1
     max_pixels: int = 50_000_000
+    s3_endpoint: str = ""
 
 
 class IngestPhotos(beam.PTransform):
-    """Writes shard files, their rows, rejects.jsonl and ledger.json into the job's work folder; gives the ledger's path."""
+    """Writes shard files, their rows, rejects.jsonl (where there are any) and ledger.json into the job's work folder; gives the ledger's
+    path."""
 
     def __init__(self, job: Job, chunks: Sequence[delivery.Chunk], earlier: Sequence[tuple[int, str]]) -> None:
         super().__init__()
@@ -60,7 +64,7 @@ class IngestPhotos(beam.PTransform):
         hashed = begin | "Chunks" >> beam.Create(self._chunks) | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
         mentions = [hashed.photos]
         if self._earlier:
-            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.FlatMapTuple(earlier_photos))
+            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.ParDo(EarlierPhotos(job)))
         settled = (
             mentions
             | "AllMentions" >> beam.Flatten()
@@ -77,6 +81,23 @@ class IngestPhotos(beam.PTransform):
         )
 
 
+class EarlierPhotos(beam.DoFn):
+    """From an earlier span's number and photos.parquet to (digest, mention)."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
+    def process(self, span: tuple[int, str]) -> Iterator[tuple[bytes, Entry]]:
+        number, photos_path = span
+        with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
+                for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
+                    yield bytes.fromhex(digest), (f"span {number}", 0, label, b"", 0)
+
+
 class HashPhotos(beam.DoFn):
     """From a chunk of the CSV to (digest, mention); bad lines and the lines' content go to the ledger."""
 
@@ -84,6 +105,7 @@ class HashPhotos(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
         self._labels = frozenset(self._job.labels)
 
     def process(self, chunk: delivery.Chunk) -> Iterator[Any]:
@@ -135,13 +157,17 @@ class WriteShard(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
     def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Mention]]]]) -> Iterator[Entry]:
         (split, index), photos = shard
         job = self._job
         # A bundle that is tried again writes other files: the ledger names those that count.
         path = FileSystems.join(job.work_dir, f"{split}-{index}.{uuid.uuid4().hex}")
-        duplicates = 0
-        with create(path) as out, create(f"{path}.rows") as rows:
+        duplicates = written = 0
+        with ExitStack() as files:
+            out = files.enter_context(create(path))
             writer = records.RecordWriter(out)
             for batch in batches(sorted(photos, key=lambda photo: photo[0])):
                 taken: list[Photo] = []
@@ -156,10 +182,13 @@ class WriteShard(beam.DoFn):
                 for photo, measured in zip(taken, measure([photo.sample for photo in taken]), strict=True):
                     row = {features.DIGEST: photo.digest, features.LABEL: photo.label, "split": split, **measured}
                     writer.write(records.example_bytes(example(row, photo, job)))
+                    if not written:
+                        rows = files.enter_context(create(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
+                    written += 1
                     rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
                 report(job, SETTLED * sum(len(mentions) for _, mentions in batch))
             sha256 = writer.close()
-        yield ("shard", split, index, path, writer.bytes, sha256, duplicates)
+        yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 
 
 class WriteLedger(beam.DoFn):
@@ -168,16 +197,17 @@ class WriteLedger(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
+    def setup(self) -> None:
+        reach_buckets(self._job.s3_endpoint)
+
     def process(self, ledger: tuple[int, Iterable[Entry]]) -> Iterator[str]:
         by_kind: dict[str, list[Entry]] = {"reject": [], "content": [], "known": [], "shard": []}
         for entry in ledger[1]:
             by_kind[entry[0]].append(tuple(entry[1:]))
-        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
-            for line, uri, label, reason, digest in sorted(by_kind["reject"]):
-                row = {"uri": uri, "label": label, "line": line, "reason": reason}
-                out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
+        if by_kind["reject"]:
+            self._write_rejects(sorted(by_kind["reject"]))
         contents = (blob[i : i + 32] for (blob,) in by_kind["content"] for i in range(0, len(blob), 32))
-        names = ("split", "index", "path", "bytes", "sha256", "duplicates")
+        names = ("split", "index", "path", "bytes", "sha256", "duplicates", "rows")
         totals = {
             "delivery": delivery.content_digest(contents),
             "rejected": len(by_kind["reject"]),
@@ -189,12 +219,11 @@ class WriteLedger(beam.DoFn):
             out.write(json.dumps(totals).encode())
         yield path
 
-
-def earlier_photos(span: int, photos_path: str) -> Iterator[tuple[bytes, Entry]]:
-    with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
-            for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
-                yield bytes.fromhex(digest), (f"span {span}", 0, label, b"", 0)
+    def _write_rejects(self, rejects: list[Entry]) -> None:
+        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
+            for line, uri, label, reason, digest in rejects:
+                row = {"uri": uri, "label": label, "line": line, "reason": reason}
+                out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
 
 
 def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:

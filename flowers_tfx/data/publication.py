@@ -1,4 +1,4 @@
-"""From what the workers wrote to a span: rows merged into photos.parquet, the manifest, and one rename that makes all of it visible."""
+"""From what the workers wrote to a span: rows merged into photos.parquet, shards under their final names, the manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -35,13 +35,13 @@ class Photos:
     digest: str
 
 
-def write_photos(work_dir: Path, shards: list[Mapping[str, Any]], span: int, labels: tuple[str, ...]) -> Photos:
+def write_photos(path: Path, rows_paths: Sequence[Path], span: int, labels: tuple[str, ...]) -> Photos:
     """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group."""
     schema, whole, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
     with ExitStack() as stack:
-        parts = [stack.enter_context(open(f"{shard['path']}.rows", encoding="utf-8")) for shard in shards]
+        parts = [stack.enter_context(rows_path.open(encoding="utf-8")) for rows_path in rows_paths]
         lines = heapq.merge(*parts)  # every line starts with its photo's digest
-        with pq.ParquetWriter(work_dir / spans.PHOTOS, schema) as parquet:
+        with pq.ParquetWriter(path, schema) as parquet:
             while rows := [_row(line, span, whole.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
                 parquet.write_table(pa.Table.from_pylist(rows, schema))
                 counts.update((row["split"], row[features.LABEL]) for row in rows)
@@ -57,16 +57,18 @@ def _row(line: str, span: int, update: Any) -> dict[str, Any]:
     return {**json.loads(canonical), features.URI: json.loads(uri), features.SPAN: span}
 
 
-def collect_shards(work_dir: Path, span_dir: Path, shards: list[Mapping[str, Any]], total: int) -> dict[str, dict[str, Any]]:
-    """Moves the shard files that count to their final names, writes empty ones where no photo fell; sizes and sha256 by name."""
+def collect_shards(
+    scratch: Path, place: Callable[[str, str], None], shards: Sequence[Mapping[str, Any]], total: int
+) -> dict[str, dict[str, Any]]:
+    """Gives the shard files that count to `place`, with their final names, and empty ones where no photo fell; sizes and sha256 by name."""
     written = {(shard["split"], shard["index"]): shard for shard in shards}
     files: dict[str, dict[str, Any]] = {}
     for split in features.SPLITS:
         for index in range(total):
             name = f"{split}-{index:05d}-of-{total:05d}.tfrecord.gz"
             # A reader's glob must match for every split, even where a small delivery has no photo in it.
-            shard = written.get((split, index)) or _empty_shard(work_dir / name)
-            os.rename(shard["path"], span_dir / name)
+            shard = written.get((split, index)) or _empty_shard(scratch / name)
+            place(shard["path"], name)
             files[name] = {"bytes": shard["bytes"], "sha256": shard["sha256"]}
     return files
 
@@ -85,14 +87,14 @@ def file_facts(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": whole.hexdigest()}
 
 
-def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
+def manifest_text(facts: Mapping[str, Any]) -> str:
     manifest = {
         "format_version": spans.FORMAT_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "code_version": flowers_tfx.__version__,
         **facts,
     }
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return json.dumps(manifest, indent=2) + "\n"
 
 
 def make_visible(temp_dir: Path, span_dir: Path) -> None:

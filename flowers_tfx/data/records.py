@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import IO
 
@@ -18,6 +19,7 @@ _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x01\0\0\xff\xff"
 _BLOCK_BYTES = 65535
 _MASK = 0xFFFFFFFF
+_HEAD_BYTES = 12  # a record's length and the checksum of that
 _FLOAT = struct.Struct("<f")
 
 
@@ -103,6 +105,19 @@ class RecordWriter:
         self._sha256.update(data)
         self._out.write(data)
         self.bytes += len(data)
+
+
+def read_records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """The records of a TFRecord file, uncompressed. Raises ValueError where it is cut off or damaged."""
+    while head := file.read(_HEAD_BYTES):
+        length = head[:8]
+        if len(head) < _HEAD_BYTES or head[8:] != _masked_crc(length):
+            raise ValueError("a TFRecord file is damaged")
+        size = struct.unpack("<Q", length)[0]
+        record, crc = file.read(size), file.read(4)
+        if len(record) < size or crc != _masked_crc(record):
+            raise ValueError("a TFRecord file is damaged")
+        yield record
 
 
 def _masked_crc(data: bytes) -> bytes:

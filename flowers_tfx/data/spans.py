@@ -1,4 +1,5 @@
-"""Spans: what lies in a data root, one folder a delivery, never changed after the rename that made it visible."""
+"""Spans: what lies in a data root, one folder a delivery, never changed after it became visible: by a rename on a disk, by its manifest,
+which is written last, in a bucket."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flowers_tfx import features
+from flowers_tfx import features, storage
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath, Place
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -30,15 +32,15 @@ ROWS_PER_GROUP = 50_000
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
 _SPAN_NAME = re.compile(r"span-([1-9]\d*)")
-_TEMP_NAME = re.compile(r"\.span-\d+\.[0-9a-f]+\.tmp")
+TEMP_NAME = re.compile(r"\.span-\d+\.[0-9a-f]+\.tmp")
 
 
 @dataclass(frozen=True)
 class Span:
-    """A span on disk: `manifest` holds what manifest.json says, `digest` the digest of its content."""
+    """A span in a folder or a bucket: `manifest` holds what manifest.json says, `digest` the digest of its content."""
 
     number: int
-    path: Path
+    path: Place
     digest: str
     manifest: Mapping[str, Any]
 
@@ -59,26 +61,29 @@ def photos_schema() -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable) for name, kind, nullable in fixed + measured])
 
 
-def list_spans(data_root: str | os.PathLike[str]) -> list[Span]:
-    """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest."""
-    root = local_root(data_root)
-    if not root.is_dir():
+def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
+    """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
+    without any is no span yet."""
+    root = place_of(data_root)
+    if isinstance(root, Path) and not root.is_dir():
         return []
     found = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
-    return [_open_span(number, path) for number, path in sorted(found)]
+    opened = (_open_span(number, path) for number, path in sorted(found))
+    return [span for span in opened if span is not None]
 
 
 def next_number(spans: Iterable[Span]) -> int:
     return max((span.number for span in spans), default=0) + 1
 
 
-def span_dir(data_root: str | os.PathLike[str], number: int) -> Path:
-    return local_root(data_root) / f"span-{number}"
+def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Place:
+    return place_of(data_root) / f"span-{number}"
 
 
 def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
     """photos.parquet; whole numbers that can be missing come as Int64, so that the others stay whole."""
-    table = pq.read_table(span.path / PHOTOS, columns=columns)
+    with storage.on_disk(span.path / PHOTOS) as path:
+        table = pq.read_table(path, columns=columns)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
     for prop in features.PROPERTIES:
         if prop.optional and prop.kind == "int" and prop.name in frame:
@@ -88,8 +93,9 @@ def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
 
 def settled(span: Span) -> Iterator[tuple[str, str]]:
     """Digest and label of every photo that this span has taken or rejected."""
-    for photos in pq.ParquetFile(span.path / PHOTOS).iter_batches(columns=[features.DIGEST, features.LABEL]):
-        yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
+    with storage.on_disk(span.path / PHOTOS) as path:
+        for photos in pq.ParquetFile(path).iter_batches(columns=[features.DIGEST, features.LABEL]):
+            yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
     with (span.path / REJECTS).open(encoding="utf-8") as lines:
         for reject in map(json.loads, lines):
             if reject.get("digest"):
@@ -110,12 +116,10 @@ def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     return whole.hexdigest()
 
 
-def local_root(data_root: str | os.PathLike[str]) -> Path:
-    """InputError for a data root in a bucket."""
-    text = os.fspath(data_root)
-    if "://" in text and not text.startswith("file://"):
-        raise InputError(f"A data root in a bucket ({text}) is not supported yet.", "Name a folder on a local disk.")
-    return Path(text.removeprefix("file://")).absolute()
+def place_of(data_root: str | os.PathLike[str] | BucketPath) -> Place:
+    """InputError for what is neither a folder nor a place in a bucket."""
+    root = storage.place(data_root)
+    return root.absolute() if isinstance(root, Path) else root
 
 
 @contextmanager
@@ -133,7 +137,7 @@ def locked(root: Path) -> Iterator[None]:
 def remove_stale(root: Path) -> None:
     """Deletes what killed ingests left; only the holder of the lock may."""
     for path in root.iterdir():
-        if _TEMP_NAME.fullmatch(path.name):
+        if TEMP_NAME.fullmatch(path.name):
             shutil.rmtree(path)
 
 
@@ -158,7 +162,7 @@ def _writable(root: Path) -> Path:
     return lock
 
 
-def _open_span(number: int, path: Path) -> Span:
+def _open_span(number: int, path: Place) -> Span | None:
     hint = "Spans are whole or absent: move the folder out of the data root, or restore it from a copy."
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
@@ -166,6 +170,10 @@ def _open_span(number: int, path: Path) -> Span:
         version = manifest["format_version"]
         if manifest["span"] != number:
             raise InputError(f"{path} says that it is span {manifest['span']}.", hint)
+    except FileNotFoundError as error:
+        if isinstance(path, BucketPath):
+            return None
+        raise InputError(f"{path} has no readable {MANIFEST}.", hint) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} has no readable {MANIFEST}.", hint) from error
     if version != FORMAT_VERSION:

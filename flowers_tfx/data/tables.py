@@ -18,6 +18,7 @@ from flowers_tfx import features
 from flowers_tfx.data import spans
 from flowers_tfx.data.measured import typed
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import Place, on_disk
 
 EMBEDDING = "embedding"
 _META = b"flowers_tfx"
@@ -55,11 +56,12 @@ def write_table(path: Path, table: Table) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Place) -> Table:
     """Raises InputError when it is no parquet file, or none of photos."""
     hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
     try:
-        arrow = pq.read_table(path)
+        with on_disk(path) as copy:
+            arrow = pq.read_table(copy)
         facts = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
         frame = typed(arrow.to_pandas(integer_object_nulls=True))
     except FileNotFoundError:
@@ -86,7 +88,7 @@ def span_table(span: spans.Span) -> Table:
     return Table(spans.read_photos(span), rejected=int(span.manifest["rejected"]), rejects=rejects)
 
 
-def open_span(folder: Path) -> spans.Span | None:
+def open_span(folder: Place) -> spans.Span | None:
     """The span in this folder; None when it is none. InputError when it is damaged."""
     name = folder.name
     if not folder.is_dir() or not name.startswith("span-") or not name[5:].isdecimal():

@@ -1,4 +1,4 @@
-"""Where photos and deliveries lie: paths, file://, and what Beam's filesystems open; why one can't be read, in plain words."""
+"""Where photos and deliveries lie: paths, file://, gs:// and s3://; why one can't be read, in plain words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 import stat
 from typing import IO
 from urllib.parse import unquote, urlsplit
+
+from flowers_tfx.buckets.store import NoBucket, NoPermission, split_uri
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath
 
 READ_BYTES = 1 << 20
 
@@ -30,7 +34,7 @@ def folder(csv_uri: str) -> str:
 
 
 def resolve(uri: str, base: str) -> str:
-    """A local path, or a URI for Beam's filesystems."""
+    """A local path, or a URI of a bucket."""
     path = local_path(uri)
     if path is None:
         return uri
@@ -38,7 +42,7 @@ def resolve(uri: str, base: str) -> str:
 
 
 def open_binary(path: str) -> IO[bytes]:
-    """Opens a local file or, through Beam, one in a bucket. Unusable with a plain reason, or OSError for a local one."""
+    """Opens a local file or one in a bucket. Unusable with a plain reason, or OSError for a local one."""
     local = local_path(path)
     return open(local, "rb") if local is not None else _open_remote(path)
 
@@ -104,19 +108,17 @@ def local_path(uri: str) -> str | None:
 
 
 def _open_remote(uri: str) -> IO[bytes]:
-    # Beam takes seconds to import, and deliveries on a disk don't need it.
-    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
+    """One request, through a client that all threads share. A store that can't be reached, or does not know the credentials, is no
+    property of the delivery: InputError."""
     try:
-        opened: IO[bytes] = FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
-        return opened
-    except ValueError as error:
+        split_uri(uri)
+    except InputError as error:
         raise Unusable("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://') from error
-    except (BeamIOError, OSError) as error:
-        if any(word in str(error) for word in ("403", "Forbidden", "AccessDenied")):
-            raise Unusable("permission", "no permission to read the file") from error
-        if not FileSystems.exists(uri):
-            raise Unusable("missing", "no such file") from error
-        # It is there and can't be read now: a failure of the job, to be tried again, and no property of the delivery.
-        raise RuntimeError(f"{uri} can't be read: {error}") from error
+    try:
+        file = BucketPath(uri).stream()
+        file.peek(1)
+    except NoPermission as error:
+        raise Unusable("permission", "no permission to read the file") from error
+    except (NoBucket, FileNotFoundError) as error:
+        raise Unusable("missing", "no such file") from error
+    return file

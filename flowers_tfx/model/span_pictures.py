@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import tensorflow as tf
 
 from flowers_tfx import features
+from flowers_tfx.storage import Place, on_disk
 
 _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE: tf.io.FixedLenFeature([], tf.string)}
 
@@ -15,17 +15,19 @@ _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE
 _BATCH = 32
 
 
-def span_pictures(folder: Path, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def span_pictures(folder: Place, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Digest and bytes of each photo of the span whose digest is asked for; reading ends with the last of them."""
     left = {digest.encode() for digest in digests}
     if not left:
         return
-    files = sorted(str(path) for path in folder.glob("*.tfrecord.gz"))
-    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH)
-    for batch in batches.map(lambda records: tf.io.parse_example(records, _WANTED)).as_numpy_iterator():
-        for digest, photo in zip(batch[features.DIGEST], batch[features.IMAGE], strict=True):
-            if digest in left:
-                left.discard(digest)
-                yield digest.decode(), photo
-        if not left:
-            return
+    for shard in sorted(path for path in folder.iterdir() if path.name.endswith(".tfrecord.gz")):
+        # A shard at a time: TensorFlow reads no s3://, and a copy of a whole span may not fit on this machine's disk.
+        with on_disk(shard) as file:
+            for records in tf.data.TFRecordDataset(str(file), compression_type="GZIP").batch(_BATCH):
+                batch = tf.io.parse_example(records, _WANTED)
+                for digest, photo in zip(batch[features.DIGEST].numpy(), batch[features.IMAGE].numpy(), strict=True):
+                    if digest in left:
+                        left.discard(digest)
+                        yield digest.decode(), photo
+                if not left:
+                    return

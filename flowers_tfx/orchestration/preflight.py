@@ -1,4 +1,5 @@
-"""What is checked before hours of work, not after: folders that can be written, disk that suffices, no second run in the same place."""
+"""What is checked before hours of work, not after: folders and buckets that can be written, disk that suffices, no second run in the same
+place."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from flowers_tfx.model.trainer import network_settings, training_settings
 from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
-from flowers_tfx.registry import local_registry
+from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
 
 _SLACK_BYTES = 500 * 2**20
 
@@ -32,8 +33,11 @@ def check(config: PipelineConfig) -> None:
         )
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
-    for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", local_registry(config.registry))):
+    for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", place(config.registry))):
         _check_writable(key, folder)
+    data_root = place(config.data_root)
+    if config.ingest.csv and isinstance(data_root, BucketPath):
+        check_bucket(data_root)  # without a delivery it is only read
     if config.metadata and "://" not in config.metadata:
         _check_writable("metadata", Path(config.metadata).parent)
     check_engine(config.beam, {"data_root": config.data_root, "pipeline_root": config.pipeline_root})
@@ -60,7 +64,9 @@ def only_run(pipeline_root: str) -> Iterator[None]:
         yield
 
 
-def _check_writable(key: str, folder: Path) -> None:
+def _check_writable(key: str, folder: Place) -> None:
+    if isinstance(folder, BucketPath):
+        return check_bucket(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{os.getpid()}"
@@ -83,9 +89,10 @@ def _check_network(config: PipelineConfig) -> None:
 
 def _check_disk(config: PipelineConfig) -> None:
     """Examples once more, and each picture as the network sees it, must fit."""
-    spans = list_spans(config.data_root) if Path(config.data_root).is_dir() else []
+    spans = list_spans(config.data_root)
     photos = sum(span.examples for span in spans)
-    bytes_held = sum(path.stat().st_size for span in spans for path in Path(span.path).glob("*.tfrecord.gz"))
+    files = (file for span in spans for file in file_sizes(span.path).items())
+    bytes_held = sum(size for name, size in files if name.endswith(".tfrecord.gz"))
     needed = bytes_held + photos * 3 * config.model.image_size**2 + _SLACK_BYTES
     free = shutil.disk_usage(config.pipeline_root).free
     if free < needed:

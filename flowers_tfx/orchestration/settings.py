@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from flowers_tfx import storage
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
@@ -86,6 +87,13 @@ def reviews_root(config: PipelineConfig) -> str:
 def beam_args(config: PipelineConfig) -> list[str]:
     """Beam's options for every node that runs on Beam. Raises InputError for keys that do not fit the engine."""
     return beam_options(config.beam)
+
+
+def with_endpoint(config: PipelineConfig) -> PipelineConfig:
+    """The config with what the environment says of s3:// among Beam's options, for workers that have another environment. A compiled
+    package must not depend on the machine that compiles it: its steps have an environment of their own."""
+    options = (*storage.beam_args(), *config.beam.options)
+    return config.model_copy(update={"beam": config.beam.model_copy(update={"options": options})})
 
 
 def metadata_connection(config: PipelineConfig) -> metadata_store_pb2.ConnectionConfig:

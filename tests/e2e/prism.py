@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
+from tests.e2e.go_programs import go_program
 
 VERSION = "v2.77.0"
-MODULE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@{VERSION}"
-BUILD_S = 900
+MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 START_S = 120
 
 
 def prism_binary() -> Path:
-    """Built once, from the Go module proxy, into a cache outside the repository. Skips the test where that cannot be done."""
-    cache = Path(os.environ.get("FLOWERS_TEST_CACHE", Path.home() / ".cache" / "flowers_tfx")) / "prism"
-    cache.mkdir(parents=True, exist_ok=True)
-    binary = cache / f"prism-{VERSION}"
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not binary.is_file():
-            _build(binary)
-    return binary
-
-
-def _build(binary: Path) -> None:
-    if shutil.which("go") is None:
-        pytest.skip(f"no go to build {MODULE} with")
-    with tempfile.TemporaryDirectory(dir=binary.parent, prefix=".build-") as folder:
-        environment = {**os.environ, "GOBIN": folder}
-        try:
-            done = subprocess.run(["go", "install", MODULE], env=environment, capture_output=True, text=True, check=False, timeout=BUILD_S)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"go install {MODULE} took more than {BUILD_S} s")
-        if done.returncode:
-            pytest.skip(f"go install {MODULE} failed: {done.stderr.strip().splitlines()[-1]}")
-        (Path(folder) / "prism").rename(binary)
+    """Skips the test where it cannot be had."""
+    return go_program(MODULE, VERSION)
 
 
 def free_port() -> int:

@@ -49,7 +49,7 @@ def test_what_is_found_before_anything_starts(workshop: Workshop) -> None:
         ("ingest.csv=absent.csv", "absent.csv"),
         (f"model.weights={weights}", "HDF5"),
         ("pipeline_root=gs://bucket/x", "pipeline root"),
-        ("registry=gs://bucket/x", "registry"),
+        ("registry=ftp://host/x", "ftp"),
         ("registry=/proc/nowhere", "/proc/nowhere"),
     ):
         said = workshop.run(override, code=2)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flowers_tfx"
 NO_TFX = ("data", "validation", "explain", "reports", "serving")
 HEAVY = {"tfx", "tensorflow", "keras", "apache_beam", "numpy", "pandas", "PIL", "pydantic"}
-BASE = {"config", "features", "errors", "curated_schema", "code_digest", "progress", "registry"}
+BASE = {"config", "features", "errors", "curated_schema", "code_digest", "progress", "registry", "storage", "buckets"}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.data.records import Feature, RecordWriter, example_bytes
+from flowers_tfx.data.records import Feature, RecordWriter, example_bytes, read_records
 
 VALUES: dict[str, Feature] = {
     "image": bytes(range(256)) * 700,
@@ -52,6 +52,15 @@ def test_files_are_read_by_tensorflow_and_beam(tmp_path: Path) -> None:
     with gzip.open(path) as file:
         assert [_TFRecordUtil.read_record(file) for _ in records] == records
         assert not file.read()
+
+
+def test_records_are_read_back_and_damage_is_seen() -> None:
+    records = [b"", b"one", bytes(200_000), example_bytes(VALUES)]
+    plain = gzip.decompress(written(records))
+    assert list(read_records(io.BytesIO(plain))) == records
+    for damaged in (plain[:-1], plain[:20], plain[:5], plain[:40] + b"x" + plain[41:]):
+        with pytest.raises(ValueError, match="damaged"):
+            list(read_records(io.BytesIO(damaged)))
 
 
 def test_the_gzip_stream_is_plain_and_dateless() -> None:

@@ -1,0 +1,93 @@
+"""Data root and registry on gs://, against a server that imitates Google Cloud Storage: what its library sends, conditional writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx import registry, storage
+from flowers_tfx.buckets.gcs import Gcs
+from flowers_tfx.buckets.store import ABSENT, Changed
+from flowers_tfx.data import decisions
+from flowers_tfx.data.spans import list_spans, read_photos
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath
+from tests.e2e.conftest import Workshop
+from tests.e2e.go_programs import go_program
+from tests.e2e.prism import free_port, service
+from tests.unit.test_registry import baseline, saved_model
+
+# The first test may have to build the server.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
+
+MODULE, VERSION = "github.com/fsouza/fake-gcs-server", "v1.56.1"
+BUCKET = BucketPath("gs://flowers-test")
+DATA, REGISTRY = BUCKET / "data", str(BUCKET / "registry")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    binary, port = go_program(MODULE, VERSION), free_port()
+    address = f"http://127.0.0.1:{port}"
+    place = ["-host", "127.0.0.1", "-port", str(port), "-public-host", f"127.0.0.1:{port}", "-external-url", address]
+    log = tmp_path_factory.mktemp("gcs") / "server.log"
+    with (
+        service([str(binary), "-backend", "memory", "-scheme", "http", *place], port, log),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("STORAGE_EMULATOR_HOST", address)
+        found = Gcs(BUCKET.name)
+        found._client.create_bucket(BUCKET.name)
+        yield found
+
+
+def test_the_store_decides_between_writers(store: Gcs) -> None:
+    tag = store.write("key", b"one", ABSENT)
+    with pytest.raises(Changed):
+        store.write("key", b"two", ABSENT)
+    assert store.read("key") == (b"one", tag)
+    newer = store.write("key", b"two", tag)
+    with pytest.raises(Changed):
+        store.write("key", b"three", tag)
+    assert store.read("key") == (b"two", newer)
+    store.delete(["key", "another"])
+    with pytest.raises(FileNotFoundError):
+        store.read("key")
+    with pytest.raises(FileNotFoundError):
+        (BUCKET / "key").stream().read()
+
+
+def test_a_span_in_a_bucket_is_the_span_on_a_disk(store: Gcs, workshop: Workshop) -> None:
+    workshop.deliver(20)
+    place = ("--csv", str(workshop.photos / "all_data.csv"), "--labels", str(workshop.photos / "dict.txt"), "--json")
+    said = workshop.flowers("ingest", *place, "--data-root", str(DATA), "--set", "beam.options=--no_auth")
+    on_disk = workshop.flowers("ingest", *place, "--data-root", str(workshop.data_root))
+    assert (said["span"], said["digest"]) == (1, on_disk["digest"])
+    here, there = list_spans(workshop.data_root)[0], list_spans(str(DATA))[0]
+    assert there.manifest["files"] == here.manifest["files"]
+    assert read_photos(there).equals(read_photos(here))
+    assert {path.name for path in DATA.iterdir()} == {"span-1"}
+    again = workshop.flowers("ingest", *place, "--data-root", str(DATA), "--set", "beam.options=--no_auth")
+    assert (again["span"], again["known"]) == (None, 60)
+
+
+def test_decisions_lie_in_the_bucket(store: Gcs, workshop: Workshop) -> None:
+    decisions.decide(str(DATA), "reject", 1, [], "blurred", "me")
+    decisions.decide(str(DATA), "accept", 1, ["finding"], "fine", "me")
+    assert [decision.action for decision in decisions.read_decisions(str(DATA))] == ["reject", "accept"]
+
+
+def test_a_version_and_its_baseline(store: Gcs, tmp_path: Path) -> None:
+    pushed = registry.publish(saved_model(tmp_path / "model"), REGISTRY, "recipe", (), "id")
+    assert registry.versions(REGISTRY) == [pushed.version]
+    assert registry.damage(REGISTRY, registry.entry(REGISTRY, pushed.version)) == ""
+    digest = registry.publish_baseline(baseline(tmp_path / "baseline", "one"), REGISTRY, pushed.version)
+    assert digest == registry.baseline_digest(REGISTRY, pushed.version)
+    assert {path.name for path in storage.place(REGISTRY).iterdir()} == {str(pushed.version)}
+
+
+def test_a_bucket_that_is_not_there(store: Gcs) -> None:
+    with pytest.raises(InputError, match="is not there"):
+        storage.check_bucket(BucketPath("gs://flowers-none/data"))

@@ -1,0 +1,79 @@
+"""A bucket in memory, and its death: once it is killed, nothing that a process would still do reaches it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flowers_tfx.buckets.store import ABSENT, Changed, Listed, ObjectStream
+
+
+class Killed(BaseException):
+    """What a process that is gone does not live to see."""
+
+
+class FakeStore:
+    def __init__(self, has_conditions: bool = True) -> None:
+        self.objects: dict[str, tuple[bytes, int]] = {}
+        self.order: list[str] = []  # keys, as they were written
+        self.writes_left: int | None = None
+        self.has_conditions = has_conditions
+        self._guard = threading.Lock()
+        self._tag = 0
+
+    def dies_after(self, writes: int | None) -> None:
+        self.writes_left = writes
+
+    def listed(self, prefix: str, below: bool = True) -> Iterator[Listed]:
+        self._alive()
+        folders = set()
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                rest = key[len(prefix) :]
+                if below or "/" not in rest:
+                    yield Listed(key, len(self.objects[key][0]))
+                else:
+                    folders.add(prefix + rest.partition("/")[0] + "/")
+        yield from (Listed(folder) for folder in sorted(folders))
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        self._alive()
+        if key not in self.objects:
+            raise FileNotFoundError(key)
+        data, tag = self.objects[key]
+        return data, str(tag)
+
+    def stream(self, key: str) -> ObjectStream:
+        return ObjectStream(lambda start: io.BytesIO(self.read(key)[0][start:]), contextlib.nullcontext)
+
+    def write(self, key: str, data: bytes, tag: str | None = None) -> str:
+        with self._guard:
+            if self.writes_left is not None:
+                if self.writes_left <= 0:
+                    raise Killed
+                self.writes_left -= 1
+            held = str(self.objects[key][1]) if key in self.objects else ABSENT
+            if self.has_conditions and tag is not None and tag != held:
+                raise Changed(key)
+            self._tag += 1
+            self.objects[key] = data, self._tag
+            self.order.append(key)
+            return str(self._tag)
+
+    def upload(self, path: Path, key: str) -> None:
+        self.write(key, path.read_bytes())
+
+    def copy(self, source: str, key: str) -> None:
+        self.write(key, self.read(source)[0])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        self._alive()
+        for key in keys:
+            self.objects.pop(key, None)
+
+    def _alive(self) -> None:
+        if self.writes_left == 0:
+            raise Killed

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flowers_tfx import storage
+from flowers_tfx.buckets import lease
+from tests.unit.buckets import FakeStore
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
+    """What s3://bucket/... and gs://bucket/... mean in the test."""
+    fake = FakeStore()
+    monkeypatch.setattr(storage, "open_store", lambda scheme, bucket: fake)
+    monkeypatch.setattr(lease, "POLL_S", 0.01)
+    return fake
+
+
+@pytest.fixture
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    return lambda seconds: monkeypatch.setattr(lease, "LEASE_S", seconds)

@@ -1,0 +1,160 @@
+"""What the two libraries are asked for, and their errors in the program's words. The stores themselves: tests/e2e/test_buckets.py."""
+
+from __future__ import annotations
+
+import io
+import socket
+from pathlib import Path
+from unittest import mock
+
+import google.auth.exceptions
+import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.stub import ANY, Stubber
+from google.api_core import exceptions
+
+from flowers_tfx.buckets.gcs import Gcs
+from flowers_tfx.buckets.s3 import S3
+from flowers_tfx.buckets.store import ABSENT, Changed, NoBucket, NoPermission
+from flowers_tfx.errors import InputError
+
+SECRET = "open-sesame"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> S3:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "me",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL_S3": f"http://{SECRET}:{SECRET}@store:9000",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return S3("bucket")
+
+
+@pytest.mark.parametrize(("tag", "condition"), [(None, {}), (ABSENT, {"IfNoneMatch": "*"}), ('"abc"', {"IfMatch": '"abc"'})])
+def test_s3_is_told_the_condition(s3: S3, tag: str | None, condition: dict[str, str]) -> None:
+    with Stubber(s3._client) as stub:
+        stub.add_response("put_object", {"ETag": '"new"'}, {"Bucket": "bucket", "Key": "key", "Body": b"data", **condition})
+        assert s3.write("key", b"data", tag) == '"new"'
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "words"),
+    [
+        ("PreconditionFailed", 412, Changed, "key"),
+        ("ConditionalRequestConflict", 409, Changed, "key"),
+        ("NoSuchKey", 404, Changed, "key"),
+        ("NoSuchBucket", 404, NoBucket, "is not there"),
+        ("AccessDenied", 403, NoPermission, "no permission"),
+        ("InvalidAccessKeyId", 403, InputError, "does not accept the credentials"),
+        ("SignatureDoesNotMatch", 403, InputError, "does not accept the credentials"),
+        ("NotImplemented", 501, InputError, "no conditional writes"),
+        ("InternalError", 500, RuntimeError, "failed: InternalError"),
+    ],
+)
+def test_what_s3_refuses_is_told_without_a_secret(s3: S3, code: str, status: int, kind: type[Exception], words: str) -> None:
+    with Stubber(s3._client) as stub:
+        stub.add_client_error("put_object", code, SECRET if kind is not RuntimeError else "", status)
+        with pytest.raises(kind, match=words) as raised:
+            s3.write("key", b"data", ABSENT)
+    assert SECRET not in str(raised.value) + getattr(raised.value, "hint", "")
+
+
+def test_a_missing_object_is_a_missing_file(s3: S3) -> None:
+    with Stubber(s3._client) as stub:
+        for _ in range(2):
+            stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+        with pytest.raises(FileNotFoundError):
+            s3.read("key")
+        with pytest.raises(FileNotFoundError):
+            io.BufferedReader(s3.stream("key")).read()
+
+
+def test_a_stream_goes_on_where_it_is_put(s3: S3) -> None:
+    with Stubber(s3._client) as stub:
+        for data, at in ((b"first\nsecond\n", {}), (b"second\n", {"Range": "bytes=6-"})):
+            stub.add_response("get_object", {"Body": io.BytesIO(data)}, {"Bucket": "bucket", "Key": "key", **at})
+        stub.add_client_error("get_object", "InvalidRange", http_status_code=416, expected_params={"Bucket": ANY, "Key": ANY, "Range": ANY})
+        with io.BufferedReader(s3.stream("key")) as stream:
+            assert stream.readline() == b"first\n"
+        with io.BufferedReader(s3.stream("key")) as stream:
+            stream.seek(6)
+            assert stream.read() == b"second\n"
+        with io.BufferedReader(s3.stream("key")) as stream:
+            stream.seek(1000)
+            assert stream.read() == b"", "beyond the end, as in a file"
+
+
+def test_a_stream_that_breaks_is_asked_for_once_more(s3: S3) -> None:
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell():
+                raise IncompleteReadError(actual_bytes=3, expected_bytes=6)
+            return super().read(3)
+
+    with Stubber(s3._client) as stub:
+        stub.add_response("get_object", {"Body": Breaking(b"first ")})
+        stub.add_response("get_object", {"Body": io.BytesIO(b"st second")}, {"Bucket": "bucket", "Key": "key", "Range": "bytes=3-"})
+        assert io.BufferedReader(s3.stream("key")).read() == b"first second"
+
+
+def test_an_upload_that_is_refused_is_told(s3: S3, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    with Stubber(s3._client) as stub:
+        stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
+        with pytest.raises(NoBucket):
+            s3.upload(tmp_path / "file", "key")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}", "nonsense"])
+def test_an_endpoint_that_is_none(s3: S3, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address.format(port=port))
+    with pytest.raises(InputError, match="can't be reached at"):
+        S3("bucket").write("key", b"data")
+
+
+def test_no_credentials(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(InputError, match="no credentials"):
+        S3("bucket").write("key", b"data")
+
+
+@pytest.fixture
+def gcs(monkeypatch: pytest.MonkeyPatch) -> Gcs:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
+    return Gcs("bucket")
+
+
+@pytest.mark.parametrize(("tag", "generation"), [(None, None), (ABSENT, 0), ("17", 17)])
+def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | None) -> None:
+    with mock.patch("google.cloud.storage.Blob.upload_from_string") as upload:
+        gcs.write("key", b"data", tag)
+    assert upload.call_args.kwargs["if_generation_match"] == generation
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (exceptions.PreconditionFailed("x"), Changed, "bucket"),
+        (exceptions.NotFound("The specified bucket does not exist."), NoBucket, "is not there"),
+        (exceptions.NotFound("Not Found"), NoBucket, "is not there"),
+        (exceptions.Forbidden("x"), NoPermission, "no permission"),
+        (exceptions.Unauthorized("x"), InputError, "no valid credentials"),
+        (google.auth.exceptions.DefaultCredentialsError("x"), InputError, "no valid credentials"),
+        (google.auth.exceptions.RefreshError("x"), InputError, "no valid credentials"),
+        (exceptions.RetryError("x", None), InputError, "can't be reached"),
+        (exceptions.InternalServerError("x"), RuntimeError, "failed"),
+    ],
+)
+def test_what_gcs_refuses_is_told(gcs: Gcs, error: Exception, kind: type[Exception], words: str) -> None:
+    with mock.patch("google.cloud.storage.Blob.upload_from_string", side_effect=error), pytest.raises(kind, match=words):
+        gcs.write("key", b"data", ABSENT)
