@@ -62,7 +62,8 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         new = [span["digest"] for span in said["new_spans"]]
         # What is wrong with the window as a whole, or with the serving model, is accepted with the newest span.
         digests = new or [span["digest"] for span in json.loads(exec_properties["window"])[-1:]]
-        of_the_whole = {BASELINE_FINDING, *(finding.id for finding in anomalies)}
+        of_the_model = {finding.id for finding in main[1].findings if finding.id.startswith(f"{BASELINE_FINDING}:")}
+        of_the_whole = of_the_model | {finding.id for finding in anomalies}
         accepted = accepted_findings(decisions, digests) | accepted_findings(decisions, digests[-1:]) & of_the_whole
         review = review.decided(sorted(accepted), decisions)
         run_id = (self._context and self._context.pipeline_run_id) or ""

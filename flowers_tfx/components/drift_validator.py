@@ -162,7 +162,8 @@ class _Looking:
                 cause = error.message
         text = f"Nothing was compared with the serving model's photos: {cause}."
         level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
-        return Finding(BASELINE_FINDING, level, "schema", "baseline", text)
+        # Accepting it is for this version, as it was seen; the next one that breaks is another finding.
+        return Finding(f"{BASELINE_FINDING}:{serving['version']}", level, "schema", "baseline", text)
 
     def _embedded(self, held: list[Span]) -> pd.DataFrame:
         return self._embedder.embedded(rows_of(held), held, self.policy.sample)
