@@ -130,10 +130,11 @@ def test_the_entrypoint_hands_people_to_the_program_and_engines_to_beam(tmp_path
         return subprocess.run(command, check=False, capture_output=True, text=True, env=variables)
 
     assert start("runs", "--json").stdout == "flowers runs --json\n"
+    assert start("review", "--id=1").stdout == "flowers review --id=1\n"
     assert start().stdout == "flowers \n"
     if Path("/opt/apache/beam/boot").exists():
         pytest.skip("this machine has Beam's boot program")
-    for option in ("--id=1-1", "--worker_pool"):
-        done = start(option, "--provision_endpoint=localhost:1")
+    for options in (["--id=1-1", "--provision_endpoint=localhost:1"], ["--semi_persist_dir=/tmp", "--id=1"], ["--worker_pool"]):
+        done = start(*options)
         assert (done.returncode, done.stdout) == (2, "")
         assert "without Beam's boot program" in done.stderr
