@@ -30,7 +30,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=
     && if [ -f /run/secrets/certificates ]; then export SSL_CERT_FILE=/run/secrets/certificates PIP_CERT=/run/secrets/certificates; fi \
     && python3 -m venv /opt/flowers \
     && sed '/^# dev/,$d' requirements/in.txt >/tmp/runtime.txt && echo "$extra" >>/tmp/runtime.txt \
-    && PYC_INVALIDATION_MODE=unchecked-hash scripts/uv.sh pip install --no-cache --compile-bytecode --python /opt/flowers/bin/python \
+    && PYC_INVALIDATION_MODE=UNCHECKED_HASH scripts/uv.sh pip install --no-cache --compile-bytecode --python /opt/flowers/bin/python \
         -r /tmp/runtime.txt --constraints requirements/lock.txt --constraints requirements/gpu.txt --build-constraints requirements/lock.txt
 # The code last: an edit rebuilds nothing above.
 COPY setup.py pyproject.toml pipeline_def.py ./
@@ -38,7 +38,7 @@ COPY flowers_tfx flowers_tfx
 COPY runners runners
 COPY schema schema
 COPY configs configs
-RUN PYC_INVALIDATION_MODE=unchecked-hash scripts/uv.sh pip install --no-cache --offline --compile-bytecode --python /opt/flowers/bin/python \
+RUN PYC_INVALIDATION_MODE=UNCHECKED_HASH scripts/uv.sh pip install --no-cache --offline --compile-bytecode --python /opt/flowers/bin/python \
     --no-deps --no-build-isolation .
 COPY --chmod=755 scripts/entrypoint.sh /opt/flowers/bin/entrypoint
 COPY --from=extras /weights/ /opt/flowers/weights/
