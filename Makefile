@@ -35,12 +35,14 @@ lint: setup ## formatting, lint, types
 bench: setup ## every benchmark in turn; those that need real photos say when they skip
 	@failed=0; for script in $(wildcard benchmarks/[a-z]*.py); do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed
 
-image: ## the container image, with docker, podman or buildah
+image: ## the container image, with docker, podman or buildah (docs/image.md: ACCELERATOR, WEIGHTS, BEAM_BOOT, BASE_IMAGE, IMAGE)
 	@scripts/image.sh
 
-lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file; ARGS=--upgrade for newer versions
+lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file, and gpu.txt; ARGS=--upgrade for newer versions
 	scripts/uv.sh pip compile --quiet --universal --python-version 3.10 --generate-hashes $(ARGS) \
 	  --custom-compile-command "make lock" requirements/in.txt --output-file requirements/lock.txt
+	echo 'tensorflow[and-cuda]' | scripts/uv.sh pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
+	  --custom-compile-command "make lock" --constraints requirements/lock.txt - --output-file requirements/gpu.txt
 
 clean: ## whatever the commands above made in this folder
 	rm -rf .venv .venv-tools .venv-tools.lock demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

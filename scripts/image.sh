@@ -1,21 +1,28 @@
 #!/usr/bin/env bash
-# Builds the image with whichever engine really works here: a docker client may have no engine behind it.
-# IMAGE= names the image, BASE_IMAGE= what it starts from, ENGINE= the engine.
+# Builds the image with whichever engine really works here (a docker client may have no engine behind it), and tells its name, id and size.
+# From the environment: IMAGE names the image, BASE_IMAGE what it starts from, ACCELERATOR is cpu or gpu, WEIGHTS is a file to bake in,
+# BEAM_BOOT an image to take Beam's boot program from, ENGINE the engine. docs/image.md tells more.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+refuse() {
+  echo "$1" >&2
+  exit 2
+}
+
+image=${IMAGE:-flowers_tfx:latest}
+case ${ACCELERATOR:-cpu} in cpu | gpu) ;; *) refuse "ACCELERATOR is cpu or gpu, not $ACCELERATOR." ;; esac
+[ -z "${WEIGHTS:-}" ] || [ -f "$WEIGHTS" ] || refuse "WEIGHTS=$WEIGHTS is no file: name an .h5 file of weights, or leave it out."
 for engine in ${ENGINE:-docker podman buildah}; do
   if "$engine" info >/dev/null 2>&1; then break; fi
   engine=
 done
-if [ -z "$engine" ]; then
-  echo "No container engine works here: install podman, buildah or docker (and start its engine)." >&2
-  exit 2
-fi
+[ -n "$engine" ] || refuse "No container engine works here: install podman, buildah or docker (and start its engine)."
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 # The host's package index and certificates serve the build as secrets, and stay out of the image.
-settings=$(mktemp)
-trap 'rm -f "$settings"' EXIT
+settings=$work/pip.conf
 echo "[global]" >"$settings"
 for name in index-url extra-index-url; do
   variable=PIP_${name^^}
@@ -23,15 +30,25 @@ for name in index-url extra-index-url; do
   value=${!variable:-$(python3 -m pip config get "global.$name" 2>/dev/null | tr '\n' ' ' || true)}
   [ -z "$value" ] || echo "$name = $value" >>"$settings"
 done
-args=(--tag "${IMAGE:-flowers_tfx:latest}" --secret "id=pip_conf,src=$settings")
+version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' flowers_tfx/__init__.py)
+args=(--tag "$image" --secret "id=pip_conf,src=$settings" --build-arg "VERSION=$version" --build-arg "REVISION=$(scripts/source_digest.sh)")
 certificates=${SSL_CERT_FILE:-${PIP_CERT:-}}
 [ ! -f "$certificates" ] || args+=(--secret "id=certificates,src=$certificates")
-[ -z "${BASE_IMAGE:-}" ] || args+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
+for name in BASE_IMAGE ACCELERATOR BEAM_BOOT; do
+  [ -z "${!name:-}" ] || args+=(--build-arg "$name=${!name}")
+done
+if [ -n "${WEIGHTS:-}" ]; then
+  mkdir -p "$work/extras/weights"
+  install -m 644 "$WEIGHTS" "$work/extras/weights/"
+  args+=(--build-context "extras=$work/extras")
+fi
 
-echo "Building ${IMAGE:-flowers_tfx:latest} with $engine." >&2
+echo "Building $image with $engine." >&2
 case $engine in
   docker) DOCKER_BUILDKIT=1 docker build "${args[@]}" . ;;
   podman) podman build "${args[@]}" . ;;
   # chroot isolation works where there is no right to make containers, too.
   buildah) buildah build --isolation "${BUILDAH_ISOLATION:-chroot}" "${args[@]}" . ;;
 esac
+read -r id size < <("$engine" images --no-trunc --format '{{.ID}} {{.Size}}' "$image")
+echo "$image $id $size"

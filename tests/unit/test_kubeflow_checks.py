@@ -47,6 +47,10 @@ def test_a_place_that_no_step_can_reach_is_refused(setting: str, value: str) -> 
     assert "\n" not in caught.value.message
 
 
+def test_weights_in_the_image_are_within_reach() -> None:
+    check_config(config(model__weights="/opt/flowers/weights/v2.h5"), "kfp")
+
+
 def test_labels_in_a_bucket_would_need_a_network() -> None:
     with pytest.raises(InputError, match=r"ingest\.labels"):
         check_config(config(ingest__csv="s3://b/a.csv", ingest__labels="s3://b/dict.txt"), "kfp")

@@ -12,6 +12,9 @@ from flowers_tfx.orchestration.kubeflow.secrecy import secret_names, secret_opti
 
 Target = Literal["kfp", "vertex"]
 
+# Where the image has weights that were baked into it (Dockerfile).
+BAKED_WEIGHTS = "/opt/flowers/weights/"
+
 _IMAGE = re.compile(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)*(:[\w.\-]+)?@sha256:[0-9a-f]{64}")
 
 
@@ -63,9 +66,10 @@ def _check_bucket(key: str, uri: str, target: Target) -> None:
 
 
 def _check_weights(weights: str) -> None:
-    if weights not in ("imagenet", "none") and not is_bucket(weights):
+    if weights not in ("imagenet", "none") and not is_bucket(weights) and not weights.startswith(BAKED_WEIGHTS):
         raise InputError(
-            f"Configuration key model.weights: a cluster cannot reach {weights}.", "Use imagenet, none, or an .h5 file in a bucket."
+            f"Configuration key model.weights: a cluster cannot reach {weights}.",
+            f"Use imagenet, none, an .h5 file in a bucket, or one that was baked into the image, {BAKED_WEIGHTS}NAME.",
         )
 
 
