@@ -72,15 +72,26 @@ def run_package(
     command = [kfp_python(), __file__, str(package), str(home), json.dumps(dict(parameters)), sys.executable, str(log)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    names = _node_names(package)
     steps: dict[str, Step] = {}
     for line in process.stdout:
         said = json.loads(line)
-        step = Step(said["node"], said["seconds"], said["code"], Path(said["folder"]))
+        folder = Path(said["folder"])
+        step = Step(names[folder.name], said["seconds"], said["code"], folder)
         steps[step.node] = step
         watch(step)
     if process.wait():
         raise PackageFailed(f"The package failed; its log ends with:\n{log.read_text(errors='replace')[-4000:]}")
     return steps
+
+
+def _node_names(package: Path) -> dict[str, str]:
+    """By what kfp.local calls a step: its component's name without the first five letters, which it takes for `comp-`. TFX writes no such
+    prefix, so that Trainer becomes `er`."""
+    import yaml
+
+    spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
+    return {task["componentRef"]["name"][len("comp-") :]: name for name, task in spec["root"]["dag"]["tasks"].items()}
 
 
 def _run(command: list[str]) -> None:
@@ -121,8 +132,7 @@ def main() -> None:
         code = int(stock(client, image, command, volumes, **more))
         message = json.loads(command[command.index("--json_serialized_invocation_args") + 1])
         folder = Path(message["outputs"]["outputFile"]).parent
-        said = {"node": folder.name, "seconds": round(time.monotonic() - started, 3), "code": code, "folder": str(folder)}
-        events.write(json.dumps(said) + "\n")
+        events.write(json.dumps({"seconds": round(time.monotonic() - started, 3), "code": code, "folder": str(folder)}) + "\n")
         return code
 
     docker_task_handler.run_docker_container = timed

@@ -1,4 +1,4 @@
-"""The compiled package from start to end under `kfp.local`, every step in a process or container of its own through its real command, on the
+"""The compiled package from start to end under `kfp.local`, each step in a process or container of its own through its real command, on the
 real photos, beside the local runner. In this order: the second delivery meets the baseline that the first one published."""
 
 from __future__ import annotations
