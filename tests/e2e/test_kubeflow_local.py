@@ -99,6 +99,7 @@ def assert_equal_results(bench: Bench, report: dict[str, Any], steps: dict[str, 
 
     reviews = read(local["DataReview"]["report"] / "review.json"), read(steps["DataReview"].folder / "report" / "review.json")
     assert differing(*reviews) <= {*OF_THE_RUN, "compared_with"}
+    assert reviews[1]["run_id"] == steps["DataReview"].folder.parent.name
     assert differing(reviews[0]["compared_with"], reviews[1]["compared_with"]) <= {"version"}
 
 
