@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowers_tfx.cli_options import config_options, json_option, put
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED
+
+if TYPE_CHECKING:
+    from flowers_tfx.commands.kubeflow_runs import Connection
 
 
 @click.group()
@@ -48,13 +52,33 @@ def lint(package: Path, as_json: bool) -> int:
     return EXIT_BAD_INPUT if value["errors"] else EXIT_DONE
 
 
-def _host_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--namespace", help="Default: kubeflow.namespace of the configuration.")(command)
-    command = click.option(
+def _connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how to reach a cluster; the command gets them, and those of _run_options, as its `where`."""
+
+    @functools.wraps(command)
+    def call(
+        host: str,
+        token_file: Path | None,
+        namespace: str | None,
+        config_path: Path | None,
+        overrides: tuple[str, ...],
+        experiment: str = "",
+        service_account: str | None = None,
+        **rest: Any,
+    ) -> Any:
+        from flowers_tfx.commands.kubeflow_runs import Connection
+        from flowers_tfx.config import load_config
+
+        config = load_config(config_path, overrides)
+        return command(where=Connection(config, host, token_file, namespace, experiment, service_account), **rest)
+
+    decorated = config_options(call)
+    decorated = click.option("--namespace", help="Default: kubeflow.namespace of the configuration.")(decorated)
+    decorated = click.option(
         "--token-file", type=click.Path(path_type=Path), help="File with the bearer token; default: FLOWERS_KUBEFLOW_TOKEN, else none."
-    )(command)
+    )(decorated)
     return click.option("--host", required=True, metavar="URL", help="Address of the Pipelines API, such as http://localhost:8888.")(
-        command
+        decorated
     )
 
 
@@ -70,29 +94,20 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--wait", is_flag=True, help="Waits for the end and shows each step. Exit code 1: the run failed.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), metavar="SECONDS", help="Waits no longer; the run goes on.")
 @_run_options
-@_host_options
-@config_options
+@_connected
 @json_option
 def submit(
+    where: Connection,
     package: Path,
     name: str | None,
     wait: bool,
     timeout_s: float | None,
-    experiment: str,
     parameters: tuple[str, ...],
-    service_account: str | None,
-    host: str,
-    token_file: Path | None,
-    namespace: str | None,
-    config_path: Path | None,
-    overrides: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Starts a run of a compiled package on open-source Pipelines."""
-    from flowers_tfx.commands.kubeflow_runs import Connection, submit_run
-    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.kubeflow_runs import submit_run
 
-    where = Connection(load_config(config_path, overrides), host, token_file, namespace, experiment, service_account)
     value = submit_run(where, package, name, parameters, wait, timeout_s, lambda task, state: click.echo(f"{task}: {state}", err=True))
     put(value, as_json, f"run {value['run_id']}: {value['state'].lower()}", *([value["error"]] if value["error"] else []))
     return EXIT_FAILED if value["error"] else EXIT_DONE
@@ -110,46 +125,33 @@ def schedule() -> None:
 @click.option("--interval", "interval_s", type=click.IntRange(min=1), metavar="SECONDS", help="Instead of --cron.")
 @click.option("--max-concurrency", default=1, show_default=True, type=click.IntRange(1, 10), help="Runs at a time.")
 @_run_options
-@_host_options
-@config_options
+@_connected
 @json_option
 def create(
+    where: Connection,
     package: Path,
     name: str | None,
     cron: str | None,
     interval_s: int | None,
     max_concurrency: int,
-    experiment: str,
     parameters: tuple[str, ...],
-    service_account: str | None,
-    host: str,
-    token_file: Path | None,
-    namespace: str | None,
-    config_path: Path | None,
-    overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Runs a compiled package again and again. What was missed in a pause is not made up for."""
-    from flowers_tfx.commands.kubeflow_runs import Connection, create_schedule
-    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.kubeflow_runs import create_schedule
 
-    where = Connection(load_config(config_path, overrides), host, token_file, namespace, experiment, service_account)
     value = create_schedule(where, package, name, parameters, cron, interval_s, max_concurrency)
     put(value, as_json, f"schedule {value['id']}: {value['name']}, {value['cron'] or str(value['interval_s']) + ' s'}")
 
 
 @schedule.command("list")
-@_host_options
-@config_options
+@_connected
 @json_option
-def list_(
-    host: str, token_file: Path | None, namespace: str | None, config_path: Path | None, overrides: tuple[str, ...], as_json: bool
-) -> None:
+def list_(where: Connection, as_json: bool) -> None:
     """Lists the schedules of a namespace."""
-    from flowers_tfx.commands.kubeflow_runs import Connection, list_schedules
-    from flowers_tfx.config import load_config
+    from flowers_tfx.commands.kubeflow_runs import list_schedules
 
-    rows = list_schedules(Connection(load_config(config_path, overrides), host, token_file, namespace))
+    rows = list_schedules(where)
     lines = [f"{row['id']}  {row['status']:7}  {row['cron'] or str(row['interval_s']) + ' s'}  {row['name']}" for row in rows]
     put(rows, as_json, *(lines or ["no schedules"]))
 
@@ -157,22 +159,12 @@ def list_(
 def _change(what: str, told: str, explained: str) -> None:
     @schedule.command(what, help=explained)
     @click.argument("schedule_id", metavar="ID")
-    @_host_options
-    @config_options
+    @_connected
     @json_option
-    def change(
-        schedule_id: str,
-        host: str,
-        token_file: Path | None,
-        namespace: str | None,
-        config_path: Path | None,
-        overrides: tuple[str, ...],
-        as_json: bool,
-    ) -> None:
-        from flowers_tfx.commands.kubeflow_runs import Connection, change_schedule
-        from flowers_tfx.config import load_config
+    def change(where: Connection, schedule_id: str, as_json: bool) -> None:
+        from flowers_tfx.commands.kubeflow_runs import change_schedule
 
-        change_schedule(Connection(load_config(config_path, overrides), host, token_file, namespace), schedule_id, what)
+        change_schedule(where, schedule_id, what)
         put({"id": schedule_id, "status": told}, as_json, f"schedule {schedule_id}: {told}")
 
 

@@ -98,20 +98,22 @@ class DataReviewExecutor(base_executor.BaseExecutor):
         summary.mkdir(parents=True, exist_ok=True)
         (summary / reviews.MARKDOWN).write_text(files[reviews.MARKDOWN], encoding="utf-8")
         artifact_utils.get_single_instance(output_dict["report"]).set_string_custom_property("verdict", review.verdict)
-        report = str(home / reviews.HTML)
+        # A step in a container of its own that fails uploads nothing: what is left of it is its log.
+        report, place = str(home / reviews.HTML), "the summary in the log of this step"
         if root:
             # A node that fails keeps no artifacts: people find the page of a blocked run here.
             report = str(reviews.store_review(root, f"{'-'.join(map(str, spans))}-{run_id or uuid.uuid4().hex}", files) / reviews.HTML)
+            place = report
         if review.verdict == "blocked":
-            raise _blocked(review, _commands(spans, review, of_the_whole), report)
+            raise _blocked(review, _commands(spans, review, of_the_whole), report, place)
 
 
-def _blocked(review: Review, commands: Sequence[str], report: str) -> Blocked:
+def _blocked(review: Review, commands: Sequence[str], report: str, place: str) -> Blocked:
     first, *more = review.blocking
     others = f" (and {len(more)} more: {', '.join(finding.id for finding in more[:5])})" if more else ""
     return Blocked(
         f"The data review stopped the run: {first.id}: {first.message}{others}",
-        f"Read {report}. Then either {' or '.join(commands)}, and run again.",
+        f"Read {place}. Then either {' or '.join(commands)}, and run again.",
         report,
     )
 

@@ -101,7 +101,8 @@ def render_markdown(review: Review, context: Context) -> str:
         lines += ["", "**What to do:** look at the report, then accept the findings or reject the photos.", *_fenced(context.how_to_go_on)]
     elif review.verdict == "warn":
         lines += ["", "**What to do:** nothing must be done; look at the report where a finding surprises you."]
-    return "\n".join([*lines, "", f"Review {_marked(review.digest[:12] or NONE)}. Same inputs, same review.", ""])
+    made_by = f", run {_marked(context.run_id, 80)}" if context.run_id else ""
+    return "\n".join([*lines, "", f"Review {_marked(review.digest[:12] or NONE)}{made_by}. Same inputs, same review.", ""])
 
 
 def _headline(review: Review) -> str:

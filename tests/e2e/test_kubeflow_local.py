@@ -1,53 +1,136 @@
-"""The compiled package from start to end under `kfp.local`, every step in a process of its own through its real command."""
+"""The compiled package from start to end under `kfp.local`, each step in a process or container of its own through its real command, on the
+real photos, beside the local runner. In this order: the second delivery meets the baseline that the first one published."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import subprocess
-import sys
-from collections.abc import Callable
+import json
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks import node_digests, runners
 from flowers_tfx import registry
-from tests.e2e.subprocess_docker import docker_module
+from tests.e2e.kfp_local import PackageFailed, Step, Unavailable, kfp_python, run_package
 
-ROOT = Path(__file__).resolve().parents[2]
-IMAGE = f"r.example/flowers@sha256:{'a1' * 32}"
-KFP = tuple(int(part) for part in importlib.metadata.version("kfp").split(".")[:2])
+FIRST, NEW = 40, 10  # photos of each class
+# Where and when, and the version of the registry, which is a time.
+OF_THE_RUN = {"created", "run_id"}
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.long,
-    pytest.mark.skipif(KFP < (2, 6), reason=f"kfp.local runs no compiled package before kfp 2.6, and this is {KFP[0]}.{KFP[1]}"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.photos, pytest.mark.timeout(3600)]
 
 
-def compiled(home: Path) -> Path:
-    """A small network, one epoch; where things lie is given to the run."""
-    (home / "dict.txt").write_text("daisy\nroses\ntulips\n")
-    settings = ["data_root=gs://b/data", "registry=gs://b/registry", "pipeline_root=gs://b/artifacts", "ingest.csv=gs://b/all.csv"]
-    settings += [f"ingest.labels={home / 'dict.txt'}", f"labels={home / 'dict.txt'}", "model.weights=none", "model.image_size=32"]
-    settings += ["training.fine_tune_epochs=1", "evaluation.min_accuracy=0", "evaluation.max_drop=1"]
-    out = home / "flowers.yaml"
-    command = [sys.executable, "-m", "flowers_tfx", "kubeflow", "compile", "--target", "kfp", "--image", IMAGE, "--out", str(out)]
-    subprocess.run([*command, *(word for setting in settings for word in ("--set", setting))], check=True, cwd=ROOT)
-    return out
+@dataclass
+class Bench:
+    """A delivery, and a run of it on either side; each has a data root and a registry of its own."""
+
+    home: Path
+    photos: Path
+    delivered: list[str] = field(default_factory=list)
+
+    def deliver(self, first: int, count: int) -> None:
+        for folder in sorted(path for path in self.photos.iterdir() if path.is_dir()):
+            (self.home / "photos" / folder.name).mkdir(parents=True, exist_ok=True)
+            for photo in sorted(folder.glob("*.jpg"))[first : first + count]:
+                self.delivered.append(f"{shutil.copy(photo, self.home / 'photos' / folder.name)},{folder.name}\n")
+        self.csv.write_text("".join(self.delivered))
+
+    @property
+    def csv(self) -> Path:
+        return self.home / "all.csv"
+
+    def local(self) -> dict[str, Any]:
+        place = self.home / "local"
+        place.mkdir(exist_ok=True)
+        where = [f"data_root={place / 'data'}", f"registry={place / 'registry'}", f"pipeline_root={place / 'pipeline'}"]
+        report = runners.flowers(place / "run.log", "run", "--json", settings=[*where, f"ingest.csv={self.csv}"])
+        said: dict[str, Any] = json.loads(report)
+        return said
+
+    def local_outputs(self, node: str) -> dict[str, Path]:
+        return runners.kept(self.home / "local" / "pipeline" / node)
+
+    def package(self, *settings: str) -> dict[str, Step]:
+        place = self.home / "kubeflow"
+        package = runners.compiled(place, settings)
+        where = {"data_root": str(place / "data"), "registry": str(place / "registry"), "csv": str(self.csv), "span_window": "all"}
+        return run_package(package, self.home, where)
 
 
-def test_the_package_publishes_a_model(tmp_path: Path, photos_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[str] = []
-    monkeypatch.setitem(sys.modules, "docker", docker_module(run=started))
-    from kfp import components, local
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Bench:
+    try:
+        kfp_python()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    return Bench(tmp_path_factory.mktemp("bench"), shared / "flower_photos")
 
-    photos = sorted(photos_of(tmp_path / "photos", 40).rglob("*.jpg"))
-    (tmp_path / "all.csv").write_text("".join(f"{path},{path.parent.name}\n" for path in photos))
-    pipeline = components.load_component_from_file(str(compiled(tmp_path)))
-    local.init(local.DockerRunner(), pipeline_root=str(tmp_path / "artifacts"))
-    pipeline(csv=str(tmp_path / "all.csv"), data_root=str(tmp_path / "data"), registry=str(tmp_path / "registry"), span_window="all")
-    assert len(started) == 15
-    (version,) = registry.versions(str(tmp_path / "registry"))
-    assert registry.baseline_is_whole(str(tmp_path / "registry"), version)
-    assert list((tmp_path / "artifacts").rglob("report/report.html"))
+
+def both(bench: Bench) -> tuple[dict[str, Any], dict[str, Step]]:
+    with ThreadPoolExecutor() as side_by_side:
+        locally, packaged = side_by_side.submit(bench.local), side_by_side.submit(bench.package)
+        report, steps = locally.result(), packaged.result()
+    assert report["status"] == "succeeded"
+    assert set(steps) == set(report["nodes"])
+    assert {step.code for step in steps.values()} == {0}
+    return report, steps
+
+
+def read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def differing(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> set[str]:
+    return {key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key)}
+
+
+def assert_equal_results(bench: Bench, report: dict[str, Any], steps: dict[str, Step]) -> None:
+    local = {node: bench.local_outputs(node) for node in steps}
+    for node, step in steps.items():
+        assert node_digests.digests(runners.outputs_of(step)) == node_digests.digests(local[node]), node
+
+    evaluations = read(local["Evaluator"]["evaluation"] / "report.json"), read(steps["Evaluator"].folder / "evaluation" / "report.json")
+    assert differing(*evaluations) <= OF_THE_RUN
+    assert evaluations[1]["accuracy"] == report["metrics"]["accuracy"]
+    assert evaluations[1]["blessed"] is report["blessed"] is True
+    assert (steps["Evaluator"].folder / "blessing" / "BLESSED").exists()
+
+    reviews = read(local["DataReview"]["report"] / "review.json"), read(steps["DataReview"].folder / "report" / "review.json")
+    assert differing(*reviews) <= {*OF_THE_RUN, "compared_with"}
+    assert reviews[1]["run_id"] == steps["DataReview"].folder.parent.name
+    assert differing(reviews[0]["compared_with"], reviews[1]["compared_with"]) <= {"version"}
+
+
+def test_the_first_delivery_publishes_the_same_model(bench: Bench) -> None:
+    bench.deliver(0, FIRST)
+    report, steps = both(bench)
+    assert_equal_results(bench, report, steps)
+    (version,) = registry.versions(str(bench.home / "kubeflow" / "registry"))
+    assert registry.baseline_is_whole(str(bench.home / "kubeflow" / "registry"), version)
+
+
+def test_new_photos_meet_the_baseline_of_the_first_run(bench: Bench) -> None:
+    before = registry.versions(str(bench.home / "kubeflow" / "registry"))
+    bench.deliver(FIRST, NEW)
+    report, steps = both(bench)
+    assert_equal_results(bench, report, steps)
+    review = read(steps["DataReview"].folder / "report" / "review.json")
+    assert review["compared_with"]["version"] == before[-1]
+    assert (review["compared_with"]["photos"], review["new"]["photos"]) == (5 * FIRST, 5 * NEW)
+    assert read(steps["Evaluator"].folder / "evaluation" / "report.json")["baseline"]["accuracy"] == report["metrics"]["baseline_accuracy"]
+    assert len(registry.versions(str(bench.home / "kubeflow" / "registry"))) == 2
+
+
+def test_a_step_that_fails_ends_the_run_with_what_it_said(bench: Bench) -> None:
+    whole = bench.csv.read_text()
+    bench.csv.write_text("")
+    try:
+        with pytest.raises(PackageFailed, match="is empty"):
+            bench.package()
+    finally:
+        bench.csv.write_text(whole)

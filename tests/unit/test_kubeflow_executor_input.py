@@ -154,6 +154,21 @@ def test_titles() -> None:
     assert title_of({}) == title_of({"instanceSchema": ""}) == ""
 
 
+@pytest.mark.parametrize(
+    ("folder", "run_id"),
+    [
+        ("minio://b/artifacts/flowers/0d3c3f0e-1b7a-4d6e-9a52-6f6f1c1b2a3d/DataReview", "0d3c3f0e-1b7a-4d6e-9a52-6f6f1c1b2a3d"),
+        ("gs://b/artifacts/1234567890/flowers-20261125003252/DataReview_-42", "flowers-20261125003252"),
+        ("/home/flowers-2026-11-25-00-32-52-600713/eview", "flowers-2026-11-25-00-32-52-600713"),
+        ("minio://b/artifacts/flowers/DataReview", ""),
+    ],
+)
+def test_the_run_is_named_by_the_outputs(folder: str, run_id: str) -> None:
+    given = message()
+    only(given["outputs"], "report")["uri"] = f"{folder}/report"
+    assert prepared(given, SPEC).run_id == run_id
+
+
 STEP = """
 import atexit, os, sys
 from pathlib import Path

@@ -47,11 +47,13 @@ def run(argv: Sequence[str]) -> None:
     work = prepared(_read(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
     make_room(work)
     arguments.json_serialized_invocation_args = json.dumps(work.message)
+    arguments.run_id = work.run_id
     _execute(arguments, beam_arguments)
     _answer(work)
 
 
 def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
+    from tfx.dsl.components.base.base_executor import BaseExecutor
     from tfx.orchestration.kubeflow.v2 import compiler_utils
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
@@ -59,6 +61,8 @@ def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
 
     # TFX would take the title of a type that is not its own for the path of a class.
     compiler_utils.TITLE_TO_CLASS_PATH.update({own.TYPE_NAME: f"{own.__module__}.{own.__qualname__}" for own in OWN_TYPES})
+    # It gives an executor no run id, and reports name the run that made them.
+    BaseExecutor.Context.pipeline_run_id = property(lambda _: arguments.run_id or None)
     kubeflow_v2_run_executor.main((arguments, beam_arguments))
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ LOGS = "executor-logs"
 VALUES = frozenset({"tfx.String", "tfx.Integer", "tfx.Float", "tfx.Boolean", "tfx.JsonValue"})
 # The cluster's page shows a file: the artifact's URI must be that of the file in our folder.
 PAGES: Mapping[str, str] = {"system.HTML": "report.html", "system.Markdown": "report.md"}
+# A folder of the run is in the URI of every output: a UUID on open-source Pipelines, NAME-TIME on Vertex AI and under kfp.local.
+_RUN = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+-(?:\d{14}|\d{4}(?:-\d\d){5}-\d{6}))/")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,12 @@ class Work:
     message: dict[str, Any]
     outputs: Mapping[str, tuple[str, str]]
     output_file: Path
+
+    @property
+    def run_id(self) -> str:
+        """The backend's id of the run; empty where no URI tells it. No argument may carry it, since cache keys hold the arguments."""
+        found = (_RUN.search(uri) for uri, _ in self.outputs.values())
+        return next((match[1] for match in found if match), "")
 
 
 def prepared(executor_input: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> Work:

@@ -114,4 +114,6 @@ def failure_of(run: Mapping[str, Any]) -> str:
     ]
     reason = next((" ".join(text.split())[:300] for text in reasons if text), "")
     where = f" in {', '.join(names)}" if names else ""
-    return f"The run ended as {run.get('state')}{where}{f': {reason}' if reason else ''}."
+    # The backend tells no exit code, so a review that stopped the run cannot be told from a step that broke.
+    hint = " If the data review stopped it, the step's log says what to accept or reject." if "DataReview" in names else ""
+    return f"The run ended as {run.get('state')}{where}{f': {reason}' if reason else ''}.{hint}"

@@ -1,0 +1,92 @@
+"""What a node's outputs say, whichever runner ran it: values without places and times, so that equal results have equal digests."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Place, time, or the number of a registry version, which is a time.
+VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version"})
+# Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction.
+LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "*-of-*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")
+
+
+def digests(outputs: Mapping[str, Path]) -> dict[str, str]:
+    """A digest of each output that has stable content, from the folder or file of each."""
+    found = {key: content(path) for key, path in sorted(outputs.items())}
+    return {key: digest(value) for key, value in found.items() if value}
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def content(path: Path) -> dict[str, Any]:
+    """By file; TFX's runners keep a value as the file `value` of a folder, or as the file itself."""
+    if path.is_file():
+        return {"value": _of(path)}
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not any(file.match(pattern) for pattern in LEFT_OUT)]
+    if [file.name for file in files] == ["value"]:
+        return {"value": _of(files[0])}
+    return {str(file.relative_to(path)): _of(file) for file in files if file.name != "variables.index"}
+
+
+def stable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: stable(below) for key, below in value.items() if key not in VOLATILE}
+    return [stable(below) for below in value] if isinstance(value, list) else value
+
+
+def _of(file: Path) -> Any:
+    if file.name.startswith("variables.data"):
+        return _weights(file.parent / "variables")
+    if file.name == "FeatureStats.pb":
+        return _statistics(file)
+    if file.suffix == ".gz":
+        return _records(file)
+    if file.suffix == ".parquet":
+        return _rows(file)
+    data = file.read_bytes()
+    try:
+        return stable(json.loads(data))
+    except ValueError:
+        return hashlib.sha256(data).hexdigest()
+
+
+def _records(file: Path) -> list[str]:
+    """Order does not count: no reader depends on it."""
+    from flowers_tfx.data.records import read_records
+
+    with gzip.open(file) as records:
+        return sorted(hashlib.sha256(record).hexdigest() for record in read_records(records))
+
+
+def _rows(file: Path) -> list[str]:
+    import pyarrow.parquet
+
+    rows = pyarrow.parquet.read_table(file).to_pylist()
+    return sorted(hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest() for row in rows)
+
+
+def _statistics(file: Path) -> list[str]:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    statistics.ParseFromString(file.read_bytes())
+    return [feature.SerializeToString(deterministic=True).hex() for part in statistics.datasets for feature in _by_name(part.features)]
+
+
+def _by_name(features: Any) -> list[Any]:
+    return sorted(features, key=lambda feature: (list(feature.path.step), feature.name))
+
+
+def _weights(checkpoint: Path) -> dict[str, str]:
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(checkpoint))
+    names = [name for name in reader.get_variable_to_shape_map() if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]
+    return {name: hashlib.sha256(reader.get_tensor(name).tobytes()).hexdigest() for name in names}
