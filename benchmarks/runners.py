@@ -158,7 +158,8 @@ def under_kfp(place: Path, csv: Path) -> dict[str, Node]:
 
 
 def outputs_of(step: Step) -> dict[str, Path]:
-    return {path.name: path for path in step.folder.iterdir() if path.name != "executor_output.json"}
+    """TFX leaves a .temp beside them."""
+    return {path.name: path for path in step.folder.iterdir() if path.name != "executor_output.json" and path.name[0] != "."}
 
 
 def compiled(place: Path, more: Sequence[str] = ()) -> Path:
