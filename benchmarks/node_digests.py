@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 # Place, time, or the number of a registry version, which is a time.
-VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version"})
-# Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction.
-LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "*-of-*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")
+VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version", "push_id"})
+# Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction;
+# published.json, whose digest covers a push id that is drawn by lot.
+LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")
+LEFT_OUT += ("eval_config.json", "published.json", "variables.index")
+# The order in which Beam adds numbers up is not fixed, so the last digits of a mean are not either.
+DECIMALS = 6
 
 
 def digests(outputs: Mapping[str, Path]) -> dict[str, str]:
@@ -32,10 +36,13 @@ def content(path: Path) -> dict[str, Any]:
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and not any(file.match(pattern) for pattern in LEFT_OUT)]
     if [file.name for file in files] == ["value"]:
         return {"value": _of(files[0])}
-    return {str(file.relative_to(path)): _of(file) for file in files if file.name != "variables.index"}
+    return {str(file.relative_to(path)): _of(file) for file in files}
 
 
 def stable(value: Any) -> Any:
+    """Without what is volatile, and with rounded numbers."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
     if isinstance(value, dict):
         return {key: stable(below) for key, below in value.items() if key not in VOLATILE}
     return [stable(below) for below in value] if isinstance(value, list) else value
@@ -58,11 +65,14 @@ def _of(file: Path) -> Any:
 
 
 def _records(file: Path) -> list[str]:
-    """Order does not count: no reader depends on it."""
+    """Of Examples by value: neither the order of records counts nor that of features in one, which Transform leaves open."""
+    from tensorflow.core.example.example_pb2 import Example
+
     from flowers_tfx.data.records import read_records
 
     with gzip.open(file) as records:
-        return sorted(hashlib.sha256(record).hexdigest() for record in read_records(records))
+        examples = (Example.FromString(record).SerializeToString(deterministic=True) for record in read_records(records))
+        return sorted(hashlib.sha256(example).hexdigest() for example in examples)
 
 
 def _rows(file: Path) -> list[str]:

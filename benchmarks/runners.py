@@ -1,10 +1,10 @@
 """The same photos and configuration on three runners, node by node: wall time, and a digest of what came out.
 
-    python benchmarks/runners.py [--photos DIR] [--per-class 40] [--out DIR] [--json | --markdown]
+    python benchmarks/runners.py [--photos DIR] [--per-class 40] [--out DIR | --again DIR] [--json | --markdown]
 
 Local runner, Beam runner, and the compiled Kubeflow package under `kfp.local` (each step in a container of its own where there is a Docker
-engine and FLOWERS_TEST_IMAGE names an image, else in a process of its own), one after another, each from nothing. About 10 minutes on two
-cores. Progress goes to stderr. Without photos it says so and exits with 0; it exits with 1 when digests differ.
+engine and FLOWERS_TEST_IMAGE names an image, else in a process of its own), one after another, each from nothing. Each of the package's 15
+processes imports TFX first. Progress goes to stderr. Without photos it says so and exits with 0; it exits with 1 when digests differ.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,23 +35,20 @@ SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 SETTINGS = ("model.backbone=MobileNet", "model.alpha=0.25", "model.image_size=64", "model.weights=none", "training.fine_tune_epochs=4")
 FLOORS = ("evaluation.min_accuracy=0", "evaluation.max_drop=1")
 PLACES = ("data_root", "registry", "pipeline_root", "ingest.csv")
-RUNNERS = ("local", "beam", "kubeflow")
+NAMES = {"local": "local", "beam": "Beam", "kubeflow": "Kubeflow package"}
+RUNNERS = tuple(NAMES)
 
 
 @dataclass
 class Node:
-    """`outputs`: a digest of each output that has stable content."""
+    """`outputs`: where each output lies."""
 
     seconds: float
     outputs: dict[str, str]
 
-    @property
-    def digest(self) -> str:
-        return digest(self.outputs) if self.outputs else ""
-
 
 @dataclass
-class Result:
+class Run:
     seconds: float
     nodes: dict[str, Node] = field(default_factory=dict)
 
@@ -64,22 +62,23 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, default=SHARED / "flower_photos", help="a folder per class")
     parser.add_argument("--per-class", type=int, default=40, help="photos of each class (default 40)")
     parser.add_argument("--out", type=Path, help="new folder for photos, runs, results.json and results.md (default: a temporary one)")
+    parser.add_argument("--again", type=Path, metavar="DIR", help="runs nothing, and compares anew what lies in a former --out")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON value on stdout, nothing else")
     form.add_argument("--markdown", action="store_true", help="the table as the docs have it")
     options = parser.parse_args()
-    if not options.photos.is_dir():
-        return skipped(f"{options.photos} does not exist", options.json)
-    home = (options.out or Path(tempfile.mkdtemp(prefix="flowers-runners-"))).resolve()
-    csv, count = copied(options.photos, options.per_class, home)
-    try:
-        results = {runner: measured(runner, home, csv, position) for position, runner in enumerate(RUNNERS)}
-    except Unavailable as reason:
-        return skipped(str(reason), options.json)
-    except (RunFailed, PackageFailed) as failed:
-        say(f"{failed}\nWhat it left lies in {home}.")
-        return 1
-    value = as_json(results, count)
+    home = (options.again or options.out or Path(tempfile.mkdtemp(prefix="flowers-runners-"))).resolve()
+    if not options.again:
+        if not options.photos.is_dir():
+            return skipped(f"{options.photos} does not exist", options.json)
+        try:
+            measure(options.photos, options.per_class, home)
+        except Unavailable as reason:
+            return skipped(str(reason), options.json)
+        except (RunFailed, PackageFailed) as failed:
+            say(f"{failed}\nWhat it left lies in {home}.")
+            return 1
+    value = compared(home)
     (home / "results.json").write_text(json.dumps(value, indent=2))
     (home / "results.md").write_text(markdown(value))
     print(json.dumps(value) if options.json else markdown(value), end="")
@@ -109,21 +108,32 @@ def copied(photos: Path, per_class: int, home: Path) -> tuple[Path, int]:
     return csv, len(lines)
 
 
-def measured(runner: str, home: Path, csv: Path, position: int) -> Result:
-    say(f"{position + 1} of {len(RUNNERS)}: {runner}")
-    place = home / runner
-    started = time.monotonic()
-    result = under_kfp(place, csv) if runner == "kubeflow" else in_process(runner, place, csv)
-    result.seconds = round(time.monotonic() - started, 1)
-    say(f"{runner}: {result.seconds:.0f} s")
-    return result
+def measure(photos: Path, per_class: int, home: Path) -> None:
+    """Runs all three, and leaves in runs.json how long each node took and where its outputs lie."""
+    csv, count = copied(photos, per_class, home)
+    runs: dict[str, Run] = {}
+    for position, runner in enumerate(RUNNERS, start=1):
+        done = sum(run.seconds for run in runs.values())
+        guess = f"; about {done / len(runs) * (len(RUNNERS) - len(runs)):.0f} s left, and more for processes that start" if runs else ""
+        say(f"{position} of {len(RUNNERS)}: {runner}{guess}")
+        started = time.monotonic()
+        place = home / runner
+        nodes = under_kfp(place, csv) if runner == "kubeflow" else in_process(runner, place, csv)
+        runs[runner] = Run(round(time.monotonic() - started, 1), nodes)
+        say(f"{runner}: {runs[runner].seconds:.0f} s")
+    said = {"photos": count, "python": platform.python_version(), "runs": {runner: asdict(run) for runner, run in runs.items()}}
+    (home / "runs.json").write_text(json.dumps(said, indent=2))
 
 
-def in_process(runner: str, place: Path, csv: Path) -> Result:
+def in_process(runner: str, place: Path, csv: Path) -> dict[str, Node]:
     place.mkdir()
     where = (f"data_root={place / 'data'}", f"registry={place / 'registry'}", f"pipeline_root={place / 'pipeline'}", f"ingest.csv={csv}")
     report = json.loads(flowers(place / "run.log", "run", "--runner", runner, "--json", settings=where))
-    return Result(0, {name: Node(node["seconds"], digests(kept(place / "pipeline" / name))) for name, node in report["nodes"].items()})
+    return {name: Node(node["seconds"], texts(kept(place / "pipeline" / name))) for name, node in report["nodes"].items()}
+
+
+def texts(paths: Mapping[str, Path]) -> dict[str, str]:
+    return {key: str(path) for key, path in paths.items()}
 
 
 def kept(folder: Path) -> dict[str, Path]:
@@ -132,7 +142,7 @@ def kept(folder: Path) -> dict[str, Path]:
     return {key.name: max(key.iterdir(), key=lambda execution: int(execution.name)) for key in keys}
 
 
-def under_kfp(place: Path, csv: Path) -> Result:
+def under_kfp(place: Path, csv: Path) -> dict[str, Node]:
     package = compiled(place)
     parameters = {"data_root": str(place / "data"), "registry": str(place / "registry"), "csv": str(csv), "span_window": "all"}
     expected = len(json.loads((place / "compiled.json").read_text())["steps"])
@@ -144,11 +154,12 @@ def under_kfp(place: Path, csv: Path) -> Result:
         say(f"  {len(done)} of {expected}: {step.node}, {step.seconds:.0f} s; about {left:.0f} s left")
 
     steps = run_package(package, place.parent, parameters, watch)
-    return Result(0, {name: Node(step.seconds, digests(outputs_of(step))) for name, step in steps.items()})
+    return {name: Node(step.seconds, texts(outputs_of(step))) for name, step in steps.items()}
 
 
 def outputs_of(step: Step) -> dict[str, Path]:
-    return {path.name: path for path in step.folder.iterdir() if path.name != "executor_output.json"}
+    """TFX leaves a .temp beside them."""
+    return {path.name: path for path in step.folder.iterdir() if path.name != "executor_output.json" and path.name[0] != "."}
 
 
 def compiled(place: Path, more: Sequence[str] = ()) -> Path:
@@ -177,33 +188,45 @@ def flowers(log: Path, *arguments: str, settings: Sequence[str]) -> str:
     return done.stdout
 
 
-def as_json(results: Mapping[str, Result], photos: int) -> dict[str, Any]:
-    names = list(results["local"].nodes)
-    nodes = {
-        name: {
-            "seconds": {runner: result.nodes[name].seconds for runner, result in results.items()},
-            "digests": {runner: result.nodes[name].digest for runner, result in results.items()},
-            "outputs": {runner: result.nodes[name].outputs for runner, result in results.items()},
-            "equal": len({result.nodes[name].digest for result in results.values()}) == 1,
-        }
-        for name in names
+def published(home: Path, runner: str) -> dict[str, Path]:
+    """The baseline of the newest version, which PublishBaseline writes into the registry and not into an artifact."""
+    versions = [path for path in (home / runner / "registry").iterdir() if path.name.isdecimal()]
+    newest = max(versions, key=lambda path: int(path.name))
+    return {"in the registry": newest / "assets.extra" / "baseline"}
+
+
+def compared(home: Path) -> dict[str, Any]:
+    said = json.loads((home / "runs.json").read_text())
+    runs = {
+        runner: Run(run["seconds"], {name: Node(**node) for name, node in run["nodes"].items()}) for runner, run in said["runs"].items()
     }
+    nodes = {}
+    for name in runs["local"].nodes:
+        outputs = {}
+        for runner, run in runs.items():
+            paths = {key: Path(path) for key, path in run.nodes[name].outputs.items()}
+            outputs[runner] = digests({**paths, **(published(home, runner) if name == "PublishBaseline" else {})})
+        whole = {runner: digest(found) for runner, found in outputs.items()}
+        seconds = {runner: run.nodes[name].seconds for runner, run in runs.items()}
+        nodes[name] = {"seconds": seconds, "digests": whole, "outputs": outputs, "equal": len(set(whole.values())) == 1}
     return {
-        "photos": photos,
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "seconds": {runner: result.seconds for runner, result in results.items()},
+        "photos": said["photos"],
+        "python": said["python"],
+        "seconds": {runner: run.seconds for runner, run in runs.items()},
         "nodes": nodes,
         "equal": all(node["equal"] for node in nodes.values()),
     }
 
 
 def markdown(value: Mapping[str, Any]) -> str:
-    lines = ["| node | local, s | Beam, s | Kubeflow package, s | digest of the outputs |", "|---|---|---|---|---|"]
+    runners = list(value["seconds"])
+    heads = " | ".join(f"{NAMES[runner]}, s" for runner in runners)
+    lines = [f"| node | {heads} | digest of the outputs |", f"|---|{'---|' * len(runners)}---|"]
     for name, node in value["nodes"].items():
-        seconds = " | ".join(f"{node['seconds'][runner]:.1f}" for runner in RUNNERS)
-        said = f"`{node['digests']['local']}`, equal" if node["equal"] else ", ".join(f"{r} `{node['digests'][r]}`" for r in RUNNERS)
-        lines.append(f"| {name} | {seconds} | {said} |")
-    whole = " | ".join(f"{value['seconds'][runner]:.0f}" for runner in RUNNERS)
+        seconds = " | ".join(f"{node['seconds'][runner]:.1f}" for runner in runners)
+        differing = ", ".join(f"{NAMES[runner]} `{node['digests'][runner]}`" for runner in runners)
+        lines.append(f"| {name} | {seconds} | {'`' + node['digests']['local'] + '`, equal' if node['equal'] else differing} |")
+    whole = " | ".join(f"{value['seconds'][runner]:.0f}" for runner in runners)
     equal = sum(node["equal"] for node in value["nodes"].values())
     return "\n".join([*lines, f"| whole run | {whole} | {equal} of {len(value['nodes'])} equal |", ""])
 

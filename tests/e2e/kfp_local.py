@@ -62,14 +62,15 @@ def kfp_python() -> str:
 
 
 def run_package(
-    package: Path, home: Path, parameters: Mapping[str, str], watch: Callable[[Step], None] = lambda _: None
+    package: Path, home: Path, parameters: Mapping[str, str], watch: Callable[[Step], None] = lambda _: None, python: str = sys.executable
 ) -> dict[str, Step]:
-    """All steps of one run, by name. Everything that the parameters name must lie in `home`: that is what a container sees.
+    """All steps of one run, by name. What the parameters name must lie in `home`, which is what a container sees. `python` starts the
+    steps that are no containers.
 
     Raises Unavailable, and PackageFailed with the end of the log when a step fails.
     """
     log = home / f"kfp-{time.time_ns()}.log"
-    command = [kfp_python(), __file__, str(package), str(home), json.dumps(dict(parameters)), sys.executable, str(log)]
+    command = [kfp_python(), __file__, str(package), str(home), json.dumps(dict(parameters)), python, str(log)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     names = _node_names(package)

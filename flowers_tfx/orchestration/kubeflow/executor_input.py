@@ -83,8 +83,14 @@ def make_room(work: Work) -> None:
 
 def answered(executor_output: Mapping[str, Any], work: Work) -> dict[str, Any]:
     """The ExecutorOutput with the backend's own URIs, pages named by their files, and without metadata that have no value, which its
-    launcher refuses."""
+    launcher refuses.
+
+    TFX makes a value an artifact and a parameter of one name. No step reads the artifact, and kfp.local would hand it on in place of the
+    value.
+    """
     answer: dict[str, Any] = json.loads(json.dumps(executor_output))
+    for key in answer.get("parameterValues", {}):
+        answer.get("artifacts", {}).pop(key, None)
     for key, artifact in _artifacts(answer):
         uri, title = work.outputs[key]
         artifact["uri"] = f"{uri.rstrip('/')}/{PAGES[title]}" if title in PAGES else uri
