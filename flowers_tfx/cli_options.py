@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,15 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def put(value: Any, as_json: bool, *lines: str) -> None:
-    """The result of a command: one JSON value, or lines for people."""
+    """The result of a command: one JSON value, or lines for people. What the terminal's encoding lacks is escaped."""
     if as_json:
-        click.echo(json.dumps(value, ensure_ascii=False))
+        text = json.dumps(value, ensure_ascii=False)
+        click.echo(text if text == _shown(text) else json.dumps(value))
     else:
         for line in lines:
-            click.echo(line)
+            click.echo(_shown(line))
+
+
+def _shown(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,32 @@ def on_disk(file: Place) -> Iterator[Path]:
         copy = Path(folder) / file.name
         file.download(copy)
         yield copy
+
+
+def check_target(path: Path, option: str) -> None:
+    """Before the work is done. Raises InputError where no file can be written to: a rename would put one in the place of /dev/null, too."""
+    try:
+        if not path.parent.is_dir():
+            raise InputError(f"The folder {path.parent} is not there.", f"Make it, or name another file with {option}.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file.", f"Name a file with {option}.")
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.", f"Name another file with {option}.") from None
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, option: str) -> Iterator[Path]:
+    """A name beside `path`, which takes its place when the block is through. Raises InputError where it can't be written."""
+    check_target(path, option)
+    unfinished = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror or error}.", f"Name another file with {option}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def fetch(folder: Place, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:

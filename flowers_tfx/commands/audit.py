@@ -64,12 +64,12 @@ def audit_csv(
     except OSError as error:
         raise InputError(f"The folder {out} can't be made: {error.strerror}.", "Name another one with --out.") from None
     policy = review_policy(config, pipeline_schema(config).proto)
+    old = open_side(against) if against else _published(config)  # before the photos are measured: it can be wrong
     embed, network = embedder(config, weights) if weights else (None, "")
     measured = measure_csv(csv, config.ingest.max_pixels, embed, progress, allowed)
     table = Table(measured.frame, network, len(measured.rejects), uris.folder(csv), tuple(measured.rejects))
     write_table(out / TABLE, table)
     new = Side(out / TABLE, table, None)
-    old = open_side(against) if against else _published(config)
     delivery = Delivery(len(measured.rejects))
     subject = {"name": Path(csv).name}
     if old is None:
@@ -83,12 +83,12 @@ def audit_csv(
         with_ = {"kind": "span", "name": old.path.name}
         review = compare(before, table.frame, policy, delivery=delivery, compared_with=with_, subject=subject)
         sides = [old, new]
-    write_page(out / REVIEW, report(review, sides, before, table.frame))
+    write_page(out / REVIEW, report(review, sides, before, table.frame), "--out")
     suspects, why = _suspects(table)
     small = _thumbnails(new, {suspect.digest for suspect in suspects[:MOST]})
-    write_page(out / SUSPECTS, render_suspects(suspects, len(table.frame), small, Path(csv).name, why))
+    write_page(out / SUSPECTS, render_suspects(suspects, len(table.frame), small, Path(csv).name, why), "--out")
     audit = Audit(review, tuple(suspects), why, len(table.frame), len(measured.rejects), out)
-    write_page(out / JSON, json.dumps(audit.as_json(), indent=2, ensure_ascii=False))
+    write_page(out / JSON, json.dumps(audit.as_json(), indent=2, ensure_ascii=False), "--out")
     return audit
 
 

@@ -12,7 +12,7 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import uris
 from flowers_tfx.data.measured import Embed, measure_csv
 from flowers_tfx.data.tables import EMBEDDING, Table, write_table
-from flowers_tfx.errors import InputError
+from flowers_tfx.storage import check_target
 
 
 def measure_photos(
@@ -20,8 +20,7 @@ def measure_photos(
 ) -> dict[str, Any]:
     """Writes the per-photo table; without weights its column `embedding` is empty."""
     started = time.monotonic()
-    if not out.parent.is_dir():
-        raise InputError(f"The folder {out.parent} is not there.", "Make it, or name another file with --out.")
+    check_target(out, "--out")
     embed, network = embedder(config, weights) if weights else (None, "")
     measured = measure_csv(csv, config.ingest.max_pixels, embed, progress)
     frame = measured.frame if EMBEDDING in measured.frame else measured.frame.assign(**{EMBEDDING: None})

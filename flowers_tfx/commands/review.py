@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import flowers_tfx
-from flowers_tfx import features
+from flowers_tfx import features, storage
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import decisions, pictures, spans, uris
 from flowers_tfx.data.reviews import StoredReview, newest_review, stored_reviews
@@ -50,22 +48,26 @@ def compare_sides(
     """The review of `new` against `old`, span folders or tables; with `html`, the report too."""
     policy = review_policy(config, pipeline_schema(config).proto)
     sides = (open_side(old), open_side(new))
-    if html is not None and not html.parent.is_dir():
-        raise InputError(f"The folder {html.parent} is not there.", "Make it, or name another file with --html.")
+    if html is not None:
+        storage.check_target(html, "--html")
     before, after = _with_embeddings(config, sides, weights, policy, seed, progress)
     review = compare(
         before, after, policy, seed=seed, delivery=sides[1].delivery, compared_with=_said(sides[0]), subject=_subject(sides[1])
     )
     if html is not None:
-        write_page(html, report(review, sides, before, after))
+        write_page(html, report(review, sides, before, after), "--html")
     return review
 
 
 def open_side(path: Place) -> Side:
     """Raises InputError when it is neither a span folder nor a table."""
-    span = open_span(path)
-    if span is None and path.is_dir():
-        raise InputError(f"{path} is no span.", "Name a folder such as DATA_ROOT/span-1, or a table of `flowers dataset measure`.")
+    hint = "Name a folder such as DATA_ROOT/span-1, or a table of `flowers dataset measure`."
+    try:
+        span = open_span(path)
+        if span is None and path.is_dir():
+            raise InputError(f"{path} is no span.", hint)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.", hint) from None
     return Side(path, span_table(span) if span else read_table(path), span)
 
 
@@ -154,25 +156,21 @@ def _subject(side: Side) -> Mapping[str, Any]:
     return {"name": side.path.name, "spans": [side.span.number], "digest": side.span.digest, "photos": side.span.examples}
 
 
-def write_page(path: Path, text: str) -> None:
+def write_page(path: Path, text: str, option: str) -> None:
     """Whole or not at all. Raises InputError where it can't be written."""
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}.", "Name another place.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with storage.written_whole(path, option) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def decide(config: PipelineConfig, action: decisions.Action, span: int, findings: Sequence[str], reason: str, by: str) -> dict[str, Any]:
     """Appends the decision. Raises InputError for a finding that the newest review of the span does not have."""
-    found = newest_review(config.pipeline_root, span)
-    known = [finding["id"] for finding in found.review["findings"]] if found else []
-    unknown = [name for name in findings if known and name not in known]
+    newest = (newest_review(config.pipeline_root, span), newest_review(config.pipeline_root))
+    # A review without new photos is of no span: what it says of the serving model is accepted with the window's newest.
+    reviews = [found for found in newest if found and (found is newest[0] or not found.spans)]
+    known = [finding["id"] for found in reviews for finding in found.review["findings"]]
+    unknown = [name for name in findings if reviews and name not in known]
     if unknown:
-        raise InputError(f"The review of span {span} has no finding {unknown[0]}.", f"It has {', '.join(known)}.")
+        raise InputError(f"The review of span {span} has no finding {unknown[0]}.", f"It has {', '.join(known) or 'none'}.")
     return decisions.decide(config.data_root, action, span, findings, reason, by).as_json()
 
 

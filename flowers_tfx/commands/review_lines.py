@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from flowers_tfx.reports.words import clean
 
 _VERDICTS = {"pass": "PASS", "warn": "WARN", "blocked": "BLOCKED"}
 
@@ -19,7 +22,7 @@ def review_lines(review: Mapping[str, Any]) -> list[str]:
     lines = [f"{_VERDICTS[review['verdict']]}: {new['photos']} photos {against}"]
     for finding in review["findings"]:
         accepted = " (accepted)" if finding.get("accepted") else ""
-        lines.append(f"  {finding['level']:5} {finding['id']}{accepted}: {finding['message']}")
+        lines.append(f"  {finding['level']:5} {clean(finding['id'])}{accepted}: {clean(finding['message'], 1000)}")
     return lines
 
 
@@ -31,5 +34,7 @@ def spans_table(rows: Sequence[Mapping[str, Any]]) -> None:
         splits = "/".join(str(row["splits"][name]) for name in ("train", "eval", "test"))
         said = "; ".join(f"{d['action']} by {d['by']}: {d['reason']}" for d in row["decisions"])
         verdict = "rejected" if row["rejected_by_reviewer"] else row["verdict"] or "-"
-        table.add_row(str(row["span"]), row["created"], str(row["examples"]), splits, str(row["rejected"]), verdict, said or "-")
+        table.add_row(
+            str(row["span"]), row["created"], str(row["examples"]), splits, str(row["rejected"]), verdict, escape(clean(said, 1000)) or "-"
+        )
     Console().print(table)

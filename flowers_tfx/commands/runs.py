@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flowers_tfx.config import PipelineConfig
@@ -29,12 +30,12 @@ def list_runs(config: PipelineConfig, as_json: bool) -> None:
         cached = sum(node.state == "cached" for node in run.nodes.values())
         table.add_row(
             run.run_id,
-            run.pipeline,
+            escape(run.pipeline),
             _status(run, reviews),
             f"{len(run.nodes)} ({cached} cached)",
             f"{run.seconds:.1f} s",
             Path(_pushed(run) or "-").name,
-            str(reviews[run.run_id].html) if run.run_id in reviews else "-",
+            escape(str(reviews[run.run_id].html)) if run.run_id in reviews else "-",
         )
     Console().print(table)
 
@@ -49,12 +50,12 @@ def show_run(config: PipelineConfig, run_id: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(_run_json(run, reviews) | {"nodes": {name: _node_json(node) for name, node in run.nodes.items()}}))
         return
-    table = Table(title=f"Run {run.run_id} of {run.pipeline}: {_status(run, reviews)}", title_justify="left")
+    table = Table(title=f"Run {run.run_id} of {escape(run.pipeline)}: {_status(run, reviews)}", title_justify="left")
     for heading in ("Node", "State", "Started (UTC)", "Time", "Artifacts"):
         table.add_column(heading, overflow="fold")
     for node in run.nodes.values():
         artifacts = "\n".join(f"{a.key}: {a.uri}" for a in node.outputs)
-        table.add_row(node.node_id, node.state, f"{node.started:%Y-%m-%d %H:%M:%S}", f"{node.seconds:.1f} s", artifacts)
+        table.add_row(node.node_id, node.state, f"{node.started:%Y-%m-%d %H:%M:%S}", f"{node.seconds:.1f} s", escape(artifacts))
     Console().print(table)
     if run.run_id in reviews:
         Console().print(f"review: {reviews[run.run_id].html}", soft_wrap=True, markup=False, highlight=False)

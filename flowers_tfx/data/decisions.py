@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from flowers_tfx.buckets.store import ABSENT, Changed, write_bound
 from flowers_tfx.data import spans
+from flowers_tfx.data.delivery import printable
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath
@@ -44,7 +45,9 @@ def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
     if not path.is_file():
         return []
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = path.read_text(encoding="utf-8")
+    # Reasons hold whatever people write: str.splitlines() would split them at a U+2028, too.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
             value = json.loads(line)
             decision = Decision(**{**value, "findings": tuple(value["findings"])})
@@ -66,7 +69,8 @@ def decide(data_root: str, action: Action, span_number: int, findings: Sequence[
     if not reason.strip() or not by.strip():
         raise InputError("A decision needs a reason and a name.", "Give both: --reason TEXT --by NAME.")
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(findings)), reason.strip(), by.strip(), when)
+    said = [printable(text.strip()) for text in (reason, by)]
+    decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), said[0], said[1], when)
     root = spans.place_of(data_root)
     line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
     if isinstance(root, BucketPath):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +18,7 @@ from flowers_tfx import features
 from flowers_tfx.data import spans
 from flowers_tfx.data.measured import typed
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import Place, on_disk
+from flowers_tfx.storage import Place, on_disk, written_whole
 
 EMBEDDING = "embedding"
 _META = b"flowers_tfx"
@@ -44,41 +44,36 @@ def write_table(path: Path, table: Table) -> None:
         columns[name] = pa.array(list(values), pa.list_(pa.float32())) if name == EMBEDDING else pa.Array.from_pandas(values)
     facts = {"network": table.network, "rejected": table.rejected, "base": table.base, "rejects": list(table.rejects)[:1000], **table.facts}
     arrow = pa.table(columns).replace_schema_metadata({_META: json.dumps(facts)})
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        pq.write_table(arrow, unfinished)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(
-            f"{path} can't be written: {error.strerror or error}.", "Name a file in a folder that you can write to."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with written_whole(path, "--out") as unfinished, unfinished.open("wb") as file:
+        pq.write_table(arrow, file)
 
 
 def read_table(path: Place) -> Table:
     """Raises InputError when it is no parquet file, or none of photos."""
     hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
     try:
-        with on_disk(path) as copy:
-            arrow = pq.read_table(copy)
+        # Arrow opens no name that is not UTF-8.
+        with on_disk(path) as copy, copy.open("rb") as file:
+            arrow = pq.read_table(file)
         facts = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
-        frame = typed(arrow.to_pandas(integer_object_nulls=True))
+        kept = Table(
+            arrow.to_pandas(integer_object_nulls=True),
+            str(facts.pop("network", "")),
+            int(facts.pop("rejected", 0)),
+            str(facts.pop("base", "")),
+            tuple(dict(reject) for reject in facts.pop("rejects", ())),
+            facts,
+        )
     except FileNotFoundError:
         raise InputError(f"{path} is not there.", hint) from None
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+    except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
         raise InputError(f"{path} is no table of photos: {' '.join(str(error).split())[:200]}", hint) from None
-    if features.LABEL not in frame and features.DIGEST not in frame:
+    if features.LABEL not in kept.frame and features.DIGEST not in kept.frame:
         raise InputError(f"{path} is no table of photos: it has neither a column label nor digest.", hint)
-    known = {"network", "rejected", "base", "rejects"}
-    return Table(
-        frame,
-        str(facts.get("network", "")),
-        int(facts.get("rejected", 0)),
-        str(facts.get("base", "")),
-        tuple(facts.get("rejects", ())),
-        {key: value for key, value in facts.items() if key not in known},
-    )
+    # Values that do not fit stay as they are: what is wrong with them is a finding.
+    with suppress(TypeError, ValueError), np.errstate(invalid="ignore"):
+        return replace(kept, frame=typed(kept.frame.copy()))
+    return kept
 
 
 def span_table(span: spans.Span) -> Table:

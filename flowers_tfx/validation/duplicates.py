@@ -42,9 +42,9 @@ def near(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
     offset = len(photos)
     best: dict[int, tuple[int, int]] = {}
     for one, other, bits in _close(hashes, usable, offset):
-        if digests[one] == digests[other]:
+        if digests[one] and digests[one] == digests[other]:
             continue
-        # The later photo of a delivery repeats the earlier one.
+        # The later photo in the table repeats the earlier one.
         row, partner = (max(one, other), min(one, other)) if max(one, other) < offset else (min(one, other), max(one, other))
         best[row] = min(best.get(row, (64, 0)), (bits, partner))
     inside = [(row, partner) for row, (_, partner) in sorted(best.items()) if partner < offset]
@@ -52,11 +52,15 @@ def near(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
 
 
 def conflicts(photos: Photos, others: Photos, inside: list[Pair], across: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Those of the pairs whose labels differ."""
+    """Those of the pairs that have two labels which differ."""
     return (
-        [(one, other) for one, other in inside if photos.labels[one] != photos.labels[other]],
-        [(one, other) for one, other in across if photos.labels[one] != others.labels[other]],
+        [(one, other) for one, other in inside if _differ(photos.labels[one], photos.labels[other])],
+        [(one, other) for one, other in across if _differ(photos.labels[one], others.labels[other])],
     )
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _usable(photos: Photos) -> npt.NDArray[np.bool_]:

@@ -122,14 +122,17 @@ class Tested:
         values = looked.values.get(feature)
         if values is None:
             return self._category(feature, looked.columns[at], at, p)
-        gone = [not len(self._of(values, side)) for side in (False, True)]
-        if any(gone) or looked.columns[at].method == "missing":
-            return self._category(feature, Column(feature, "missing"), at, p)
+        known = [len(self._of(values, side)) / max(int((self.pool.is_new == side).sum()), 1) for side in (False, True)]
+        without = Column(feature, "missing")
+        if not all(known) or looked.columns[at].method == "missing":
+            return self._category(feature, without, at, p)
         if feature in self.baseline.numbers:
             old, fresh = (side.numbers[feature][np.isfinite(side.numbers[feature])] for side in (self.baseline, self.new))
         else:
             old, fresh = self._of(values, False), self._of(values, True)
         effect = 100 * (scores.distance(old, fresh) or 0.0)
+        if feature in self.pool.photos.numbers and 100 * abs(known[0] - known[1]) > effect:
+            return self._category(feature, without, at, p)
         medians = float(np.median(old)), float(np.median(fresh))
         below = 100 * float((old < medians[1]).mean() + (old <= medians[1]).mean()) / 2
         unit = _UNITS.get(feature, "")
@@ -137,7 +140,7 @@ class Tested:
             f"{feature}: the median went from {_short(medians[0])} to {_short(medians[1])}{f' ({unit})' if unit else ''}, "
             f"the baseline's {_ordinal(below)} percentile; the distributions differ by {effect:.0f} points."
         )
-        if abs(below - 50) < 10:
+        if abs(below - 50) < 10 or _short(medians[0]) == _short(medians[1]):
             spreads = [np.quantile(side, 0.9) - np.quantile(side, 0.1) for side in (old, fresh)]
             word = "wider" if spreads[1] > spreads[0] else "narrower"
             text = (

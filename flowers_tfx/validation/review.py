@@ -42,7 +42,7 @@ class Finding:
     accepted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        said = {
             "id": self.id,
             "level": self.level,
             "kind": self.kind,
@@ -57,8 +57,15 @@ class Finding:
                 {"uri": e.uri, "digest": e.digest, "label": e.label, "value": number(e.value) if isinstance(e.value, float) else e.value}
                 for e in self.examples
             ],
-            "accepted": self.accepted,
         }
+        return {**said, "accepted": True} if self.accepted else said
+
+    def keys(self) -> list[str]:
+        """With `__getitem__`: a finding can be read as its JSON, finding["level"], dict(finding)."""
+        return list(self.as_json())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.as_json()[key]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ NUMERIC = tuple(p for p in PROPERTIES if p.kind != "string" and p.name not in ("
 CATEGORIES = tuple(p for p in PROPERTIES if p not in NUMERIC and p.name not in UNTESTED)
 
 Floats = npt.NDArray[np.float64]
+_IDENTITY = (features.DIGEST, features.URI, features.LABEL)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Photos:
         )
 
     def examples(self, rows: Iterable[int], feature: str = "") -> tuple[Example, ...]:
-        return tuple(Example(str(self.uris[i]), str(self.digests[i]), str(self.labels[i] or ""), self._value(i, feature)) for i in rows)
+        return tuple(Example(self.uris[i] or "", self.digests[i] or "", self.labels[i] or "", self._value(i, feature)) for i in rows)
 
     def _value(self, row: int, feature: str) -> float | str | None:
         if feature in self.numbers:
@@ -87,7 +88,7 @@ class Tables:
 def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides."""
     said_twice = [*_twice(baseline, "baseline"), *_twice(new, "new")]
-    baseline, new = (frame.loc[:, ~frame.columns.duplicated()] for frame in (baseline, new))
+    baseline, new = (_in_order(frame.loc[:, ~frame.columns.duplicated()]) for frame in (baseline, new))
     findings: list[Finding] = [*said_twice, *_sizes(baseline, new), *_identities(baseline, "baseline"), *_identities(new, "new")]
     numbers: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
     words: tuple[dict[str, npt.NDArray[np.object_]], dict[str, npt.NDArray[np.object_]]] = ({}, {})
@@ -120,6 +121,12 @@ def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     return Tables(sides[0], sides[1], tuple(findings))
 
 
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows by digest, URI and label: a review must not change with the order in which photos were listed."""
+    keys = list(zip(*(["" if word is None else word for word in _column(frame, name)] for name in _IDENTITY), strict=True))
+    return frame.iloc[sorted(range(len(frame)), key=keys.__getitem__)]
+
+
 def _twice(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
     for name in sorted({str(column) for column, again in zip(frame.columns, frame.columns.duplicated(), strict=True) if again}):
         text = f"The {side} sample has several columns {name}: only the first was compared."
@@ -138,7 +145,7 @@ def _sizes(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _identities(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
-    for name in (features.URI, features.DIGEST, features.LABEL):
+    for name in _IDENTITY:
         if name not in frame:
             level = "error" if name == features.LABEL else "warn"
             yield Finding(f"schema:missing:{name}:{side}", level, "schema", name, f"The {side} sample has no column {name}.")  # type: ignore[arg-type]
@@ -151,7 +158,12 @@ def _identities(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
 
 
 def _blank(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-    return np.array([value is None or value is pd.NA or value != value or value == "" for value in values.tolist()], bool)
+    return np.array([_is_missing(value) or (isinstance(value, str) and not value) for value in values.tolist()], bool)
+
+
+def _is_missing(value: object) -> bool:
+    """None, NaN, NA and NaT: of a list, which can hold them, it is not asked."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
 
 
 def _absent(prop: Property, missing: list[str]) -> Finding:
@@ -168,18 +180,23 @@ def _numbers(values: pd.Series[Any]) -> npt.NDArray[Any]:
         return floats
     found = np.empty(len(values), object)
     for row, value in enumerate(values.tolist()):
-        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        if _is_missing(value):
             found[row] = np.nan
         else:
-            found[row] = float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else None
+            found[row] = float(value) if isinstance(value, (int, float, np.number, np.bool_)) else None
     return found.astype(np.float64) if all(value is not None for value in found) else found
 
 
 def _words(values: pd.Series[Any]) -> npt.NDArray[np.object_]:
     blank = _blank(values)
     words = np.empty(len(values), object)
-    words[:] = [None if empty else str(value) for value, empty in zip(values.tolist(), blank, strict=True)]
+    words[:] = [None if empty else _word(value) for value, empty in zip(values.tolist(), blank, strict=True)]
     return words
+
+
+def _word(value: object) -> str:
+    # A column of whole numbers with a gap is one of floats.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _broken(prop: Property, old: npt.NDArray[Any], new: npt.NDArray[Any], frame: pd.DataFrame) -> Iterator[Finding]:
@@ -216,7 +233,7 @@ def _share(prop: Property, side: str, bad: npt.NDArray[np.bool_], new: pd.DataFr
     share = 100 * float(bad.mean())
     rows = np.flatnonzero(bad)[:5]
     uris, digests = _column(new, features.URI), _column(new, features.DIGEST)
-    examples = tuple(Example(str(uris[i]), str(digests[i])) for i in rows) if side == "new" else ()
+    examples = tuple(Example(uris[i] or "", digests[i] or "") for i in rows) if side == "new" else ()
     text = f"{prop.name} {words} in {int(bad.sum())} of {len(bad)} photos of the {side} sample."
     level = "error" if share >= BROKEN_ERROR else "warn"
     return Finding(
@@ -265,20 +282,23 @@ def _matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
     if not len(frame):
         return np.zeros((0, 0), np.float32)
     values = frame[EMBEDDING].tolist()
-    if all(value is None or (isinstance(value, float) and np.isnan(value)) for value in values):
+    if all(map(_is_missing, values)):
         return "has no embeddings"
     try:
-        vectors = [None if value is None or np.isscalar(value) else np.asarray(value, np.float32) for value in values]
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, which is said
+            vectors = [None if _is_missing(value) else np.asarray(value, np.float32) for value in values]
     except (TypeError, ValueError):
         return "has embeddings that are no lists of numbers"
     shapes = {vector.shape for vector in vectors if vector is not None}
-    if len(shapes) != 1 or any(len(shape) != 1 or not shape[0] for shape in shapes):
-        return "has embeddings of several lengths"
+    if any(len(shape) != 1 for shape in shapes):
+        return "has embeddings that are no lists of numbers"
+    if len(shapes) != 1 or shapes == {(0,)}:
+        return "has embeddings of several lengths" if len(shapes) > 1 else "has embeddings without numbers"
     nothing = np.full(shapes.pop(), np.nan, np.float32)
     return np.stack([nothing if vector is None else vector for vector in vectors])
 
 
 def _column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
     if name not in frame:
-        return np.full(len(frame), "" if name != "phash" else None, object)
+        return np.full(len(frame), None, object)
     return _words(frame[name])

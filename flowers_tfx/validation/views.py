@@ -105,7 +105,7 @@ def look(pool: Pool, draws: Draws) -> dict[str, Looked]:
     numbers = {**{name: values for name, values in pool.photos.numbers.items() if name not in _FLAGS}, **_derived(pool.photos)}
     ranked = {name: _ranks(values) for name, values in numbers.items()}
     ranked = {name: ranks for name, ranks in ranked.items() if np.ptp(ranks) > 0}
-    labels = _codes(pool.photos.labels)
+    labels = _classes(pool)
     found["property"] = _properties(pool, draws, ranked, numbers)
     outlying: Floats | None = None
     if ranked:
@@ -113,8 +113,9 @@ def look(pool: Pool, draws: Draws) -> dict[str, Looked]:
     found["sparse"] = _sparse(draws, numbers, outlying)
     if labels.max(initial=0) > 0:
         found["label"] = _labels(pool, draws, labels)
-    if pool.photos.embeddings is not None and pool.photos.embeddings.shape[1]:
-        found["content"], margins = _content(draws, pool.photos.embeddings, labels, _some(pool.photos))
+    embeddings = pool.photos.embeddings
+    if embeddings is not None and np.ptp(embeddings, axis=0).any():
+        found["content"], margins = _content(draws, embeddings, labels, _some(pool.photos))
         if margins is not None:
             found["consistency"] = _consistency(draws, margins)
     found = {name: looked for name, looked in found.items() if looked.columns}
@@ -154,6 +155,15 @@ def _ranks(values: Floats) -> Floats:
     if known.any():
         ranks[known] = (stats.rankdata(values[known]) - 0.5) / known.sum()
     return ranks
+
+
+def _classes(pool: Pool) -> npt.NDArray[np.int64]:
+    """A number a class; all one class where a side has no labels at all: a finding says that, and there is nothing to compare."""
+    labels = pool.photos.labels
+    sides = (labels[pool.is_new == side] for side in (False, True))
+    if all(any(label is not None for label in side) for side in sides):
+        return _codes(labels)
+    return np.zeros(len(labels), np.int64)
 
 
 def _codes(words: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:

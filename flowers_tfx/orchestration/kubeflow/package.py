@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import yaml
 
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import written_whole
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,12 @@ def read_package(path: Path) -> Package:
 
 def write_package(package: Package, path: Path) -> None:
     """Whole or not at all. Raises InputError when the file cannot be written."""
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(package.text(), encoding="utf-8")
-        os.replace(unfinished, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         raise InputError(f"The package {path} cannot be written: {error.strerror}.", "Name another file with --out.") from None
+    with written_whole(path, "--out") as unfinished:
+        unfinished.write_text(package.text(), encoding="utf-8")
 
 
 def _no_pipeline(path: Path) -> InputError:
