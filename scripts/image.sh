@@ -47,8 +47,8 @@ echo "Building $image with $engine." >&2
 case $engine in
   docker) DOCKER_BUILDKIT=1 docker build "${args[@]}" . ;;
   podman) podman build "${args[@]}" . ;;
-  # chroot isolation works where there is no right to make containers, too.
-  buildah) buildah build --isolation "${BUILDAH_ISOLATION:-chroot}" "${args[@]}" . ;;
+  # Layers are kept, as the others do; chroot isolation works where there is no right to make containers, too.
+  buildah) buildah build --layers --isolation "${BUILDAH_ISOLATION:-chroot}" "${args[@]}" . ;;
 esac
 read -r id size < <("$engine" images --no-trunc --format '{{.ID}} {{.Size}}' "$image")
 echo "$image $id $size"
