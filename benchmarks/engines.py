@@ -118,11 +118,15 @@ class Progress:
 
     def __init__(self, photos: int, engines: int) -> None:
         self._began, self._all, self._photos, self._done = time.monotonic(), photos * engines, photos, 0
+        self._shown = ""
 
     def show(self, name: str, photos: int) -> None:
         share = (self._done + photos) / self._all
         left = f", about {(time.monotonic() - self._began) * (1 - share) / share / 60:.0f} min left" if share else ""
-        print(f"\r{name}: {photos} of {self._photos} photos{left}      ", end="", file=sys.stderr, flush=True)
+        line = f"\r{name}: {photos} of {self._photos} photos{left}      "
+        if line != self._shown:
+            print(line, end="", file=sys.stderr, flush=True)
+            self._shown = line
 
     def engine_is_done(self) -> None:
         self._done += self._photos
