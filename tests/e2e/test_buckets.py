@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from flowers_tfx import registry, storage
-from flowers_tfx.data.spans import list_spans, read_photos
+from flowers_tfx.data.spans import Span, list_spans, read_photos
 from flowers_tfx.storage import BucketPath
 from tests.conftest import ROOT, write_photos
 from tests.e2e.conftest import Workshop, states
@@ -227,19 +227,58 @@ def test_a_pipeline_root_in_a_bucket_is_refused(shop: Workshop) -> None:
     assert "pipeline root s3://flowers-test/pipeline" in shop.run("pipeline_root=s3://flowers-test/pipeline", code=2)["error"]
 
 
-def test_an_engine_that_shares_nothing_but_the_bucket(shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos, CSV and data root lie in the bucket. The workers have credentials of their own, and the endpoint from the job's options."""
+def on_pools(shop: Workshop, home: BucketPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Span]:
+    """The span of each of two jobs at the same time on Prism, which gives a job one worker pool. Photos, CSV and data roots lie in the
+    bucket; the workers have credentials of their own, and the endpoint from the job's options."""
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(prism(prism_binary(), tmp_path / "prism.log"))
         with monkeypatch.context() as patch:
             patch.delenv("AWS_ENDPOINT_URL_S3")
-            workers = stack.enter_context(worker_pool(tmp_path / "pool.log"))
-        said = shop.flowers(
-            *("ingest", "--csv", "s3://flowers-test/delivery/all_data.csv", "--labels", "s3://flowers-test/delivery/dict.txt"),
-            *("--data-root", "s3://flowers-test/engine", "--engine", "portable", "--json"),
-            *("--set", f"beam.job_endpoint={engine.endpoint}", "--set", "beam.environment=external"),
-            *("--set", f"beam.environment_config={workers.endpoint}"),
-        )
-    here, there = list_spans("s3://flowers-test/data")[0], list_spans("s3://flowers-test/engine")[0]
-    assert (said["examples"], said["rejected"]) == (180, 0)
-    assert (there.digest, there.manifest["delivery"]) == (here.digest, here.manifest["delivery"])
+            pools = [stack.enter_context(worker_pool(tmp_path / "pool.log")) for _ in range(2)]
+        place = ("--csv", str(home / "all_data.csv"), "--labels", str(home / "dict.txt"), "--engine", "portable", "--json")
+        keys = ("--set", f"beam.job_endpoint={engine.endpoint}", "--set", "beam.environment=external")
+        jobs = [
+            subprocess.Popen(
+                shop.command(
+                    *("ingest", *place, *keys, "--set", f"beam.environment_config={pool.endpoint}"),
+                    *("--data-root", str(home / f"pool-{number}")),
+                ),
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for number, pool in enumerate(pools)
+        ]
+        for job in jobs:
+            said = json.loads(job.communicate(timeout=900)[0])
+            assert job.returncode == 0, said
+            assert said["rejected"] == 0
+    return [list_spans(str(home / f"pool-{number}"))[0] for number in range(2)]
+
+
+def test_an_engine_that_shares_nothing_but_the_bucket(shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = list_spans(str(DATA))[0]
+    for there in on_pools(shop, BUCKET / "delivery", tmp_path, monkeypatch):
+        assert (there.digest, there.manifest["delivery"]) == (here.digest, here.manifest["delivery"])
+
+
+@pytest.mark.photos
+def test_real_photos_on_an_engine_that_shares_nothing_but_the_bucket(
+    shop: Workshop, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = BUCKET / "real"
+    photos = [photo for folder in sorted((shared / "flower_photos").glob("*/")) for photo in sorted(folder.glob("*.jpg"))[:30]]
+    lines = [f"{photo.parent.name}/{photo.name},{photo.parent.name}\n" for photo in photos]
+    (tmp_path / "all_data.csv").write_text("".join(lines))
+    (tmp_path / "dict.txt").write_text("".join(f"{name}\n" for name in sorted({photo.parent.name for photo in photos})))
+    for photo in photos:
+        (home / photo.parent.name / photo.name).upload(photo)
+    for name in ("all_data.csv", "dict.txt"):
+        (home / name).upload(tmp_path / name)
+    place = ("--csv", str(home / "all_data.csv"), "--labels", str(home / "dict.txt"), "--engine", "direct", "--json")
+    said = shop.flowers("ingest", *place, "--data-root", str(home / "direct"))
+    assert (said["examples"], said["rejected"]) == (len(photos), 0)
+    here = list_spans(str(home / "direct"))[0]
+    for there in on_pools(shop, home, tmp_path, monkeypatch):
+        assert there.manifest["files"] == here.manifest["files"]
+        assert (there.digest, there.manifest["delivery"]) == (here.digest, here.manifest["delivery"])
