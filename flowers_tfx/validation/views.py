@@ -5,7 +5,8 @@
 - sparse: do a few photos lie far out? Exact counts in the tails of each property, of the distance to all, of colourless photos.
 - label: are the class shares different; and do labels contradict what the photos look like?
 - together: do all views taken together say that something changed, though none is sure?
-- content: do the photos show something else? Embeddings of the frozen backbone: T2 with several ridges, linear and with a Gaussian kernel.
+- content: do the photos show something else? Embeddings of the frozen backbone: T2 with several ridges, linear and with a Gaussian kernel;
+  and the shares of the kinds of pictures that they fall into by themselves (clusters).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import linalg, special, stats
+from sklearn.cluster import KMeans
 
 from flowers_tfx.validation.permutation import Draws, Floats, Spectrum, View, centred_gram, centred_kernel, upper_shares
 from flowers_tfx.validation.policy import thinned
@@ -26,6 +28,9 @@ T2_RIDGES = (0.001, 0.03, 0.3)
 RIDGES = (0.5, 3.0, 30.0)
 KERNEL_RIDGES = (1e4,)  # so large a ridge makes it the maximum mean discrepancy itself
 DIRECTIONS = 200
+KINDS = (6, 8, 12, 20)
+CLUSTERINGS = 6
+KIND_DIRECTIONS = 50
 MOST_CONTENTS = 2000
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TAILS = (0.005, 0.01, 0.02, 0.035, 0.05)
@@ -263,6 +268,11 @@ def _distances(name: str, draws: Draws, spectra: Iterable[tuple[Spectrum, tuple[
     return Looked(View(name, _comparable(ranks), WEIGHTS[name]), columns, separation=separation, towards=towards)
 
 
+def _with_statistic(looked: Looked, statistic: Floats, column: Column) -> Looked:
+    statistics = np.concatenate([looked.view.statistics, _comparable(statistic[:, None])], axis=1)
+    return replace(looked, view=View(looked.view.name, statistics, looked.view.weight), columns=(*looked.columns, column))
+
+
 def _separation(draws: Draws, distances: Floats, spectrum: Spectrum, ridge: float) -> float:
     """Squared distance between the groups' means along the directions that count, in their standard deviations, less what chance gives.
 
@@ -304,11 +314,7 @@ def _labels(pool: Pool, draws: Draws, labels: npt.NDArray[np.int64]) -> Looked:
     names = np.unique(np.array([str(label) for label in pool.photos.labels]))
     flags = labels[:, None] == np.arange(len(names))[None]
     scores = draws.flag_scores(flags)
-    # Pearson's chi-squared of the table of groups and classes, up to a constant.
-    sums = draws.sums(flags)
-    totals = flags.sum(axis=0)
-    expected = totals * draws.new / draws.photos
-    chi = ((sums - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
+    chi = _chi_squared(draws, flags)
     columns = (Column(SHARES, "chi2"), *(Column(SHARES, str(name)) for name in names))
     view = View(
         "label", np.stack([-np.log(upper_shares(chi)), -np.log(upper_shares(np.abs(scores).max(axis=1)))], axis=1), WEIGHTS["label"]
@@ -332,12 +338,41 @@ def _content(
     within = centred_gram(_within(unit.astype(np.float64), labels))
     grams = ((gram, RIDGES), (within, RIDGES[:2]), (centred_kernel(unit), KERNEL_RIDGES))
     looked = _distances("content", draws, ((Spectrum.of(draws, matrix, DIRECTIONS, rows), ridges) for matrix, ridges in grams))
+    looked = _with_statistic(looked, _kind_shares(draws, unit, rows), Column("content", "kinds"))
     classes = int(labels.max(initial=0)) + 1
     if not 1 < classes <= len(labels) // 5:
         return looked, None
     margins = np.full(draws.photos, np.nan)
     margins[rows] = _margins(gram, labels, classes)
     return looked, margins
+
+
+def _kind_shares(draws: Draws, columns: Floats, rows: npt.NDArray[np.int64]) -> Floats:
+    """[1 + draws]: how unlike the groups' shares are of the kinds of pictures that k-means finds in both together.
+
+    Kinds that are gone move the mean little and along few directions, where T2 is weak. Chi-squared by its degrees of freedom, summed over
+    several numbers of kinds and several clusterings, since one alone is a matter of luck (Strehl and Ghosh 2002).
+    """
+    centred = columns.astype(np.float64) - columns.mean(axis=0)
+    vectors, values, _ = linalg.svd(centred, full_matrices=False)
+    places = vectors[:, :KIND_DIRECTIONS] * np.sqrt(values[:KIND_DIRECTIONS])
+    # Where clusters start must not depend on which photos are new: these stand last in the table.
+    order = np.lexsort(places.T[::-1])
+    total = np.zeros(len(draws.groups))
+    for kinds in KINDS:
+        for seed in range(CLUSTERINGS if 5 * kinds <= len(rows) else 0):
+            found = KMeans(kinds, n_init=1, random_state=seed).fit_predict(places[order])
+            flags = np.zeros((draws.photos, kinds), bool)
+            flags[rows[order], found] = True
+            total += _chi_squared(draws, flags) / (kinds - 1)
+    return total
+
+
+def _chi_squared(draws: Draws, flags: npt.NDArray[np.bool_]) -> Floats:
+    """Pearson's, [1 + draws], of the table of groups and classes, up to a constant."""
+    expected = flags.sum(axis=0) * draws.new / draws.photos
+    chi: Floats = ((draws.sums(flags) - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
+    return chi
 
 
 def _margins(gram: Floats, labels: npt.NDArray[np.int64], classes: int) -> Floats:
