@@ -227,9 +227,9 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
         for at in strengths:
             parts = []
             for size in (100, 400):
-                own = [row for row in rows if (row["kind"], row["strength"], row["size"]) == (kind, at, size)]
-                if any("verdict" in row for row in own):
-                    blocked = statistics.fmean(row.get("verdict") == "blocked" for row in own)
+                own = [row for row in rows if (row["kind"], row["strength"], row["size"]) == (kind, at, size) and "verdict" in row]
+                if own:
+                    blocked = statistics.fmean(row["verdict"] == "blocked" for row in own)
                     parts.append(f"{100 * statistics.fmean(alarmed(own, 'review')):.0f} [{100 * blocked:.0f}]")
             cells.append(" / ".join(parts))
         print(f"  {kind:26}" + "".join(f"{cell:>26}" for cell in cells))
