@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, special, stats
+from scipy import special, stats
 from sklearn.cluster import KMeans
 
 from flowers_tfx.validation.permutation import Draws, Floats, Spectrum, View, centred_gram, centred_kernel, upper_shares
@@ -314,7 +314,7 @@ def _labels(pool: Pool, draws: Draws, labels: npt.NDArray[np.int64]) -> Looked:
     names = np.unique(np.array([str(label) for label in pool.photos.labels]))
     flags = labels[:, None] == np.arange(len(names))[None]
     scores = draws.flag_scores(flags)
-    chi = _chi_squared(draws, flags)
+    chi = _chi_squared(draws, flags).sum(axis=1)
     columns = (Column(SHARES, "chi2"), *(Column(SHARES, str(name)) for name in names))
     view = View(
         "label", np.stack([-np.log(upper_shares(chi)), -np.log(upper_shares(np.abs(scores).max(axis=1)))], axis=1), WEIGHTS["label"]
@@ -336,9 +336,10 @@ def _content(
     unit = roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
     gram = centred_gram(unit)
     within = centred_gram(_within(unit.astype(np.float64), labels))
-    grams = ((gram, RIDGES), (within, RIDGES[:2]), (centred_kernel(unit), KERNEL_RIDGES))
-    looked = _distances("content", draws, ((Spectrum.of(draws, matrix, DIRECTIONS, rows), ridges) for matrix, ridges in grams))
-    looked = _with_statistic(looked, _kind_shares(draws, unit, rows), Column("content", "kinds"))
+    whole = Spectrum.of(draws, gram, DIRECTIONS, rows)
+    others = ((within, RIDGES[:2]), (centred_kernel(unit), KERNEL_RIDGES))
+    spectra = [(whole, RIDGES), *((Spectrum.of(draws, matrix, DIRECTIONS, rows), ridges) for matrix, ridges in others)]
+    looked = _with_statistic(_distances("content", draws, spectra), _kind_shares(draws, whole, rows), Column("content", "kinds"))
     classes = int(labels.max(initial=0)) + 1
     if not 1 < classes <= len(labels) // 5:
         return looked, None
@@ -347,32 +348,30 @@ def _content(
     return looked, margins
 
 
-def _kind_shares(draws: Draws, columns: Floats, rows: npt.NDArray[np.int64]) -> Floats:
+def _kind_shares(draws: Draws, spectrum: Spectrum, rows: npt.NDArray[np.int64]) -> Floats:
     """[1 + draws]: how unlike the groups' shares are of the kinds of pictures that k-means finds in both together.
 
     Kinds that are gone move the mean little and along few directions, where T2 is weak. Chi-squared by its degrees of freedom, summed over
     several numbers of kinds and several clusterings, since one alone is a matter of luck (Strehl and Ghosh 2002).
     """
-    centred = columns.astype(np.float64) - columns.mean(axis=0)
-    vectors, values, _ = linalg.svd(centred, full_matrices=False)
-    places = vectors[:, :KIND_DIRECTIONS] * np.sqrt(values[:KIND_DIRECTIONS])
+    # Half way between places as they are and directions all alike: variances are squares of singular values.
+    places = spectrum.vectors[rows, :KIND_DIRECTIONS] * spectrum.weights[:KIND_DIRECTIONS] ** 0.25
     # Where clusters start must not depend on which photos are new: these stand last in the table.
     order = np.lexsort(places.T[::-1])
-    total = np.zeros(len(draws.groups))
-    for kinds in KINDS:
-        for seed in range(CLUSTERINGS if 5 * kinds <= len(rows) else 0):
-            found = KMeans(kinds, n_init=1, random_state=seed).fit_predict(places[order])
-            flags = np.zeros((draws.photos, kinds), bool)
-            flags[rows[order], found] = True
-            total += _chi_squared(draws, flags) / (kinds - 1)
-    return total
+    numbers = [kinds for kinds in KINDS if 5 * kinds <= len(rows) for _ in range(CLUSTERINGS)]
+    flags = np.zeros((draws.photos, sum(numbers)), bool)
+    begin = np.cumsum([0, *numbers[:-1]]) if numbers else np.zeros(0, np.int64)
+    for at, kinds, seed in zip(begin, numbers, range(len(numbers)), strict=True):
+        flags[rows[order], at + KMeans(kinds, n_init=1, random_state=seed % CLUSTERINGS).fit_predict(places[order])] = True
+    shares = _chi_squared(draws, flags)
+    return sum((shares[:, at : at + n].sum(axis=1) / (n - 1) for at, n in zip(begin, numbers, strict=True)), np.zeros(len(shares)))
 
 
 def _chi_squared(draws: Draws, flags: npt.NDArray[np.bool_]) -> Floats:
-    """Pearson's, [1 + draws], of the table of groups and classes, up to a constant."""
+    """[1 + draws, classes]: terms of Pearson's statistic of the table of groups and classes, up to a constant."""
     expected = flags.sum(axis=0) * draws.new / draws.photos
-    chi: Floats = ((draws.sums(flags) - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
-    return chi
+    terms: Floats = (draws.sums(flags) - expected) ** 2 / np.maximum(expected, 1e-12)
+    return terms
 
 
 def _margins(gram: Floats, labels: npt.NDArray[np.int64], classes: int) -> Floats:
