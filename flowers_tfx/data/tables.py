@@ -71,7 +71,7 @@ def read_table(path: Place) -> Table:
     if features.LABEL not in kept.frame and features.DIGEST not in kept.frame:
         raise InputError(f"{path} is no table of photos: it has neither a column label nor digest.", hint)
     # Values that do not fit stay as they are: what is wrong with them is a finding.
-    with suppress(TypeError, ValueError), np.errstate(invalid="ignore"):
+    with suppress(TypeError, ValueError, OverflowError), np.errstate(invalid="ignore"):
         return replace(kept, frame=typed(kept.frame.copy()))
     return kept
 
