@@ -53,7 +53,7 @@ def service(command: list[str], port: int, log: Path, environment: dict[str, str
     found = Service(process, f"127.0.0.1:{port}")
     try:
         deadline = time.monotonic() + START_S
-        while not _answers(port):
+        while not answers(port):
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
             assert time.monotonic() < deadline, f"{command[0]} does not answer at port {port}"
             time.sleep(0.1)
@@ -75,7 +75,7 @@ def worker_pool(log: Path) -> contextlib.AbstractContextManager[Service]:
     return service(command, port, log, environment)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False

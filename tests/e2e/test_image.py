@@ -16,13 +16,14 @@ from flowers_tfx import __version__
 from tests.conftest import ROOT
 from tests.e2e.go_programs import go_program
 from tests.e2e.image_engines import Container, Engine, base_image, find_engine, make_image
-from tests.e2e.prism import VERSION, prism, prism_binary
+from tests.e2e.prism import VERSION, answers, prism, prism_binary
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(5400)]
 BOOT = "github.com/apache/beam/sdks/v2/python/container"
 BAKED = "/opt/flowers/weights"
 LIMIT_GB = 5
 POOL_S = 120
+POOL_PORT = 50000  # Beam's boot program knows no other
 
 
 @dataclass
@@ -138,8 +139,8 @@ def test_it_is_beams_sdk_container(container: Container, folder: Path, tmp_path:
         start = f"echo $$ >{group}; exec entrypoint --worker_pool"
         pool = subprocess.Popen(container.command("setsid", "--wait", "sh", "-c", start), stdout=out, stderr=out)
         try:
-            wait_for(log, "Listening for workers")
-            settings = {"job_endpoint": engine.endpoint, "environment": "external", "environment_config": "localhost:50000"}
+            wait_for_the_pool(log)
+            settings = {"job_endpoint": engine.endpoint, "environment": "external", "environment_config": f"localhost:{POOL_PORT}"}
             sets = [word for key, value in settings.items() for word in ("--set", f"beam.{key}={value}")]
             ingest = ["flowers", "ingest", "--csv", f"{photos}/all_data.csv", "--labels", f"{photos}/dict.txt", "--data-root", str(data)]
             said = json.loads(container.out(*ingest, "--engine", "portable", *sets, "--json"))
@@ -157,8 +158,8 @@ def gigabytes(size: str) -> float:
     return float(number) * {"KB": 1e-6, "MB": 1e-3, "GB": 1.0, "TB": 1e3}[size[len(number) :].strip()]
 
 
-def wait_for(log: Path, words: str) -> None:
+def wait_for_the_pool(log: Path) -> None:
     deadline = time.monotonic() + POOL_S
-    while words not in log.read_text(errors="replace"):
-        assert time.monotonic() < deadline, f"no {words!r} in {POOL_S} s:\n{log.read_text(errors='replace')[-3000:]}"
+    while not answers(POOL_PORT):
+        assert time.monotonic() < deadline, f"no worker pool at port {POOL_PORT} in {POOL_S} s:\n{log.read_text(errors='replace')[-3000:]}"
         time.sleep(0.5)
