@@ -6,14 +6,15 @@ import heapq
 import json
 import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 import flowers_tfx
 from flowers_tfx import features
 from flowers_tfx.data import records, spans
+
+MOST_OPEN = 128  # files at a time
 
 
 @dataclass
@@ -36,19 +39,37 @@ class Photos:
 
 
 def write_photos(path: Path, rows_paths: Sequence[Path], span: int, labels: tuple[str, ...]) -> Photos:
-    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group."""
+    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group and MOST_OPEN files open."""
     schema, whole, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
     with ExitStack() as stack:
-        parts = [stack.enter_context(rows_path.open(encoding="utf-8")) for rows_path in rows_paths]
-        lines = heapq.merge(*parts)  # every line starts with its photo's digest
-        with pq.ParquetWriter(path, schema) as parquet:
-            while rows := [_row(line, span, whole.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
-                parquet.write_table(pa.Table.from_pylist(rows, schema))
-                counts.update((row["split"], row[features.LABEL]) for row in rows)
+        scratch = stack.enter_context(TemporaryDirectory(dir=path.parent, prefix=".rows-"))
+        lines = stack.enter_context(_merged(_few(rows_paths, Path(scratch))))
+        parquet = stack.enter_context(pq.ParquetWriter(path, schema))
+        while rows := [_row(line, span, whole.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
+            parquet.write_table(pa.Table.from_pylist(rows, schema))
+            counts.update((row["split"], row[features.LABEL]) for row in rows)
     by_split = {split: {label: counts[split, label] for label in labels} for split in features.SPLITS}
     splits = {split: sum(by_split[split].values()) for split in features.SPLITS}
     totals = {label: sum(by_split[split][label] for split in features.SPLITS) for label in labels}
     return Photos(sum(splits.values()), splits, totals, by_split, whole.hexdigest())
+
+
+@contextmanager
+def _merged(paths: Sequence[Path]) -> Iterator[Iterator[str]]:
+    """The lines of all files in the order of digests, with which every line starts."""
+    with ExitStack() as stack:
+        yield heapq.merge(*[stack.enter_context(path.open(encoding="utf-8", newline="\n")) for path in paths])
+
+
+def _few(paths: Sequence[Path], scratch: Path) -> list[Path]:
+    """At most MOST_OPEN files with the lines of all `paths`: a process may often open 1,024 files, and a span has three a shard."""
+    found = deque(paths)
+    while len(found) > MOST_OPEN:
+        merged = scratch / str(len(found))
+        with _merged([found.popleft() for _ in range(MOST_OPEN)]) as lines, merged.open("w", encoding="utf-8", newline="\n") as out:
+            out.writelines(lines)
+        found.append(merged)
+    return list(found)
 
 
 def _row(line: str, span: int, update: Any) -> dict[str, Any]:
