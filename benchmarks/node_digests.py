@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,11 @@ def content(path: Path) -> dict[str, Any]:
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and not any(file.match(pattern) for pattern in LEFT_OUT)]
     if [file.name for file in files] == ["value"]:
         return {"value": _of(files[0])}
-    return {str(file.relative_to(path)): _of(file) for file in files}
+    found = {str(file.relative_to(path)): _of(file) for file in files if file.suffix != ".gz"}
+    # An engine cuts a split into as many shards as it likes.
+    for folder in sorted({file.parent for file in files if file.suffix == ".gz"}):
+        found[str(folder.relative_to(path) / "*.gz")] = _records(folder.glob("*.gz"))
+    return found
 
 
 def stable(value: Any) -> Any:
@@ -53,8 +57,8 @@ def _of(file: Path) -> Any:
         return _weights(file.parent / "variables")
     if file.name == "FeatureStats.pb":
         return _statistics(file)
-    if file.suffix == ".gz":
-        return _records(file)
+    if file.name == "schema.pbtxt":
+        return _schema(file)
     if file.suffix == ".parquet":
         return _rows(file)
     data = file.read_bytes()
@@ -64,15 +68,18 @@ def _of(file: Path) -> Any:
         return hashlib.sha256(data).hexdigest()
 
 
-def _records(file: Path) -> list[str]:
+def _records(shards: Iterable[Path]) -> list[str]:
     """Of Examples by value: neither the order of records counts nor that of features in one, which Transform leaves open."""
     from tensorflow.core.example.example_pb2 import Example
 
     from flowers_tfx.data.records import read_records
 
-    with gzip.open(file) as records:
-        examples = (Example.FromString(record).SerializeToString(deterministic=True) for record in read_records(records))
-        return sorted(hashlib.sha256(example).hexdigest() for example in examples)
+    found = []
+    for shard in shards:
+        with gzip.open(shard) as records:
+            examples = (Example.FromString(record).SerializeToString(deterministic=True) for record in read_records(records))
+            found += [hashlib.sha256(example).hexdigest() for example in examples]
+    return sorted(found)
 
 
 def _rows(file: Path) -> list[str]:
@@ -82,12 +89,24 @@ def _rows(file: Path) -> list[str]:
     return sorted(hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest() for row in rows)
 
 
-def _statistics(file: Path) -> list[str]:
+def _statistics(file: Path) -> Any:
+    """TFDV lists features in the order in which its workers met them, and adds up in none."""
+    from google.protobuf.json_format import MessageToDict
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    statistics.ParseFromString(file.read_bytes())
-    return [feature.SerializeToString(deterministic=True).hex() for part in statistics.datasets for feature in _by_name(part.features)]
+    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
+    return stable([MessageToDict(feature) for part in statistics.datasets for feature in _by_name(part.features)])
+
+
+def _schema(file: Path) -> Any:
+    """Features in the order of the statistics that it was made from."""
+    from google.protobuf import text_format
+    from google.protobuf.json_format import MessageToDict
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
+    schema.feature.sort(key=lambda feature: feature.name)
+    return MessageToDict(schema)
 
 
 def _by_name(features: Any) -> list[Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import node_digests, runners
 from flowers_tfx import registry
+from tests.e2e.conftest import rounded
 from tests.e2e.kfp_local import PackageFailed, Step, Unavailable, kfp_python, run_package
 
 FIRST, NEW = 40, 10  # photos of each class
@@ -83,15 +84,6 @@ def both(bench: Bench) -> tuple[dict[str, Any], dict[str, Step]]:
 def read(path: Path) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return value
-
-
-def rounded(value: Any) -> Any:
-    """Beam adds up in no fixed order: the last digits of a mean differ between two runs of the same runner, too."""
-    if isinstance(value, float):
-        return round(value, node_digests.DECIMALS)
-    if isinstance(value, dict):
-        return {key: rounded(below) for key, below in value.items()}
-    return [rounded(below) for below in value] if isinstance(value, list) else value
 
 
 def differing(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> set[str]:
