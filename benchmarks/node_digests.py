@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 # Place, time, or the number of a registry version, which is a time.
 VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version", "push_id"})
 # Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction;
-# published.json, whose digest covers a push id that is drawn by lot.
+# published.json and registry.json, whose digests cover a push id that is drawn by lot.
 LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")
-LEFT_OUT += ("eval_config.json", "published.json", "variables.index")
+LEFT_OUT += ("eval_config.json", "published.json", "registry.json", "variables.index")
+# Beside the number of a version: digests of all its bytes, the push id and the graph among them.
+OF_A_VERSION = frozenset({"digest", "data"})
+VERSION_IN_TEXT = re.compile(r"\bversion \d+")
 # The order in which Beam adds numbers up is not fixed, so the last digits of a mean are not either.
 DECIMALS = 6
 
@@ -47,8 +51,11 @@ def stable(value: Any) -> Any:
     """Without what is volatile, and with rounded numbers."""
     if isinstance(value, float):
         return round(value, DECIMALS)
+    if isinstance(value, str):
+        return VERSION_IN_TEXT.sub("version", value)
     if isinstance(value, dict):
-        return {key: stable(below) for key, below in value.items() if key not in VOLATILE}
+        dropped = VOLATILE | OF_A_VERSION if "version" in value else VOLATILE
+        return {key: stable(below) for key, below in value.items() if key not in dropped}
     return [stable(below) for below in value] if isinstance(value, list) else value
 
 
