@@ -1,10 +1,11 @@
-"""Google's addresses on this machine: TensorFlow's gs:// knows no other, so a proxy that it is told of leads them to a server that imitates
-the store."""
+"""Google Cloud Storage on this machine, for all of its clients. TensorFlow's knows no addresses but Google's, so a proxy that it is told of
+leads them to a server that imitates the store; and mends what that server does not understand, which Google's does."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 import socket
 import ssl
 import threading
@@ -22,7 +23,7 @@ HEAD_END = b"\r\n\r\n"
 
 @contextlib.contextmanager
 def proxied(backend: int, folder: Path) -> Iterator[dict[str, str]]:
-    """The environment of a program whose TensorFlow finds the store at port `backend`. `folder` gets a certificate."""
+    """The environment of a program that finds the store at port `backend`, instead of Google's. `folder` gets a certificate."""
     certificate, key = _certificate(folder)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
@@ -31,7 +32,7 @@ def proxied(backend: int, folder: Path) -> Iterator[dict[str, str]]:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         # TensorFlow asks for the continuation of an upload by http.
         proxies = {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1,localhost"}
-        yield {**proxies, "CURL_CA_BUNDLE": str(certificate), "NO_GCE_CHECK": "true"}
+        yield {**proxies, "CURL_CA_BUNDLE": str(certificate), "NO_GCE_CHECK": "true", "STORAGE_EMULATOR_HOST": address}
 
 
 def _accept(server: socket.socket, tls: ssl.SSLContext, backend: int) -> None:
@@ -49,7 +50,7 @@ def _serve(client: socket.socket, tls: ssl.SSLContext, backend: int) -> None:
             client = tls.wrap_socket(client, server_side=True)
             head = _head(client)
         with client, socket.create_connection(("127.0.0.1", backend)) as store:
-            store.sendall(_understood(head))
+            store.sendall(_understood(head, client))
             threading.Thread(target=_pump, args=(store, client), daemon=True).start()
             _pump(client, store)
 
@@ -64,15 +65,25 @@ def _head(connection: socket.socket) -> bytes:
     return head
 
 
-def _understood(head: bytes) -> bytes:
-    """A path instead of an address; Go's server refuses a header that TensorFlow sends. One request a connection is all there is."""
+def _understood(head: bytes, client: socket.socket) -> bytes:
+    """A path instead of an address, and one request a connection, so that each comes through here. TensorFlow sends an encoding that Go
+    refuses; Google's own library numbers no parts of a batch, and those without a number would be passed over."""
     lines, _, body = head.partition(HEAD_END)
     first, *others = lines.split(b"\r\n")
     method, address, version = first.split(b" ")
     if address.startswith(b"http://"):
         address = b"/" + address.removeprefix(b"http://").partition(b"/")[2]
-    kept = [line for line in others if not line.lower().startswith(b"transfer-encoding: identity")]
-    return b"\r\n".join([b" ".join((method, address, version)), *kept]) + HEAD_END + body
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in others)}
+    if headers.get(b"transfer-encoding") == b"identity":
+        del headers[b"transfer-encoding"]
+    if address.startswith(b"/batch/"):
+        while len(body) < int(headers[b"content-length"]):
+            body += client.recv(1 << 16)
+        body = re.sub(rb"(?i)content-type: application/http", rb"Content-ID: <1>\n\g<0>", body)
+        headers[b"content-length"] = str(len(body)).encode()
+    headers[b"connection"] = b"close"
+    said = [name + b": " + value for name, value in headers.items()]
+    return b"\r\n".join([b" ".join((method, address, version)), *said]) + HEAD_END + body
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
