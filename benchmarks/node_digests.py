@@ -106,13 +106,14 @@ def _statistics(file: Path) -> Any:
 
 
 def _schema(file: Path) -> Any:
-    """Features in the order of the statistics that it was made from."""
+    """Features and domains are in the order of the statistics that it was made from."""
     from google.protobuf import text_format
     from google.protobuf.json_format import MessageToDict
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     schema = text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
     schema.feature.sort(key=lambda feature: feature.name)
+    schema.string_domain.sort(key=lambda domain: domain.name)
     return MessageToDict(schema)
 
 
