@@ -10,6 +10,7 @@ from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
+from tfx.dsl.components.base import executor_spec
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 
@@ -24,6 +25,7 @@ from flowers_tfx.components.ingest_images import IngestImages
 from flowers_tfx.components.publish_baseline import PublishBaseline
 from flowers_tfx.components.pusher import Pusher
 from flowers_tfx.components.select_inputs import SelectInputs
+from flowers_tfx.components.trainer import TrainerExecutor
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.curated_schema import schema_text
 from flowers_tfx.orchestration.settings import (
@@ -38,7 +40,9 @@ from flowers_tfx.orchestration.settings import (
 )
 
 
-def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
+def create_pipeline(config: PipelineConfig, keep_reviews_in: str | None = None) -> tfx_pipeline.Pipeline:
+    """The whole pipeline. `keep_reviews_in` is where reviews are kept besides the artifacts, "" for nowhere; by default a pipeline root
+    that is a folder."""
     schema = pipeline_schema(config)
     labels = list(schema.labels)
     settings = model_settings(config, labels)
@@ -111,7 +115,7 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
         data_root=config.data_root,
         window=window,
         decisions=decisions,
-        reviews_root=reviews_root(config),
+        reviews_root=reviews_root(config) if keep_reviews_in is None else keep_reviews_in,
         code=code_digest("flowers_tfx.components.data_review"),
     )
 
@@ -128,6 +132,7 @@ def create_pipeline(config: PipelineConfig) -> tfx_pipeline.Pipeline:
     transform.add_upstream_node(review)
 
     trainer = Trainer(
+        custom_executor_spec=executor_spec.ExecutorClassSpec(TrainerExecutor),
         run_fn="flowers_tfx.model.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],

@@ -297,7 +297,9 @@ def review(
 
     found = newest(load_config(config_path, overrides), span)
     if open_it:
-        click.launch(str(found.html))
+        from flowers_tfx.commands.review import page_on_disk
+
+        click.launch(str(page_on_disk(found)))
     _put({**found.review, "report": str(found.html)}, as_json, *review_lines(found.review), f"report: {found.html}")
     return None
 

@@ -225,7 +225,11 @@ class KubeflowConfig(_Section):
 class PipelineConfig(_Section):
     name: str = Field("flowers", pattern=r"^[a-z][a-z0-9-]{0,62}$", description="name of the pipeline: a-z, 0-9 and -")
     data_root: str = Field("data", min_length=1, description="folder of the spans, or gs://BUCKET/PATH or s3://BUCKET/PATH")
-    pipeline_root: str = Field("pipeline", min_length=1, description="folder of the artifacts of every run")
+    pipeline_root: str = Field(
+        "pipeline",
+        min_length=1,
+        description="folder of the artifacts of every run; or gs://, with `metadata` set; on Kubeflow s3:// or minio://, too",
+    )
     metadata: str = Field("", description="ML Metadata: path of a SQLite file, or mysql://USER@HOST/DATABASE; empty: in the pipeline root")
     registry: str = Field(
         "registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/, or gs://BUCKET/PATH or s3://BUCKET/PATH"

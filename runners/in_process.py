@@ -30,7 +30,7 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
     """
     preflight.check(config)
     with preflight.only_run(config.pipeline_root):
-        ir = compiler.Compiler().compile(create_pipeline(with_endpoint(config)))
+        ir = compiler.Compiler().compile(create_pipeline(with_endpoint(config), config.pipeline_root))
         run_id = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
         # TFX's Beam runner would set an id of its own: once set, it stays.
         runtime_parameter_utils.substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})

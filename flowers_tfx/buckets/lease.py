@@ -63,11 +63,12 @@ class Lease:
 
 
 @contextlib.contextmanager
-def leased(store: Store, key: str, place: str) -> Iterator[Lease]:
-    """Waits for its turn. `place` is what people call the folder that is locked. Raises InputError for a store that ignores the conditions
-    of writes, besides what the store raises."""
+def leased(store: Store, key: str, place: str, wait: bool = True) -> Iterator[Lease]:
+    """Waits for its turn; with `wait` False for no longer than it takes to know whether the holder is alive. `place` is what people call
+    the folder that is locked. Raises InputError for a holder that is not waited for and a store that ignores the
+    conditions of writes, besides what the store raises."""
     owner = uuid.uuid4().hex
-    lease = Lease(store, key, owner, _taken(store, key, owner, place))
+    lease = Lease(store, key, owner, _taken(store, key, owner, place, wait))
     try:
         with contextlib.suppress(Changed):
             store.write(key, b"", ABSENT)
@@ -77,7 +78,7 @@ def leased(store: Store, key: str, place: str) -> Iterator[Lease]:
         lease.end()
 
 
-def _taken(store: Store, key: str, owner: str, place: str) -> str:
+def _taken(store: Store, key: str, owner: str, place: str, wait: bool) -> str:
     seen, since, told = "", time.monotonic(), False
     data = f"{owner} 0\n".encode()
     while True:
@@ -88,6 +89,8 @@ def _taken(store: Store, key: str, owner: str, place: str) -> str:
         except FileNotFoundError:
             continue
         if tag != seen:
+            if seen and not wait:
+                raise InputError(f"Another process is at work in {place}.", "Wait for it, or use another place.")
             seen, since = tag, time.monotonic()
         elif time.monotonic() - since > LEASE_S:
             with contextlib.suppress(Changed):

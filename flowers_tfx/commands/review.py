@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,6 +182,15 @@ def newest(config: PipelineConfig, span: int | None) -> StoredReview:
         what = "No run has reviewed anything" if span is None else f"No run has reviewed span {span}"
         raise InputError(f"{what} in {config.pipeline_root}.", "Run the pipeline first: flowers run --config FILE.")
     return found
+
+
+def page_on_disk(found: StoredReview) -> Path:
+    """The page, or a copy of one in a bucket, which stays: the browser reads it when it likes."""
+    if isinstance(found.html, Path):
+        return found.html
+    copy = Path(tempfile.mkdtemp(prefix="flowers-review-")) / found.html.name
+    found.html.download(copy)
+    return copy
 
 
 def list_spans(config: PipelineConfig) -> list[dict[str, Any]]:

@@ -43,12 +43,11 @@ def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bo
 
 
 def _log_path(config: PipelineConfig) -> Path:
-    """A log a run, in the pipeline root."""
-    if "://" in config.pipeline_root:
-        raise InputError(
-            f"The pipeline root {config.pipeline_root} is not a folder.", "This runner writes to a local folder: set `pipeline_root`."
-        )
-    folder = Path(config.pipeline_root) / "logs"
+    """A log a run."""
+    from flowers_tfx.orchestration.settings import check_root, log_folder
+
+    check_root(config)
+    folder = log_folder(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"

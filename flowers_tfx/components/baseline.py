@@ -16,6 +16,7 @@ from tfx.utils import path_utils
 
 from flowers_tfx import registry, storage
 from flowers_tfx.components.artifacts import PhotoSample
+from flowers_tfx.components.carried import carried
 from flowers_tfx.errors import InputError
 
 NONE_FILE = "none.txt"
@@ -38,6 +39,7 @@ class BaselineSpec(component_spec.ComponentSpec):
 
 
 class BaselineExecutor(base_executor.BaseExecutor):
+    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict["model"])
@@ -105,7 +107,7 @@ class Baseline(base_component.BaseComponent):
 
 def no_baseline_reason(uri: str) -> str | None:
     """Why the artifact at `uri` holds nothing, or None when it holds what it should."""
-    marker = Path(uri) / NONE_FILE
+    marker = storage.place(uri) / NONE_FILE
     return marker.read_text(encoding="utf-8") if marker.is_file() else None
 
 

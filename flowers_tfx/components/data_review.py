@@ -16,6 +16,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 import flowers_tfx
 from flowers_tfx.components.artifacts import DriftReview, HtmlReport, MarkdownReport
+from flowers_tfx.components.carried import carried
 from flowers_tfx.components.drift_validator import BASELINE, BASELINE_FINDING, NEW, REVIEWS
 from flowers_tfx.components.photo_files import read_sample, read_thumbnails
 from flowers_tfx.components.schema_changes import differences, read_schema
@@ -51,6 +52,7 @@ class DataReviewSpec(component_spec.ComponentSpec):
 
 
 class DataReviewExecutor(base_executor.BaseExecutor):
+    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         source = Path(artifact_utils.get_single_uri(input_dict["review"]))

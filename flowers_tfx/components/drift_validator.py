@@ -19,6 +19,7 @@ from flowers_tfx import registry
 from flowers_tfx.components import tfdv_scores
 from flowers_tfx.components.artifacts import DriftReview, PhotoSample
 from flowers_tfx.components.baseline import no_baseline_reason
+from flowers_tfx.components.carried import carried
 from flowers_tfx.components.photo_embedder import PhotoEmbedder
 from flowers_tfx.components.photo_files import read_sample, read_thumbnails, write_thumbnails
 from flowers_tfx.components.schema_changes import schema_changes
@@ -55,6 +56,7 @@ class DriftValidatorSpec(component_spec.ComponentSpec):
 
 
 class DriftValidatorExecutor(base_executor.BaseExecutor):
+    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         sample_home = Path(artifact_utils.get_single_uri(input_dict["sample"]))

@@ -6,11 +6,11 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+from flowers_tfx import storage
 from flowers_tfx.model.evaluation_config import ACCURACY, BASELINE_NAME, SLICES, SPLIT
 from flowers_tfx.reports.evaluation import BaselineScore, CalibrationBin, ClassScore, Evaluation, Slice, render_html, to_json
 
@@ -22,8 +22,9 @@ def write_report(
 ) -> Evaluation:
     """Puts report.html and report.json beside TFMA's files. `floors` are the least accuracy and the largest drop."""
     evaluation = evaluated(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
-    (Path(uri) / NUMBERS).write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), encoding="utf-8")
-    (Path(uri) / PAGE).write_text(render_html(evaluation), encoding="utf-8")
+    home = storage.place(uri)
+    (home / NUMBERS).write_bytes(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False).encode())
+    (home / PAGE).write_bytes(render_html(evaluation).encode())
     return evaluation
 
 

@@ -6,7 +6,6 @@ Without a serving model the Baseline artifact is there but marked; the stock exe
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tfx.components.evaluator import constants, executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
+from flowers_tfx import storage
 from flowers_tfx.components.artifacts import ClassificationMetrics, HtmlReport, ScalarMetrics
 from flowers_tfx.components.baseline import no_baseline_reason
 from flowers_tfx.components.evaluation_result import PAGE, confusion_matrix, scalars, write_report
@@ -57,9 +57,10 @@ class EvaluatorExecutor(executor.Executor):
             baseline_version=baseline.get_string_custom_property("version"),
             no_baseline=reason or "",
         )
-        page = Path(artifact_utils.get_single_uri(output_dict["report"]))
-        page.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(home) / PAGE, page / PAGE)
+        page = storage.place(artifact_utils.get_single_uri(output_dict["report"]))
+        if isinstance(page, Path):
+            page.mkdir(parents=True, exist_ok=True)
+        (page / PAGE).write_bytes((storage.place(home) / PAGE).read_bytes())
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])
         for name, value in scalars(evaluation).items():
             metrics.set_float_custom_property(name, value)

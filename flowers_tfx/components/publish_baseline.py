@@ -18,6 +18,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from flowers_tfx import features, registry
 from flowers_tfx.components.artifacts import PublishedBaseline
+from flowers_tfx.components.carried import carried
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.photo_embedder import PhotoEmbedder
 from flowers_tfx.components.photo_files import write_sample
@@ -56,6 +57,7 @@ class PublishBaselineDriver(OutsideDriver):
 
 
 class PublishBaselineExecutor(base_executor.BaseExecutor):
+    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         home = Path(artifact_utils.get_single_uri(output_dict["baseline"]))

@@ -21,6 +21,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from flowers_tfx import registry
+from flowers_tfx.components.carried import carried
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.selection import recipe
 
@@ -51,6 +52,7 @@ class PusherDriver(OutsideDriver):
 
 
 class PusherExecutor(executor.Executor):
+    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])

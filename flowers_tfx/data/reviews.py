@@ -8,9 +8,11 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from flowers_tfx.storage import BucketPath, Place, place
+
+REVIEWS = "reviews"
 HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
 
 
@@ -18,11 +20,11 @@ HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
 class StoredReview:
     """`review`: its JSON, with `created` and `run_id` besides."""
 
-    folder: Path
+    folder: Place
     review: Mapping[str, Any]
 
     @property
-    def html(self) -> Path:
+    def html(self) -> Place:
         return self.folder / HTML
 
     @property
@@ -34,9 +36,14 @@ class StoredReview:
         return any(isinstance(span, Mapping) and span["digest"] == digest for span in self.review.get("new_spans", ()))
 
 
-def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Path:
-    """Puts the files there by one rename; each run has a name of its own, so that no later review takes the place of an earlier one."""
-    home = Path(pipeline_root) / "reviews"
+def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Place:
+    """Puts the files there by one rename, in a bucket the JSON last; each run has a name of its own, so that no later review takes
+    the place of an earlier one."""
+    home = place(pipeline_root) / REVIEWS
+    if isinstance(home, BucketPath):
+        for file in sorted(files, key=lambda file: file == JSON):
+            (home / name / file).write_bytes(files[file].encode())
+        return home / name
     home.mkdir(parents=True, exist_ok=True)
     unfinished = home / f".{name}.{uuid.uuid4().hex}.tmp"
     unfinished.mkdir()
@@ -52,11 +59,16 @@ def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Pat
 
 def stored_reviews(pipeline_root: str) -> list[StoredReview]:
     """Newest first; folders without a readable review are none, nor what a killed run left."""
+    if "://" in pipeline_root and not pipeline_root.startswith("gs://"):
+        return []  # only runs on Kubeflow have their artifacts there, and their reviews among them
     found = []
-    for path in Path(pipeline_root).glob(f"reviews/[!.]*/{JSON}"):
+    home = place(pipeline_root) / REVIEWS
+    for folder in home.iterdir() if home.is_dir() else ():
+        if folder.name.startswith("."):
+            continue
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-            found.append(StoredReview(path.parent, {**value, "created": str(value["created"])}))
+            value = json.loads((folder / JSON).read_text(encoding="utf-8"))
+            found.append(StoredReview(folder, {**value, "created": str(value["created"])}))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return sorted(found, key=lambda stored: (str(stored.review["created"]), stored.folder.name), reverse=True)

@@ -7,11 +7,13 @@ import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
+from flowers_tfx.buckets.lease import leased
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
@@ -19,7 +21,7 @@ from flowers_tfx.model.network import NO_WEIGHTS, build
 from flowers_tfx.model.trainer import network_settings, training_settings
 from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
+from flowers_tfx.orchestration.settings import check_root, model_settings, pipeline_schema
 from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
 
 _SLACK_BYTES = 500 * 2**20
@@ -27,13 +29,10 @@ _SLACK_BYTES = 500 * 2**20
 
 def check(config: PipelineConfig) -> None:
     """Raises InputError naming the first thing that would stop the run later."""
-    if "://" in config.pipeline_root:
-        raise InputError(
-            f"The pipeline root {config.pipeline_root} is not a folder.", "This runner writes to a local folder: set `pipeline_root`."
-        )
+    check_root(config)
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
-    for key, folder in (("pipeline_root", Path(config.pipeline_root)), ("registry", place(config.registry))):
+    for key, folder in (("pipeline_root", place(config.pipeline_root)), ("registry", place(config.registry))):
         _check_writable(key, folder)
     data_root = place(config.data_root)
     if config.ingest.csv and isinstance(data_root, BucketPath):
@@ -47,9 +46,13 @@ def check(config: PipelineConfig) -> None:
 
 @contextlib.contextmanager
 def only_run(pipeline_root: str) -> Iterator[None]:
-    """Holds the pipeline root for this run; the lock goes with the process, however it ends."""
-    path = Path(pipeline_root) / ".lock"
-    with path.open("a+") as lock:
+    """Holds the pipeline root for this run; the lock goes with the process, however it ends, in a bucket a minute later."""
+    root = place(pipeline_root)
+    if isinstance(root, BucketPath):
+        with leased(root.store, (root / ".lock").key, pipeline_root, wait=False):
+            yield
+        return
+    with (root / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -94,9 +97,10 @@ def _check_disk(config: PipelineConfig) -> None:
     files = (file for span in spans for file in file_sizes(span.path).items())
     bytes_held = sum(size for name, size in files if name.endswith(".tfrecord.gz"))
     needed = bytes_held + photos * 3 * config.model.image_size**2 + _SLACK_BYTES
-    free = shutil.disk_usage(config.pipeline_root).free
+    here, key = (config.pipeline_root, "pipeline_root") if "://" not in config.pipeline_root else (tempfile.gettempdir(), "TMPDIR")
+    free = shutil.disk_usage(here).free
     if free < needed:
         raise InputError(
-            f"The disk of {config.pipeline_root} has {free / 2**20:,.0f} MiB free; this run needs about {needed / 2**20:,.0f} MiB.",
-            "Free some, or set pipeline_root to another disk.",
+            f"The disk of {here} has {free / 2**20:,.0f} MiB free; this run needs about {needed / 2**20:,.0f} MiB.",
+            f"Free some, or set {key} to another disk.",
         )

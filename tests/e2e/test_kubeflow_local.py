@@ -123,7 +123,7 @@ def test_new_photos_meet_the_baseline_of_the_first_run(bench: Bench) -> None:
     report, steps = both(bench)
     assert_equal_results(bench, report, steps)
     review = read(steps["DataReview"].folder / "report" / "review.json")
-    assert review["compared_with"]["version"] == before[-1]
+    assert int(review["compared_with"]["version"]) == before[-1]
     assert (review["compared_with"]["photos"], review["new"]["photos"]) == (5 * FIRST, 5 * NEW)
     assert read(steps["Evaluator"].folder / "evaluation" / "report.json")["baseline"]["accuracy"] == report["metrics"]["baseline_accuracy"]
     assert len(registry.versions(str(bench.home / "kubeflow" / "registry"))) == 2

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.data.reviews import JSON, newest_review, store_review, stored_reviews
+from flowers_tfx.data.reviews import HTML, JSON, newest_review, store_review, stored_reviews
+from flowers_tfx.storage import BucketPath
+from tests.unit.buckets import FakeStore, Killed
 
 
 def put(root: Path, name: str, created: str, spans: list[int]) -> Path:
@@ -35,3 +37,21 @@ def test_no_review_takes_the_place_of_another(tmp_path: Path) -> None:
         put(tmp_path, "1-a", "2026-01-02", [1])
     assert [stored.review["created"] for stored in stored_reviews(str(tmp_path))] == ["2026-01-01"]
     assert [path.name for path in (tmp_path / "reviews").iterdir()] == ["1-a"]
+
+
+def test_a_review_in_a_bucket_is_there_with_its_json(store: FakeStore) -> None:
+    files = {JSON: json.dumps({"created": "2026-01-01", "new": {"spans": [1]}}), HTML: "<p>"}
+    store.dies_after(1)
+    with pytest.raises(Killed):
+        store_review("gs://bucket/root", "1-a", files)
+    store.dies_after(None)
+    assert stored_reviews("gs://bucket/root") == []
+    home = store_review("gs://bucket/root", "1-b", files)
+    (found,) = stored_reviews("gs://bucket/root")
+    assert found.folder == home == BucketPath("gs://bucket/root/reviews/1-b")
+    assert BucketPath(str(found.html)).read_text() == "<p>"
+
+
+def test_roots_of_runs_on_kubeflow_are_not_looked_into(store: FakeStore) -> None:
+    store.dies_after(0)
+    assert stored_reviews("s3://bucket/root") == stored_reviews("minio://bucket/root") == []

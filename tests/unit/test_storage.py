@@ -123,6 +123,19 @@ def test_the_lease_of_a_dead_holder_is_taken_over(store: FakeStore, short_lease:
     assert store.objects == {}
 
 
+def test_who_does_not_wait_is_told_of_a_holder_that_is_alive(store: FakeStore, short_lease: Callable[[float], None]) -> None:
+    short_lease(0.4)
+    with (
+        leased(store, "lock", "here"),
+        pytest.raises(InputError, match="Another process is at work in here"),
+        leased(store, "lock", "here", wait=False),
+    ):
+        raise AssertionError("two holders")
+    store.write("lock", b"dead")
+    with leased(store, "lock", "here", wait=False) as lease:
+        lease.check()
+
+
 def test_a_holder_that_slept_too_long_finds_the_lease_lost(store: FakeStore) -> None:
     with leased(store, "lock", "here") as lease:
         store.write("lock", b"somebody else's")

@@ -1,0 +1,110 @@
+"""A run whose data root, registry and pipeline root are all in gs://, TensorFlow, Beam and our own code each with its own client, against a
+server that imitates Google Cloud Storage: what a run on folders makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import node_digests, runners
+from flowers_tfx import registry, storage
+from flowers_tfx.buckets.gcs import Gcs
+from flowers_tfx.buckets.lease import leased
+from flowers_tfx.storage import BucketPath
+from tests.e2e.conftest import Workshop, states
+from tests.e2e.go_programs import go_program
+from tests.e2e.googleapis import proxied
+from tests.e2e.prism import free_port, service
+from tests.e2e.test_gcs import MODULE, VERSION
+from tests.e2e.test_review import deliver
+
+# The first test may have to build the server.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
+
+BUCKET = BucketPath("gs://flowers-root")
+ROOT, REGISTRY = BUCKET / "pipeline", BUCKET / "registry"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    binary, port = go_program(MODULE, VERSION), free_port()
+    address = f"http://127.0.0.1:{port}"
+    place = ["-host", "127.0.0.1", "-port", str(port), "-public-host", "storage.googleapis.com", "-external-url", address]
+    home = tmp_path_factory.mktemp("gcs")
+    with (
+        service([str(binary), "-backend", "memory", "-scheme", "http", *place], port, home / "server.log"),
+        proxied(port, home) as environment,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        found = Gcs(BUCKET.name)
+        found._client.create_bucket(BUCKET.name)
+        yield found
+
+
+def settings(workshop: Workshop, root: BucketPath = ROOT) -> list[str]:
+    metadata = workshop.home / "state" / "metadata.sqlite"
+    return [
+        *(f"data_root={BUCKET / 'data'}", f"registry={REGISTRY}", f"pipeline_root={root}", f"metadata={metadata}"),
+        "beam.options=--no_auth",  # Beam's client looks for credentials even where an emulator needs none
+    ]
+
+
+@pytest.fixture(scope="module")
+def first(store: Gcs, workshop: Workshop) -> Any:
+    workshop.deliver(40)
+    return workshop.run(*settings(workshop))
+
+
+def test_a_run_in_a_bucket_makes_what_a_run_on_folders_makes(first: Any, workshop: Workshop, tmp_path: Path) -> None:
+    here = workshop.run()
+    assert first["status"] == here["status"] == "succeeded"
+    assert states(first) == states(here)
+    assert first["blessed"] == here["blessed"]
+    storage.fetch(ROOT, tmp_path)
+    for node in states(here):
+        there, local = (node_digests.digests(runners.kept(root / node)) for root in (tmp_path, workshop.home / "pipeline"))
+        assert there == local, node
+    (version,) = registry.versions(str(REGISTRY))
+    assert first["pushed_model"] == f"{REGISTRY}/{version}"
+
+
+def test_reports_and_reviews_lie_in_the_bucket(first: Any, workshop: Workshop) -> None:
+    for name in ("evaluation", "review"):
+        assert first["reports"][name].startswith(f"{ROOT}/")
+        assert "<html" in storage.place(first["reports"][name]).read_text()
+    words = [word for setting in settings(workshop) for word in ("--set", setting)]
+    said = workshop.flowers("review", "--config", str(workshop.config), *words, "--json")
+    assert said["run_id"] == first["run_id"]
+    assert said["report"].startswith(f"{ROOT}/reviews/")
+    assert sorted(path.name for path in (workshop.home / "state").iterdir()) == ["logs", "metadata.sqlite"]
+
+
+def test_with_nothing_new_everything_is_a_hit(first: Any, workshop: Workshop) -> None:
+    again = workshop.run(*settings(workshop))
+    assert again["status"] == "succeeded"
+    assert set(states(again).values()) == {"cached"}
+
+
+def test_a_second_run_at_the_same_time_is_refused(first: Any, store: Gcs, workshop: Workshop) -> None:
+    with leased(store, (ROOT / ".lock").key, str(ROOT)):
+        refused = workshop.run(*settings(workshop), code=2)
+    assert "Another process is at work" in refused["error"]
+
+
+def test_a_bucket_that_is_not_there(store: Gcs, workshop: Workshop) -> None:
+    refused = workshop.run(*settings(workshop, BucketPath("gs://flowers-none/pipeline")), code=2)
+    assert "gs://flowers-none is not there" in refused["error"]
+
+
+def test_a_blocked_run_leaves_its_page_in_the_bucket(first: Any, workshop: Workshop) -> None:
+    deliver(workshop, 600, light=0.4)
+    blocked = workshop.run(*settings(workshop), code=3)
+    assert blocked["status"] == "blocked"
+    assert blocked["reports"]["review"].startswith(f"{ROOT}/reviews/2-")
+    assert "Blocked" in storage.place(blocked["reports"]["review"]).read_text()
+    assert blocked["reports"]["review"] in blocked["hint"]
