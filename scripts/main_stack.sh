@@ -46,7 +46,7 @@ carry_settings() {
 environment() {
   printf '%s\0' HOME=/root LANG=C.UTF-8 "TERM=${TERM:-dumb}" \
     "PATH=$place/checkout/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-  env -0 | grep -zE '^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE=|CURL_CA_BUNDLE=|[a-z]+_proxy=|[A-Z]+_PROXY=|CI=|FLOWERS_|PYTEST_|OPENBLAS_|TF_(CPP|ENABLE|NUM|XLA)_)' \
+  env -0 | grep -zE '^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE=|CURL_CA_BUNDLE=|[a-z]+_proxy=|[A-Z]+_PROXY=|CI=|FLOWERS_|PYTEST_|OPENBLAS_|OMP_|TF_(CPP|ENABLE|NUM|XLA)_)' \
     | grep -zvE '^(PIP_FIND_LINKS|PIP_CACHE_DIR|UV_CACHE_DIR|UV_PYTHON[A-Z_]*)=' || true
 }
 

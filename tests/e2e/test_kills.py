@@ -106,7 +106,7 @@ def test_the_same_command_completes_it(workshop: Workshop) -> None:
 
 
 def test_a_second_run_at_the_same_time_is_refused(workshop: Workshop) -> None:
-    command = workshop.command("run", "--config", str(workshop.config), "--set", "training.seed=9")
+    command = workshop.command("run", "--config", str(workshop.config), "--set", "training.fine_tune_epochs=1")
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     process.stderr.readline()  # the first node has started: the lock is held

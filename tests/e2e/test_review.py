@@ -157,7 +157,7 @@ def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop)
     model.write_bytes(whole)
 
 
-@pytest.mark.parametrize("damaged", ["baseline/sample/photos.parquet", "registry.json"])
+@pytest.mark.parametrize("damaged", ["registry.json", pytest.param("baseline/sample/photos.parquet", marks=pytest.mark.long)])
 def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other: Workshop, damaged: str) -> None:
     (other.registry / str(other.versions()[-1]) / "assets.extra" / damaged).write_bytes(b"broken")
     deliver(other, 1800 if damaged == "registry.json" else 2400)
@@ -172,6 +172,7 @@ def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other
     assert report["pushed_model"]
 
 
+@pytest.mark.long
 def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The newest span is compared with the one before it, and a decision on the newest alone lets it pass."""
     shop = Workshop(tmp_path_factory.mktemp("before-the-first"))
