@@ -54,7 +54,7 @@ def stable(value: Any) -> Any:
     if isinstance(value, str):
         return VERSION_IN_TEXT.sub("version", value)
     if isinstance(value, dict):
-        dropped = VOLATILE | OF_A_VERSION if "version" in value else VOLATILE
+        dropped = VOLATILE | OF_A_VERSION if value.get("version") is not None else VOLATILE
         return {key: stable(below) for key, below in value.items() if key not in dropped}
     return [stable(below) for below in value] if isinstance(value, list) else value
 

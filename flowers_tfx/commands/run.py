@@ -17,6 +17,7 @@ from flowers_tfx import progress
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.quiet import redirected
+from flowers_tfx.orchestration.roots import check_root, log_folder
 
 
 def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bool) -> int:
@@ -44,8 +45,6 @@ def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bo
 
 def _log_path(config: PipelineConfig) -> Path:
     """A log a run."""
-    from flowers_tfx.orchestration.settings import check_root, log_folder
-
     check_root(config)
     folder = log_folder(config)
     try:

@@ -21,7 +21,8 @@ from flowers_tfx.model.network import NO_WEIGHTS, build
 from flowers_tfx.model.trainer import network_settings, training_settings
 from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import check_root, model_settings, pipeline_schema
+from flowers_tfx.orchestration.roots import check_root
+from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
 from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
 
 _SLACK_BYTES = 500 * 2**20

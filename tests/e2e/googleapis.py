@@ -58,11 +58,15 @@ def _serve(client: socket.socket, tls: ssl.SSLContext, backend: int) -> None:
 def _head(connection: socket.socket) -> bytes:
     head = b""
     while HEAD_END not in head:
-        piece = connection.recv(1 << 16)
-        if not piece:
-            raise ConnectionResetError
-        head += piece
+        head += _received(connection)
     return head
+
+
+def _received(connection: socket.socket) -> bytes:
+    piece = connection.recv(1 << 16)
+    if not piece:
+        raise ConnectionResetError
+    return piece
 
 
 def _understood(head: bytes, client: socket.socket) -> bytes:
@@ -78,7 +82,7 @@ def _understood(head: bytes, client: socket.socket) -> bytes:
         del headers[b"transfer-encoding"]
     if address.startswith(b"/batch/"):
         while len(body) < int(headers[b"content-length"]):
-            body += client.recv(1 << 16)
+            body += _received(client)
         body = re.sub(rb"(?i)content-type: application/http", rb"Content-ID: <1>\n\g<0>", body)
         headers[b"content-length"] = str(len(body)).encode()
     headers[b"connection"] = b"close"

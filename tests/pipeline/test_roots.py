@@ -8,7 +8,8 @@ import pytest
 
 from flowers_tfx.config import load_config
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.settings import check_root, log_folder, metadata_connection
+from flowers_tfx.orchestration.roots import check_root, log_folder
+from flowers_tfx.orchestration.settings import metadata_connection
 from pipeline_def import create_pipeline
 
 GS = "pipeline_root=gs://flowers/root"

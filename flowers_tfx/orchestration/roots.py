@@ -1,0 +1,34 @@
+"""Where runs in this process put artifacts and logs. Nothing heavy is imported: a command asks before it shows that it is loading."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+
+
+def check_root(config: PipelineConfig) -> None:
+    """Raises InputError for a pipeline root that runs in this process cannot write to: a folder and gs:// are what TensorFlow knows."""
+    scheme, found, _ = config.pipeline_root.partition("://")
+    if found and scheme != "gs":
+        raise InputError(
+            f"The pipeline root {config.pipeline_root} can't be used by this runner: TensorFlow cannot write to {scheme}://.",
+            "Set `pipeline_root` to a folder or gs://BUCKET/PATH; on Kubeflow, whose launcher carries artifacts, s3:// will do.",
+        )
+    if found and not config.metadata:
+        raise InputError(
+            f"The pipeline root {config.pipeline_root} is in a bucket, where ML Metadata cannot be.",
+            "Set `metadata` to a SQLite file of this machine, or to mysql://USER@HOST/DATABASE.",
+        )
+
+
+def log_folder(config: PipelineConfig) -> Path:
+    """On this machine, whatever the pipeline root is: in it, beside the SQLite file, or where programs of this user keep their state."""
+    if "://" not in config.pipeline_root:
+        return Path(config.pipeline_root) / "logs"
+    if config.metadata and "://" not in config.metadata:
+        return Path(config.metadata).parent / "logs"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "flowers_tfx" / config.name / "logs"
