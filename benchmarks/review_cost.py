@@ -40,8 +40,8 @@ def made_span(root: Path, examples: int, number: int) -> Any:
     from flowers_tfx import features
     from flowers_tfx.data import records, spans
     from flowers_tfx.data.properties import measure
-    from flowers_tfx.data.samples import draw_samples
     from flowers_tfx.data.sampling import sample
+    from flowers_tfx.samples.draw import draw_samples
 
     draw_samples(root / f"pictures-{number}", PICTURES // 5, number)
     files = sorted((root / f"pictures-{number}").glob("*/*.jpg"))
@@ -74,10 +74,10 @@ def made_span(root: Path, examples: int, number: int) -> Any:
 def cost(examples: int, weights: str) -> dict[str, float]:
     import numpy as np
 
-    from flowers_tfx.components import tfdv_scores
-    from flowers_tfx.model.photo_sample import rows_of, thumbnails, with_embeddings
-    from flowers_tfx.reports.review import Context, render_html
-    from flowers_tfx.reports.review_photos import wanted_photos
+    from flowers_tfx.review import tfdv_distances as tfdv_scores
+    from flowers_tfx.review.photo_sample import rows_of, thumbnails, with_embeddings
+    from flowers_tfx.review.report import Context, render_html
+    from flowers_tfx.review.report_photos import wanted_photos
     from flowers_tfx.validation import Policy, compare
 
     seconds: dict[str, float] = {}

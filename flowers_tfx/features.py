@@ -19,13 +19,18 @@ SPAN = "span"  # number of the delivery
 SPLITS = ("train", "eval", "test")
 
 Kind = Literal["int", "float", "string"]
+Role = Literal["number", "category", "identifier"]
 
 
 @dataclass(frozen=True)
 class Property:
-    """An image property: `low` and `high` bound what a sane photo can have (None: no bound); `optional` ones can be missing."""
+    """An image property: `low` and `high` bound what a sane photo can have (None: no bound); `optional` ones can be missing.
+
+    `title` is what people call it; `role` says how it is compared; `tested`: whether the data review tests it for drift.
+    """
 
     name: str
+    title: str
     kind: Kind
     unit: str
     meaning: str
@@ -33,6 +38,8 @@ class Property:
     high: float | None = None
     optional: bool = False
     values: tuple[str, ...] = ()
+    role: Role = "number"
+    tested: bool = True
 
 
 # Size bands by the longer side, light bands by the mean luma: they slice evaluation (TFMA 0.52 cannot slice by number ranges).
@@ -40,32 +47,54 @@ SIZE_BANDS_PX = (("small", 320), ("medium", 1024), ("large", None))
 LIGHT_BANDS = (("dark", 85.0), ("normal", 150.0), ("bright", None))
 
 PROPERTIES: tuple[Property, ...] = (
-    Property("width_px", "int", "px", "width, upright", 1),
-    Property("height_px", "int", "px", "height, upright", 1),
-    Property("aspect_ratio", "float", "width/height", "shape of the frame, upright", 0.01, 100),
-    Property("file_bytes", "int", "bytes", "size of the file", 1),
-    Property("bits_per_pixel", "float", "bits/px", "size of the file over the number of pixels", 0),
-    Property("jpeg_quality", "int", "1-100", "quality setting that the quantisation tables tell of", 1, 100, optional=True),
-    Property("mean_luma", "float", "0-255", "brightness (Rec. 601 luma)", 0, 255),
-    Property("rms_contrast", "float", "0-255", "standard deviation of the luma", 0, 128),
-    Property("luma_entropy", "float", "bits", "entropy of the luma histogram", 0, 8),
-    Property("saturation", "float", "0-1", "mean of (max-min)/max over the channels", 0, 1),
-    Property("colorfulness", "float", "0-255", "Hasler and Suesstrunk's M3", 0, 400),
-    Property("mean_red", "float", "0-255", "mean of the red channel", 0, 255),
-    Property("mean_green", "float", "0-255", "mean of the green channel", 0, 255),
-    Property("mean_blue", "float", "0-255", "mean of the blue channel", 0, 255),
-    Property("sharpness", "float", "log10", "log10(1 + variance of the Laplacian of the luma)", 0, 8),
-    Property("noise", "float", "0-255", "Immerkaer's estimate of the noise's standard deviation", 0, 400),
-    Property("top_bottom_luma", "float", "-255-255", "luma of the upper half less that of the lower", -255, 255),
-    Property("left_right_luma", "float", "-255-255", "luma of the left half less that of the right", -255, 255),
-    Property("vertical_gradient_share", "float", "0-1", "share of the gradient's energy that runs from top to bottom", 0, 1),
-    Property("grayscale", "int", "0 or 1", "1 where the photo has no colour", 0, 1),
-    Property("format", "string", "", "file format", values=("JPEG", "PNG")),
-    Property("exif_orientation", "int", "1-8", "EXIF orientation as delivered", 1, 8, optional=True),
-    Property("capture_month", "int", "1-12", "month of EXIF DateTimeOriginal", 1, 12, optional=True),
-    Property("phash", "string", "hex", "perceptual hash, 64 bits (DCT of the 32x32 luma)"),
-    Property("size_band", "string", "", "small, medium or large by the longer side", values=tuple(name for name, _ in SIZE_BANDS_PX)),
-    Property("light_band", "string", "", "dark, normal or bright by the mean luma", values=tuple(name for name, _ in LIGHT_BANDS)),
+    Property("width_px", "width", "int", "px", "width, upright", 1),
+    Property("height_px", "height", "int", "px", "height, upright", 1),
+    Property("aspect_ratio", "aspect ratio", "float", "width/height", "shape of the frame, upright", 0.01, 100),
+    Property("file_bytes", "file size", "int", "bytes", "size of the file", 1),
+    Property("bits_per_pixel", "bits per pixel", "float", "bits/px", "size of the file over the number of pixels", 0),
+    Property("jpeg_quality", "JPEG quality", "int", "1-100", "quality setting that the quantisation tables tell of", 1, 100, optional=True),
+    Property("mean_luma", "brightness", "float", "0-255", "brightness (Rec. 601 luma)", 0, 255),
+    Property("rms_contrast", "contrast", "float", "0-255", "standard deviation of the luma", 0, 128),
+    Property("luma_entropy", "tonal variety", "float", "bits", "entropy of the luma histogram", 0, 8),
+    Property("saturation", "saturation", "float", "0-1", "mean of (max-min)/max over the channels", 0, 1),
+    Property("colorfulness", "colourfulness", "float", "0-255", "Hasler and Suesstrunk's M3", 0, 400),
+    Property("mean_red", "red", "float", "0-255", "mean of the red channel", 0, 255),
+    Property("mean_green", "green", "float", "0-255", "mean of the green channel", 0, 255),
+    Property("mean_blue", "blue", "float", "0-255", "mean of the blue channel", 0, 255),
+    Property("sharpness", "sharpness", "float", "log10", "log10(1 + variance of the Laplacian of the luma)", 0, 8),
+    Property("noise", "noise", "float", "0-255", "Immerkaer's estimate of the noise's standard deviation", 0, 400),
+    Property("top_bottom_luma", "light from above", "float", "-255-255", "luma of the upper half less that of the lower", -255, 255),
+    Property("left_right_luma", "light from the left", "float", "-255-255", "luma of the left half less that of the right", -255, 255),
+    Property(
+        "vertical_gradient_share", "vertical structure", "float", "0-1", "share of the gradient's energy that runs from top to bottom", 0, 1
+    ),
+    Property("grayscale", "black and white", "int", "0 or 1", "1 where the photo has no colour", 0, 1, role="category"),
+    Property("format", "file format", "string", "", "file format", values=("JPEG", "PNG"), role="category"),
+    Property("exif_orientation", "EXIF orientation", "int", "1-8", "EXIF orientation as delivered", 1, 8, optional=True, role="category"),
+    Property("capture_month", "month of capture", "int", "1-12", "month of EXIF DateTimeOriginal", 1, 12, optional=True, role="category"),
+    Property(
+        "phash", "perceptual hash", "string", "hex", "perceptual hash, 64 bits (DCT of the 32x32 luma)", role="identifier", tested=False
+    ),
+    Property(
+        "size_band",
+        "size band",
+        "string",
+        "",
+        "small, medium or large by the longer side",
+        values=tuple(name for name, _ in SIZE_BANDS_PX),
+        role="category",
+        tested=False,
+    ),
+    Property(
+        "light_band",
+        "light band",
+        "string",
+        "",
+        "dark, normal or bright by the mean luma",
+        values=tuple(name for name, _ in LIGHT_BANDS),
+        role="category",
+        tested=False,
+    ),
 )
 
 PROPERTY_NAMES = tuple(p.name for p in PROPERTIES)

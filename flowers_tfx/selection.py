@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowers_tfx import registry
-from flowers_tfx.data.decisions import is_rejected, of_span, read_decisions
 from flowers_tfx.data.spans import Span, list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
+from flowers_tfx.review.decisions import is_rejected, of_span, read_decisions
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from flowers_tfx import registry, storage
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.carried import carried
 from flowers_tfx.errors import InputError
-
-NONE_FILE = "none.txt"
+from flowers_tfx.registry.absent_baseline import mark_none
 
 
 class BaselineSpec(component_spec.ComponentSpec):
@@ -103,14 +102,3 @@ class Baseline(base_component.BaseComponent):
             schema=types.Channel(type=standard_artifacts.Schema),
         )
         super().__init__(spec=spec)
-
-
-def no_baseline_reason(uri: str) -> str | None:
-    """Why the artifact at `uri` holds nothing, or None when it holds what it should."""
-    marker = storage.place(uri) / NONE_FILE
-    return marker.read_text(encoding="utf-8") if marker.is_file() else None
-
-
-def mark_none(home: Path, reason: str) -> None:
-    home.mkdir(parents=True, exist_ok=True)
-    (home / NONE_FILE).write_text(reason, encoding="utf-8")

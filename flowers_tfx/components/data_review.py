@@ -18,14 +18,14 @@ import flowers_tfx
 from flowers_tfx.components.artifacts import DriftReview, HtmlReport, MarkdownReport
 from flowers_tfx.components.carried import carried
 from flowers_tfx.components.drift_validator import BASELINE, BASELINE_FINDING, NEW, REVIEWS
-from flowers_tfx.components.photo_files import read_sample, read_thumbnails
-from flowers_tfx.components.schema_changes import differences, read_schema
-from flowers_tfx.data import reviews
-from flowers_tfx.data.decisions import accepted_findings
 from flowers_tfx.data.spans import REJECTS
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.errors import Blocked
-from flowers_tfx.reports.review import Context, render_html, render_markdown
+from flowers_tfx.review import stored_reviews as reviews
+from flowers_tfx.review.decisions import accepted_findings
+from flowers_tfx.review.report import Context, render_html, render_markdown
+from flowers_tfx.review.sample_files import read_sample, read_thumbnails
+from flowers_tfx.review.schema_changes import differences, read_schema
 from flowers_tfx.validation import Finding, Review
 
 HISTORY = 12

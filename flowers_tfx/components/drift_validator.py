@@ -16,19 +16,19 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from flowers_tfx import registry
-from flowers_tfx.components import tfdv_scores
 from flowers_tfx.components.artifacts import DriftReview, PhotoSample
-from flowers_tfx.components.baseline import no_baseline_reason
 from flowers_tfx.components.carried import carried
-from flowers_tfx.components.photo_embedder import PhotoEmbedder
-from flowers_tfx.components.photo_files import read_sample, read_thumbnails, write_thumbnails
-from flowers_tfx.components.schema_changes import schema_changes
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import EMBEDDING, Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.model.photo_sample import rows_of, thumbnails
-from flowers_tfx.reports.review_photos import wanted_photos
+from flowers_tfx.registry.absent_baseline import no_baseline_reason
+from flowers_tfx.review import tfdv_distances as tfdv_scores
+from flowers_tfx.review.photo_embedder import PhotoEmbedder
+from flowers_tfx.review.photo_sample import rows_of, thumbnails
+from flowers_tfx.review.report_photos import wanted_photos
+from flowers_tfx.review.sample_files import read_sample, read_thumbnails, write_thumbnails
+from flowers_tfx.review.schema_changes import schema_changes
 from flowers_tfx.validation import Delivery, Finding, Policy, Review, compare, inspect
 from flowers_tfx.validation.known import softened
 from flowers_tfx.validation.review import Level

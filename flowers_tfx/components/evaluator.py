@@ -16,9 +16,9 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 
 from flowers_tfx import storage
 from flowers_tfx.components.artifacts import ClassificationMetrics, HtmlReport, ScalarMetrics
-from flowers_tfx.components.baseline import no_baseline_reason
 from flowers_tfx.components.evaluation_result import PAGE, confusion_matrix, scalars, write_report
 from flowers_tfx.model.evaluation_config import SPLIT, eval_config
+from flowers_tfx.registry.absent_baseline import no_baseline_reason
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):

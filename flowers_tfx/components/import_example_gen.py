@@ -17,11 +17,11 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from flowers_tfx.buckets.store import endpoint_url
 from flowers_tfx.data.records import read_records
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
 from flowers_tfx.storage import BucketPath, in_bucket, reach_buckets
+from flowers_tfx.storage.store import endpoint_url
 
 
 class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):

@@ -18,11 +18,10 @@ from tfx.dsl.components.base import base_beam_component, base_beam_executor, exe
 from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx.components.outside_driver import OutsideDriver
+from flowers_tfx.components.outside_driver import CACHE_KEY, OutsideDriver
 from flowers_tfx.data.delivery import delivery_state
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.spans import list_spans
-from flowers_tfx.orchestration.cache_keys import CACHE_KEY
 
 
 class IngestImagesSpec(component_spec.ComponentSpec):

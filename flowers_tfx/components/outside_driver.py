@@ -14,6 +14,8 @@ from tfx.orchestration.portable import base_driver as portable_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
+CACHE_KEY = "cache_key"  # the execution property by which such a node says what its result depends on
+
 
 class OutsideDriver(base_driver.BaseDriver, portable_driver.BaseDriver):
     """TFX checks for the old base class and calls the new one's `run`."""

@@ -20,10 +20,10 @@ from flowers_tfx import features, registry
 from flowers_tfx.components.artifacts import PublishedBaseline
 from flowers_tfx.components.carried import carried
 from flowers_tfx.components.outside_driver import OutsideDriver
-from flowers_tfx.components.photo_embedder import PhotoEmbedder
-from flowers_tfx.components.photo_files import write_sample
 from flowers_tfx.data.windows import window_spans
-from flowers_tfx.model.photo_sample import rows_of, thumbnails
+from flowers_tfx.review.photo_embedder import PhotoEmbedder
+from flowers_tfx.review.photo_sample import rows_of, thumbnails
+from flowers_tfx.review.sample_files import write_sample
 from flowers_tfx.validation.policy import thinned
 
 SAID = "published.json"

@@ -13,8 +13,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx.components.outside_driver import OutsideDriver
-from flowers_tfx.orchestration.cache_keys import CACHE_KEY
+from flowers_tfx.components.outside_driver import CACHE_KEY, OutsideDriver
 from flowers_tfx.selection import Selection, select
 
 

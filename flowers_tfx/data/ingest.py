@@ -17,11 +17,11 @@ from typing import Any
 
 import apache_beam as beam
 
-from flowers_tfx.buckets.store import endpoint_url
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, writing
 from flowers_tfx.errors import EngineFailed, InputError, cause_of
+from flowers_tfx.storage.store import endpoint_url
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 

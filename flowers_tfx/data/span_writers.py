@@ -19,10 +19,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from flowers_tfx.buckets.lease import Lease, leased
 from flowers_tfx.data import publication, spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, Place
+from flowers_tfx.storage.lease import Lease, leased
 
 COPY_THREADS = 16
 _CLAIM = re.compile(r"\.span-([1-9]\d*)\.claim")

@@ -9,9 +9,9 @@ import stat
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from flowers_tfx.buckets.store import NoBucket, NoPermission, split_uri
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath
+from flowers_tfx.storage.store import NoBucket, NoPermission, split_uri
 
 READ_BYTES = 1 << 20
 

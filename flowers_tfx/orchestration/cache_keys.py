@@ -17,7 +17,9 @@ from typing import Any
 from tfx.orchestration.portable import cache_utils
 from tfx.proto.orchestration import executable_spec_pb2
 
-CACHE_KEY = "cache_key"
+from flowers_tfx.components.outside_driver import CACHE_KEY
+
+__all__ = ["CACHE_KEY", "content_keys", "without_beam_options"]
 
 
 @contextlib.contextmanager

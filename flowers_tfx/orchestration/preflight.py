@@ -13,7 +13,6 @@ from pathlib import Path
 
 import keras
 
-from flowers_tfx.buckets.lease import leased
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
@@ -24,6 +23,7 @@ from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.roots import check_root
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
 from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
+from flowers_tfx.storage.lease import leased
 
 _SLACK_BYTES = 500 * 2**20
 

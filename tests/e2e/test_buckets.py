@@ -32,7 +32,7 @@ DATA, REGISTRY = BUCKET / "data", BUCKET / "registry"
 # The command line, with a lease that a killed holder does not keep for a whole minute.
 SHORT_LEASE = """
 import sys
-from flowers_tfx.buckets import lease
+from flowers_tfx.storage import lease
 lease.LEASE_S = 3.0
 from flowers_tfx.cli import main
 main(sys.argv[1:])
@@ -42,8 +42,8 @@ main(sys.argv[1:])
 PUSH_KILLED = """
 import os, pathlib, signal, sys
 from flowers_tfx import registry
-from flowers_tfx.buckets import lease
-from flowers_tfx.buckets.s3 import S3
+from flowers_tfx.storage import lease
+from flowers_tfx.storage.s3 import S3
 lease.LEASE_S = 3.0
 name, model, root = sys.argv[1:]
 def dying(call, key_at):

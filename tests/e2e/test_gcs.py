@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx import registry, storage
-from flowers_tfx.buckets.gcs import Gcs
-from flowers_tfx.buckets.store import ABSENT, Changed
-from flowers_tfx.data import decisions
 from flowers_tfx.data.spans import list_spans, read_photos
 from flowers_tfx.errors import InputError
+from flowers_tfx.review import decisions
 from flowers_tfx.storage import BucketPath
+from flowers_tfx.storage.gcs import Gcs
+from flowers_tfx.storage.store import ABSENT, Changed
 from tests.e2e.conftest import Workshop
 from tests.e2e.go_programs import go_program
 from tests.e2e.prism import free_port, service

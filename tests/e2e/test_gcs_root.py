@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import node_digests, runners
 from flowers_tfx import registry, storage
-from flowers_tfx.buckets.gcs import Gcs
-from flowers_tfx.buckets.lease import leased
 from flowers_tfx.storage import BucketPath
+from flowers_tfx.storage.gcs import Gcs
+from flowers_tfx.storage.lease import leased
 from tests.e2e.conftest import Workshop, states
 from tests.e2e.go_programs import go_program
 from tests.e2e.googleapis import proxied

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowers_tfx.reports.review import Context, render_html
-from flowers_tfx.reports.review_photos import thumbnail, wanted_photos
+from flowers_tfx.review.report import Context, render_html
+from flowers_tfx.review.report_photos import thumbnail, wanted_photos
 from flowers_tfx.validation import Policy, Review, compare
 from tests.conftest import small_photo
 

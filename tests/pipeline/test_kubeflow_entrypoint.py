@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowers_tfx.commands.ingest import ingest_photos
+from flowers_tfx.cli.ingest import ingest_photos
 from flowers_tfx.config import load_config
 from runners.kubeflow import ENTRYPOINT, compile_package
 from tests.conftest import write_photos

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flowers_tfx.buckets.store import ABSENT, Changed, Listed, ObjectStream
+from flowers_tfx.storage.store import ABSENT, Changed, Listed, ObjectStream
 
 
 class Killed(BaseException):

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowers_tfx import storage
-from flowers_tfx.buckets import lease
+from flowers_tfx.storage import lease, paths
 from tests.unit.buckets import FakeStore
 
 
@@ -13,7 +12,7 @@ from tests.unit.buckets import FakeStore
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     """What s3://bucket/... and gs://bucket/... mean in the test."""
     fake = FakeStore()
-    monkeypatch.setattr(storage, "open_store", lambda scheme, bucket: fake)
+    monkeypatch.setattr(paths, "open_store", lambda scheme, bucket: fake)
     monkeypatch.setattr(lease, "POLL_S", 0.01)
     return fake
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from flowers_tfx import storage
-from flowers_tfx.data import decisions, spans
+from flowers_tfx.data import spans
 from flowers_tfx.data.span_writers import writing
 from flowers_tfx.errors import InputError
+from flowers_tfx.review import decisions
 from flowers_tfx.storage import BucketPath, check_bucket
 from tests.unit.buckets import FakeStore, Killed
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.commands.reference import reference
+from flowers_tfx.cli.reference import reference
 from flowers_tfx.config import PipelineConfig, known_keys, load_config
 from flowers_tfx.errors import InputError
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.data import decisions
-from flowers_tfx.data.decisions import accepted_findings, decide, is_rejected, read_decisions
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
+from flowers_tfx.review import decisions
+from flowers_tfx.review.decisions import accepted_findings, decide, is_rejected, read_decisions
 from flowers_tfx.selection import select
 from tests.unit.test_selection import LABELS, chosen, span
 

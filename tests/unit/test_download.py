@@ -11,9 +11,9 @@ from random import Random
 
 import pytest
 
-from flowers_tfx.data import download
-from flowers_tfx.data.download import FLOWER_PHOTOS, Archive, download_flower_photos
 from flowers_tfx.errors import InputError
+from flowers_tfx.samples import download
+from flowers_tfx.samples.download import FLOWER_PHOTOS, Archive, download_flower_photos
 
 FILES = {
     "flower_photos/LICENSE.txt": b"CC-BY",

@@ -63,7 +63,7 @@ def test_the_digest_is_of_names_and_contents_alone(checkout: Path, tmp_path: Pat
     assert digest(moved) == first
 
 
-@pytest.mark.parametrize("edited", ["Dockerfile", "flowers_tfx/config.py", "schema/schema.pbtxt", "scripts/entrypoint.sh"])
+@pytest.mark.parametrize("edited", ["Dockerfile", "flowers_tfx/config/pipeline.py", "schema/schema.pbtxt", "scripts/entrypoint.sh"])
 def test_an_edit_of_what_goes_into_the_image_changes_the_digest(checkout: Path, edited: str) -> None:
     first = digest(checkout)
     with (checkout / edited).open("a") as source:

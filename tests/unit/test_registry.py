@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_versions_ascend_even_when_the_clock_goes_back(tmp_path: Path, monkeypat
     root = str(tmp_path / "registry")
     numbers = []
     for count, now in enumerate([1000.0, 1000.0, 5.0]):
-        monkeypatch.setattr(registry.time, "time", lambda now=now: now)
+        monkeypatch.setattr(time, "time", lambda now=now: now)
         numbers.append(registry.publish(saved_model(tmp_path / f"m{count}", str(count)), root, f"r{count}", (), "id").version)
     assert numbers == [1000, 1001, 1002] == registry.versions(root)
 

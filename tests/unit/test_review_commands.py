@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flowers_tfx.commands.review import decide, newest
-from flowers_tfx.commands.review_lines import review_lines, spans_table
+from flowers_tfx.cli.review import decide, newest
+from flowers_tfx.cli.review_lines import review_lines, spans_table
 from flowers_tfx.config import PipelineConfig, load_config
-from flowers_tfx.data.decisions import read_decisions
-from flowers_tfx.data.reviews import JSON, store_review
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.errors import InputError
+from flowers_tfx.review.decisions import read_decisions
+from flowers_tfx.review.stored_reviews import JSON, store_review
 from flowers_tfx.storage import check_target
 from flowers_tfx.validation import Policy, compare
 from tests.unit.tables import table

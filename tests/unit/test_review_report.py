@@ -12,9 +12,9 @@ from PIL import Image
 
 from flowers_tfx import features
 from flowers_tfx.data.pictures import BadPicture
-from flowers_tfx.reports.review import Context, render_html, render_markdown
-from flowers_tfx.reports.review_photos import thumbnail, wanted_photos
 from flowers_tfx.reports.words import chance, clean
+from flowers_tfx.review.report import Context, render_html, render_markdown
+from flowers_tfx.review.report_photos import thumbnail, wanted_photos
 from flowers_tfx.validation import Finding, Review
 from flowers_tfx.validation.review import Example
 from tests.conftest import small_photo

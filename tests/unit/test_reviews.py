@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.data.reviews import HTML, JSON, newest_review, store_review, stored_reviews
+from flowers_tfx.review.stored_reviews import HTML, JSON, newest_review, store_review, stored_reviews
 from flowers_tfx.storage import BucketPath
 from tests.unit.buckets import FakeStore, Killed
 

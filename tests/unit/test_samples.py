@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
-from flowers_tfx.data.fresh_folder import fresh_folder
-from flowers_tfx.data.samples import CLASSES, draw_picture, draw_samples
 from flowers_tfx.errors import InputError
+from flowers_tfx.samples.draw import CLASSES, draw_picture, draw_samples
+from flowers_tfx.storage.fresh_folder import fresh_folder
 
 COUNT = 12  # pictures a class: enough to see variety, quick to draw
 

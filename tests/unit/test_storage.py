@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx import storage
-from flowers_tfx.buckets.lease import leased
-from flowers_tfx.buckets.store import ABSENT, Changed, write_bound
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, place
+from flowers_tfx.storage.lease import leased
+from flowers_tfx.storage.store import ABSENT, Changed, write_bound
 from tests.unit.buckets import FakeStore
 
 ROOT = BucketPath("s3://bucket/some/folder")

@@ -13,10 +13,10 @@ from botocore.exceptions import IncompleteReadError
 from botocore.stub import ANY, Stubber
 from google.api_core import exceptions
 
-from flowers_tfx.buckets.gcs import Gcs
-from flowers_tfx.buckets.s3 import S3
-from flowers_tfx.buckets.store import ABSENT, Changed, NoBucket, NoPermission
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage.gcs import Gcs
+from flowers_tfx.storage.s3 import S3
+from flowers_tfx.storage.store import ABSENT, Changed, NoBucket, NoPermission
 
 SECRET = "open-sesame"
 

@@ -1,1 +1,0 @@
-"""Object stores: the few requests that the program makes of S3 and Google Cloud Storage, and a lock made of them."""

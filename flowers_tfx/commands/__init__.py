@@ -1,1 +1,0 @@
-"""What the commands of `flowers` do once their arguments are parsed."""

@@ -1,0 +1,91 @@
+"""A PipelineConfig from YAML and `key=value` overrides."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from flowers_tfx.config.pipeline import PipelineConfig, known_keys
+from flowers_tfx.errors import InputError
+
+
+def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> PipelineConfig:
+    """The config of a YAML file with `key=value` overrides. Raises InputError on unknown keys and wrong values."""
+    settings: dict[str, Any] = {}
+    if path is not None:
+        settings = _read_yaml(Path(path))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"--set {override!r} has no value.", "Write it as key=value, such as training.seed=1.")
+        _put(settings, key.strip(), _scalar(key, text))
+    return parse_config(settings)
+
+
+def parse_config(settings: Mapping[str, Any]) -> PipelineConfig:
+    """Validated config of plain values. Raises InputError naming the first wrong key."""
+    _refuse_unknown(settings)
+    try:
+        return PipelineConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part not in ("int", "literal['all']"))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"Configuration key {key}: {reason} (got {first['input']!r}).", _describe(key)) from None
+
+
+def _describe(key: str) -> str:
+    return next((f"{key}: {text}." for name, _, text in known_keys() if name == key), "")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.", "Name a YAML file with --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"The configuration {path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise InputError(f"The configuration {path} must hold keys and values.", "See docs/configuration.md.")
+    return loaded
+
+
+def _scalar(key: str, text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    # Strings that YAML would turn into something else (a salt `1`, a date, a path `~`) stay as typed where a string is wanted.
+    wants_text = any(name == key.strip() and isinstance(default, str) and default != "all" for name, default, _ in known_keys())
+    return text if wants_text and _describe(key.strip()) and key.strip() != "training.xla" else value
+
+
+def _put(settings: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = settings.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"Configuration key {section} has no keys below it, so {key} is unknown.")
+        settings = inner
+    settings[last] = value
+
+
+def _refuse_unknown(settings: Mapping[str, Any]) -> None:
+    known = [key for key, _, _ in known_keys()]
+    sections = {key.split(".")[0] for key in known if "." in key}
+    for name, value in settings.items():
+        if name in sections and not isinstance(value, Mapping):
+            raise InputError(
+                f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in known if k.startswith(name))}."
+            )
+        for key in [f"{name}.{inner}" for inner in value] if isinstance(value, Mapping) else [str(name)]:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.0)
+                raise InputError(f"Configuration key {key} is unknown.", f"Did you mean {near[0]}?")

@@ -1,0 +1,61 @@
+"""PipelineConfig: every setting of a run, typed, validated and frozen.
+
+The reference in docs/configuration.md is generated from the fields and descriptions here and in the sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from flowers_tfx.config.beam import BeamConfig
+from flowers_tfx.config.kubeflow import KubeflowConfig
+from flowers_tfx.config.review import ReviewConfig
+from flowers_tfx.config.section import Section, listed
+from flowers_tfx.config.training import EvaluationConfig, IngestConfig, ModelConfig, TrainingConfig
+
+
+class PipelineConfig(Section):
+    name: str = Field("flowers", pattern=r"^[a-z][a-z0-9-]{0,62}$", description="name of the pipeline: a-z, 0-9 and -")
+    data_root: str = Field("data", min_length=1, description="folder of the spans, or gs://BUCKET/PATH or s3://BUCKET/PATH")
+    pipeline_root: str = Field(
+        "pipeline",
+        min_length=1,
+        description="folder of the artifacts of every run; or gs://, with `metadata` set; on Kubeflow s3:// or minio://, too",
+    )
+    metadata: str = Field("", description="ML Metadata: path of a SQLite file, or mysql://USER@HOST/DATABASE; empty: in the pipeline root")
+    registry: str = Field(
+        "registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/, or gs://BUCKET/PATH or s3://BUCKET/PATH"
+    )
+    labels: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
+        (),
+        description="class names in the order of the model's outputs, or the path of a file, a class a line; empty: those of the schema",
+    )
+    span_window: int | Literal["all"] = Field("all", description="`all` spans, or the last K")
+    schema_path: str = Field("", alias="schema", description="curated schema; empty: the one that comes with the program")
+    ingest: IngestConfig = IngestConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    review: ReviewConfig = ReviewConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    beam: BeamConfig = BeamConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
+
+    @field_validator("span_window")
+    @classmethod
+    def _positive_window(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be `all` or a number of spans from 1")
+        return value
+
+
+def known_keys() -> Iterator[tuple[str, Any, str]]:
+    """Dotted key, default and description of every setting, in the order of the classes."""
+    for name, field in PipelineConfig.model_fields.items():
+        if isinstance(field.default, Section):
+            for inner, inner_field in type(field.default).model_fields.items():
+                yield f"{name}.{inner}", inner_field.default, inner_field.description or ""
+        else:
+            yield field.alias or name, field.default, field.description or ""

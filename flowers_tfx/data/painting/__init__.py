@@ -1,4 +1,0 @@
-"""Draws the sample pictures.
-
-`pen` (shapes, colours) <- `flowers`, `surroundings`, `leaves` <- `scene` (composition) <- `camera` (light, lens, file).
-"""

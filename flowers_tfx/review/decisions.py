@@ -1,0 +1,131 @@
+"""Decisions of reviewers: appended to DATA_ROOT/decisions.jsonl, bound to a span by its digest, never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from flowers_tfx.data import spans
+from flowers_tfx.data.delivery import printable
+from flowers_tfx.data.spans import Span
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath
+from flowers_tfx.storage.store import ABSENT, Changed, write_bound
+
+FILE = "decisions.jsonl"
+Action = Literal["accept", "reject"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`findings`: ids that `accept` lets pass, none for `reject`; `when` in ISO 8601, UTC."""
+
+    action: Action
+    span: int
+    digest: str
+    findings: tuple[str, ...]
+    reason: str
+    by: str
+    when: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "findings": list(self.findings)}
+
+
+def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
+    """In the order in which they were taken. Raises InputError for a line that is none: a gate must not guess."""
+    path = spans.place_of(data_root) / FILE
+    if not path.is_file():
+        return []
+    found = []
+    text = path.read_text(encoding="utf-8")
+    # Reasons hold whatever people write: str.splitlines() would split them at a U+2028, too.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
+        try:
+            value = json.loads(line)
+            decision = Decision(**{**value, "findings": tuple(value["findings"])})
+            if decision.action not in ("accept", "reject"):
+                raise ValueError(decision.action)
+        except (ValueError, TypeError, KeyError):
+            raise InputError(
+                f"Line {number} of {path} is no decision.", "Restore the file from a copy; the program only appends to it."
+            ) from None
+        found.append(decision)
+    return found
+
+
+def decide(data_root: str, action: Action, span_number: int, findings: Sequence[str], reason: str, by: str) -> Decision:
+    """Appends a decision on a span that is there. Raises InputError when it isn't, or nobody says why."""
+    span = next((span for span in spans.list_spans(data_root) if span.number == span_number), None)
+    if span is None:
+        raise InputError(f"The data root {data_root} holds no span {span_number}.", "`flowers spans` lists them.")
+    if not reason.strip() or not by.strip():
+        raise InputError("A decision needs a reason and a name.", "Give both: --reason TEXT --by NAME.")
+    when = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    said = [printable(text.strip()) for text in (reason, by)]
+    decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), said[0], said[1], when)
+    root = spans.place_of(data_root)
+    line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
+    if isinstance(root, BucketPath):
+        _append(root / FILE, line.encode())
+        return decision
+    with spans.locked(root), (root / FILE).open("ab") as file:
+        # A line that a full disk cut short must not swallow the next one.
+        if file.tell() and not _ends_with_newline(root / FILE):
+            file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return decision
+
+
+def _append(file: BucketPath, line: bytes) -> None:
+    """Nothing can be appended to an object: it is written anew, bound to what was read, until nobody else was faster."""
+    while True:
+        try:
+            held, tag = file.store.read(file.key)
+        except FileNotFoundError:
+            held, tag = b"", ABSENT
+        try:
+            write_bound(file.store, file.key, held + line, tag)
+            return
+        except Changed:
+            time.sleep(random.uniform(0, 0.2))
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def of_span(decisions: Iterable[Decision], span: Span) -> list[Decision]:
+    """Those about this very content."""
+    return [decision for decision in decisions if decision.span == span.number and decision.digest == span.digest]
+
+
+def is_rejected(decisions: Iterable[Decision], span: Span) -> bool:
+    """The last word counts: accepting after a rejection takes the span back in."""
+    own = of_span(decisions, span)
+    return bool(own) and own[-1].action == "reject"
+
+
+def accepted_findings(decisions: Sequence[Mapping[str, Any]], digests: Sequence[str]) -> set[str]:
+    """Findings that were accepted for every one of the spans with these digests: `decisions` as JSON."""
+    by_span = [
+        {
+            finding
+            for decision in decisions
+            if decision["action"] == "accept" and decision["digest"] == digest
+            for finding in decision["findings"]
+        }
+        for digest in digests
+    ]
+    return set.intersection(*by_span) if by_span else set()
