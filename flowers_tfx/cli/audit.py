@@ -102,7 +102,7 @@ def _suspects(table: Table) -> tuple[list[Suspect], str]:
 def _published(config: PipelineConfig) -> Side | None:
     """The sample beside the newest version that has one."""
     for version in reversed(registry.versions(config.registry)):
-        path = registry.version_place(config.registry, version) / registry.BASELINE_DIR / "sample" / TABLE
+        path = registry.version_path(config.registry, version) / registry.BASELINE_DIR / "sample" / TABLE
         if path.is_file():
             return open_side(path)
     return None

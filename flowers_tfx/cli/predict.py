@@ -12,7 +12,7 @@ from typing import Any
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from flowers_tfx.registry import model_on_disk, newest_model, versions
-from flowers_tfx.storage import Place, place
+from flowers_tfx.storage import StoragePath, storage_path
 
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -21,7 +21,7 @@ def predict_photos(
     config: PipelineConfig, images: Sequence[Path], model: str | None, as_json: bool, progress: Callable[[int, int], None]
 ) -> int:
     """Prints an answer per photo; a file that is none gets a line that says why. Exit code 2 when no file could be answered."""
-    held = newest_model(config.registry) if model is None else _model_folder(place(model))
+    held = newest_model(config.registry) if model is None else _model_folder(storage_path(model))
     files = [file for image in images for file in _photos(image)]
     if not files:
         raise InputError(f"{images[0]} holds no photo.", f"Photos end in {', '.join(_PHOTO_ENDINGS)}.")
@@ -64,7 +64,7 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['file']}: {row['label']} {row['probability']:.1%} ({', '.join(f'{label} {p:.1%}' for label, p in others)})"
 
 
-def _model_folder(model: Place) -> Place:
+def _model_folder(model: StoragePath) -> StoragePath:
     if (model / "saved_model.pb").is_file():
         return model
     if model.is_dir() and versions(str(model)):

@@ -21,7 +21,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
 from flowers_tfx.review import decisions
 from flowers_tfx.review.stored_reviews import StoredReview, newest_review, stored_reviews
-from flowers_tfx.storage import Place
+from flowers_tfx.storage import StoragePath
 from flowers_tfx.validation import Delivery, Policy, Review, compare
 
 Progress = Callable[[int, int], None]
@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 class Side:
     """One side of a comparison: `span` where it is one."""
 
-    path: Place
+    path: StoragePath
     table: Table
     span: spans.Span | None
 
@@ -61,7 +61,7 @@ def compare_sides(
     return review
 
 
-def open_side(path: Place) -> Side:
+def open_side(path: StoragePath) -> Side:
     """Raises InputError when it is neither a span folder nor a table."""
     hint = "Name a folder such as DATA_ROOT/span-1, or a table of `flowers dataset measure`."
     try:

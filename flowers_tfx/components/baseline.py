@@ -55,7 +55,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
                 mark_none(Path(artifact_utils.get_single_uri(outputs)), reason)
             return
         self._data(output_dict, exec_properties["registry"], wanted)
-        model = registry.version_place(exec_properties["registry"], wanted["version"])
+        model = registry.version_path(exec_properties["registry"], wanted["version"])
         if not model.is_dir() or registry.model_digest(model) != wanted["digest"]:
             raise InputError(
                 f"Version {wanted['version']} of the registry is gone or was changed after it was pushed.", f"Look into {model}."
@@ -70,7 +70,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
     def _data(self, output_dict: dict[str, list[types.Artifact]], where: str, wanted: dict[str, Any]) -> None:
         """What lies beside the version; a version that has none, or a broken one, is said so, and the review finds it."""
         version = wanted["version"]
-        source = registry.version_place(where, version) / registry.BASELINE_DIR
+        source = registry.version_path(where, version) / registry.BASELINE_DIR
         homes = {name: Path(artifact_utils.get_single_uri(output_dict[name])) for name in ("sample", "statistics", "schema")}
         held = registry.baseline_digest(where, version)
         if not held or held != wanted["data"] or not registry.baseline_is_whole(where, version):

@@ -46,7 +46,7 @@ def _moved(artifacts: Artifacts, here: Path) -> Iterator[list[tuple[Path, storag
     try:
         for key, instances in artifacts.items():
             for number, artifact in enumerate(instances):
-                home = storage.place(artifact.uri)
+                home = storage.storage_path(artifact.uri)
                 if isinstance(home, storage.BucketPath):
                     local = here / key / str(number)
                     local.mkdir(parents=True)

@@ -22,7 +22,7 @@ def write_report(
 ) -> Evaluation:
     """Puts report.html and report.json beside TFMA's files. `floors` are the least accuracy and the largest drop."""
     evaluation = evaluated(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
-    home = storage.place(uri)
+    home = storage.storage_path(uri)
     (home / NUMBERS).write_bytes(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False).encode())
     (home / PAGE).write_bytes(render_html(evaluation).encode())
     return evaluation

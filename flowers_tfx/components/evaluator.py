@@ -57,10 +57,10 @@ class EvaluatorExecutor(executor.Executor):
             baseline_version=baseline.get_string_custom_property("version"),
             no_baseline=reason or "",
         )
-        page = storage.place(artifact_utils.get_single_uri(output_dict["report"]))
+        page = storage.storage_path(artifact_utils.get_single_uri(output_dict["report"]))
         if isinstance(page, Path):
             page.mkdir(parents=True, exist_ok=True)
-        (page / PAGE).write_bytes((storage.place(home) / PAGE).read_bytes())
+        (page / PAGE).write_bytes((storage.storage_path(home) / PAGE).read_bytes())
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])
         for name, value in scalars(evaluation).items():
             metrics.set_float_custom_property(name, value)

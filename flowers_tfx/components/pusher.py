@@ -69,7 +69,7 @@ class PusherExecutor(executor.Executor):
             exec_properties.get("push_id") or uuid.uuid4().hex,
         )
         io_utils.copy_dir(model, pushed.uri)
-        self._MarkPushed(pushed, str(registry.version_place(exec_properties["registry"], entry.version)), str(entry.version))
+        self._MarkPushed(pushed, str(registry.version_path(exec_properties["registry"], entry.version)), str(entry.version))
 
 
 class Pusher(base_component.BaseComponent):

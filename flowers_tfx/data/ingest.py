@@ -86,7 +86,7 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     """
     started = time.monotonic()
     _check(request)
-    root = spans.place_of(request.data_root)
+    root = spans.data_root_path(request.data_root)
     with writing(root) as writer:
         earlier = spans.list_spans(root)
         number = writer.number(request.span, earlier)
@@ -210,10 +210,10 @@ def _facts(request: IngestRequest, result: IngestResult, photos: publication.Pho
 
 
 def _publish(draft: Draft, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
-    files = publication.collect_shards(draft.scratch, draft.place, shards, total)
+    files = publication.collect_shards(draft.scratch, draft.add_file, shards, total)
     for name in (spans.PHOTOS, spans.REJECTS):
         files[name] = publication.file_facts(draft.scratch / name)
-        draft.place(str(draft.scratch / name), name)
+        draft.add_file(str(draft.scratch / name), name)
     draft.publish(publication.manifest_text({**facts, "files": files}))
 
 

@@ -79,9 +79,9 @@ def _row(line: str, span: int, update: Any) -> dict[str, Any]:
 
 
 def collect_shards(
-    scratch: Path, place: Callable[[str, str], None], shards: Sequence[Mapping[str, Any]], total: int
+    scratch: Path, add_file: Callable[[str, str], None], shards: Sequence[Mapping[str, Any]], total: int
 ) -> dict[str, dict[str, Any]]:
-    """Gives the shard files that count to `place`, with their final names, and empty ones where no photo fell; sizes and sha256 by name."""
+    """Passes each shard file with its final name to `add_file`, an empty one where no photo fell. Returns sizes and sha256 by name."""
     written = {(shard["split"], shard["index"]): shard for shard in shards}
     files: dict[str, dict[str, Any]] = {}
     for split in features.SPLITS:
@@ -89,7 +89,7 @@ def collect_shards(
             name = f"{split}-{index:05d}-of-{total:05d}.tfrecord.gz"
             # A reader's glob must match for every split, even where a small delivery has no photo in it.
             shard = written.get((split, index)) or _empty_shard(scratch / name)
-            place(shard["path"], name)
+            add_file(shard["path"], name)
             files[name] = {"bytes": shard["bytes"], "sha256": shard["sha256"]}
     return files
 

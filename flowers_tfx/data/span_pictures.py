@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import tensorflow as tf
 
 from flowers_tfx import features
-from flowers_tfx.storage import Place, on_disk
+from flowers_tfx.storage import StoragePath, on_disk
 
 _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE: tf.io.FixedLenFeature([], tf.string)}
 
@@ -15,7 +15,7 @@ _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE
 _BATCH = 32
 
 
-def span_pictures(folder: Place, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def span_pictures(folder: StoragePath, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Digest and bytes of each photo of the span whose digest is asked for; reading ends with the last of them."""
     left = {digest.encode() for digest in digests}
     if not left:

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from flowers_tfx.data import publication, spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath, Place
+from flowers_tfx.storage import BucketPath, StoragePath
 from flowers_tfx.storage.lease import Lease, leased
 
 COPY_THREADS = 16
@@ -42,7 +42,7 @@ class Draft(Protocol):
         """A file of the work folder, by name or by its whole path, on this machine."""
         ...
 
-    def place(self, source: str, name: str) -> None:
+    def add_file(self, source: str, name: str) -> None:
         """Gives a worker's file, or a local one, its name in the span."""
         ...
 
@@ -68,7 +68,7 @@ class Writer(Protocol):
 
 
 @contextmanager
-def writing(root: Place) -> Iterator[Writer]:
+def writing(root: StoragePath) -> Iterator[Writer]:
     """Waits until no other ingest is at work in the data root, and removes what killed ones left."""
     if isinstance(root, Path):
         with spans.locked(root):
@@ -94,7 +94,7 @@ class FolderDraft:
     def local(self, file: str) -> Path:
         return self.scratch / file
 
-    def place(self, source: str, name: str) -> None:
+    def add_file(self, source: str, name: str) -> None:
         os.rename(source, self._folder / name)
 
     def publish(self, manifest: str) -> None:
@@ -142,7 +142,7 @@ class BucketDraft:
         (BucketPath(self.work_uri) / name).download(self.scratch / name)
         return self.scratch / name
 
-    def place(self, source: str, name: str) -> None:
+    def add_file(self, source: str, name: str) -> None:
         self._placed.append((source, name))
 
     def publish(self, manifest: str) -> None:
@@ -210,5 +210,5 @@ class BucketWriter:
         return self._root / f".span-{number}.claim"
 
 
-def _taken(span_dir: Place) -> InputError:
+def _taken(span_dir: StoragePath) -> InputError:
     return InputError(f"{span_dir} exists already.", "Leave --span out to take the next number.")

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from flowers_tfx import features, storage
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath, Place
+from flowers_tfx.storage import BucketPath, StoragePath
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -40,7 +40,7 @@ class Span:
     """A span in a folder or a bucket: `manifest` holds what manifest.json says, `digest` the digest of its content."""
 
     number: int
-    path: Place
+    path: StoragePath
     digest: str
     manifest: Mapping[str, Any]
 
@@ -64,7 +64,7 @@ def photos_schema() -> pa.Schema:
 def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
     """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
     without any is no span yet."""
-    root = place_of(data_root)
+    root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
         return []
     found = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
@@ -76,8 +76,8 @@ def next_number(spans: Iterable[Span]) -> int:
     return max((span.number for span in spans), default=0) + 1
 
 
-def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Place:
-    return place_of(data_root) / f"span-{number}"
+def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> StoragePath:
+    return data_root_path(data_root) / f"span-{number}"
 
 
 def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
@@ -116,9 +116,9 @@ def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     return whole.hexdigest()
 
 
-def place_of(data_root: str | os.PathLike[str] | BucketPath) -> Place:
+def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePath:
     """InputError for what is neither a folder nor a place in a bucket."""
-    root = storage.place(data_root)
+    root = storage.storage_path(data_root)
     return root.absolute() if isinstance(root, Path) else root
 
 
@@ -162,7 +162,7 @@ def _writable(root: Path) -> Path:
     return lock
 
 
-def _open_span(number: int, path: Place) -> Span | None:
+def _open_span(number: int, path: StoragePath) -> Span | None:
     hint = "Spans are whole or absent: move the folder out of the data root, or restore it from a copy."
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))

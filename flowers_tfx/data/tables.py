@@ -18,7 +18,7 @@ from flowers_tfx import features
 from flowers_tfx.data import spans
 from flowers_tfx.data.measured import typed
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import Place, on_disk, written_whole
+from flowers_tfx.storage import StoragePath, on_disk, written_whole
 
 EMBEDDING = "embedding"
 _META = b"flowers_tfx"
@@ -48,7 +48,7 @@ def write_table(path: Path, table: Table) -> None:
         pq.write_table(arrow, file)
 
 
-def read_table(path: Place) -> Table:
+def read_table(path: StoragePath) -> Table:
     """Raises InputError when it is no parquet file, or none of photos."""
     hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
     try:
@@ -83,7 +83,7 @@ def span_table(span: spans.Span) -> Table:
     return Table(spans.read_photos(span), rejected=int(span.manifest["rejected"]), rejects=rejects)
 
 
-def open_span(folder: Place) -> spans.Span | None:
+def open_span(folder: StoragePath) -> spans.Span | None:
     """The span in this folder; None when it is none. InputError when it is damaged."""
     name = folder.name
     if not folder.is_dir() or not name.startswith("span-") or not name[5:].isdecimal():

@@ -22,7 +22,7 @@ from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.roots import check_root
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
-from flowers_tfx.storage import BucketPath, Place, check_bucket, file_sizes, place
+from flowers_tfx.storage import BucketPath, StoragePath, check_bucket, file_sizes, storage_path
 from flowers_tfx.storage.lease import leased
 
 _SLACK_BYTES = 500 * 2**20
@@ -33,9 +33,9 @@ def check(config: PipelineConfig) -> None:
     check_root(config)
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
-    for key, folder in (("pipeline_root", place(config.pipeline_root)), ("registry", place(config.registry))):
+    for key, folder in (("pipeline_root", storage_path(config.pipeline_root)), ("registry", storage_path(config.registry))):
         _check_writable(key, folder)
-    data_root = place(config.data_root)
+    data_root = storage_path(config.data_root)
     if config.ingest.csv and isinstance(data_root, BucketPath):
         check_bucket(data_root)  # without a delivery it is only read
     if config.metadata and "://" not in config.metadata:
@@ -48,7 +48,7 @@ def check(config: PipelineConfig) -> None:
 @contextlib.contextmanager
 def only_run(pipeline_root: str) -> Iterator[None]:
     """Holds the pipeline root for this run; the lock goes with the process, however it ends, in a bucket a minute later."""
-    root = place(pipeline_root)
+    root = storage_path(pipeline_root)
     if isinstance(root, BucketPath):
         with leased(root.store, (root / ".lock").key, pipeline_root, wait=False):
             yield
@@ -68,7 +68,7 @@ def only_run(pipeline_root: str) -> Iterator[None]:
         yield
 
 
-def _check_writable(key: str, folder: Place) -> None:
+def _check_writable(key: str, folder: StoragePath) -> None:
     if isinstance(folder, BucketPath):
         return check_bucket(folder)
     try:

@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED
 from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
-from flowers_tfx.storage import Place, file_sizes, place
+from flowers_tfx.storage import StoragePath, file_sizes, storage_path
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def summarize(
     evaluation = _output(record, "Evaluator", "evaluation")
     blessing = _output(record, "Evaluator", "blessing")
     pushed = _output(record, "Pusher", "pushed_model")
-    evaluation_home = place(evaluation.uri) if evaluation else None
+    evaluation_home = storage_path(evaluation.uri) if evaluation else None
     reviewed = _output(record, "DataReview", "report")
-    review = blocked_by or (str(place(reviewed.uri) / "report.html") if reviewed else "")
+    review = blocked_by or (str(storage_path(reviewed.uri) / "report.html") if reviewed else "")
     reports = {"review": review} if review else {}
     return RunReport(
         status="blocked" if blocked_by else "failed" if bad or error else "succeeded",
@@ -114,7 +114,7 @@ def _output(record: RunRecord | None, node_id: str, key: str) -> ArtifactRecord 
     return node.output(key) if node and node.state in ("complete", "cached") else None
 
 
-def _metrics(evaluation_home: Place | None) -> dict[str, Any]:
+def _metrics(evaluation_home: StoragePath | None) -> dict[str, Any]:
     """The numbers of the evaluation's own report.json that programs ask for first."""
     if evaluation_home is None:
         return {}
@@ -133,7 +133,7 @@ def _anomalies(record: RunRecord | None) -> int:
     artifact = _output(record, "ExampleValidator", "anomalies")
     found: set[str] = set()
     if artifact:
-        home = place(artifact.uri)
+        home = storage_path(artifact.uri)
         for name in fnmatch.filter(file_sizes(home), "Split-*/SchemaDiff.pb"):
             anomalies = anomalies_pb2.Anomalies()
             anomalies.ParseFromString((home / name).read_bytes())

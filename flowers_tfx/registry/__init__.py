@@ -21,7 +21,7 @@ from flowers_tfx.registry.catalog import (
     newest_of_recipe,
     publish,
     publish_baseline,
-    version_place,
+    version_path,
     versions,
 )
 
@@ -46,6 +46,6 @@ __all__ = [
     "newest_of_recipe",
     "publish",
     "publish_baseline",
-    "version_place",
+    "version_path",
     "versions",
 ]

@@ -11,7 +11,7 @@ NONE_FILE = "none.txt"
 
 def no_baseline_reason(uri: str) -> str | None:
     """Why the artifact at `uri` holds nothing, or None when it holds what it should."""
-    marker = storage.place(uri) / NONE_FILE
+    marker = storage.storage_path(uri) / NONE_FILE
     return marker.read_text(encoding="utf-8") if marker.is_file() else None
 
 

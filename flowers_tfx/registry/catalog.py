@@ -21,7 +21,7 @@ from typing import Any
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry.bucket_versions import BucketVersions, writing_versions
-from flowers_tfx.storage import BucketPath, Place
+from flowers_tfx.storage import BucketPath, StoragePath
 
 LABELS_FILE = "assets.extra/labels.txt"
 ENTRY_FILE = "assets.extra/registry.json"
@@ -45,14 +45,14 @@ class Entry:
     damage: str = ""
 
 
-def version_place(registry: str, version: int) -> Place:
+def version_path(registry: str, version: int) -> StoragePath:
     """Where a version lies. Raises InputError for a registry that is neither a folder nor a place in a bucket."""
-    return storage.place(registry) / str(version)
+    return storage.storage_path(registry) / str(version)
 
 
 def versions(registry: str) -> list[int]:
     """Versions that hold a SavedModel, ascending."""
-    root = storage.place(registry)
+    root = storage.storage_path(registry)
     if isinstance(root, BucketPath):
         names = root.file_sizes()
         found = {name.partition("/")[0] for name in names}
@@ -64,7 +64,7 @@ def versions(registry: str) -> list[int]:
 
 def entry(registry: str, version: int) -> Entry:
     """What the registry says of a version; the recipe is empty where something else put it there or the record is broken."""
-    folder = version_place(registry, version)
+    folder = version_path(registry, version)
     try:
         record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
         return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
@@ -88,21 +88,21 @@ def newest_of_recipe(registry: str, recipe: str) -> Entry | None:
 
 def damage(registry: str, found: Entry) -> str:
     """What is wrong with a version, its files read once; empty where nothing is."""
-    if found.damage or model_digest(version_place(registry, found.version)) == found.digest:
+    if found.damage or model_digest(version_path(registry, found.version)) == found.digest:
         return found.damage
     return "its files were changed after it was pushed"
 
 
-def newest_model(registry: str) -> Place:
+def newest_model(registry: str) -> StoragePath:
     """Folder of the newest version. Raises InputError when there is none."""
     found = versions(registry)
     if not found:
         raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
-    return version_place(registry, found[-1])
+    return version_path(registry, found[-1])
 
 
 @contextlib.contextmanager
-def model_on_disk(model: Place) -> Iterator[Path]:
+def model_on_disk(model: StoragePath) -> Iterator[Path]:
     """The version's folder, or a copy of one in a bucket without what only reviews need; the copy goes with the block."""
     if isinstance(model, Path):
         yield model
@@ -112,12 +112,12 @@ def model_on_disk(model: Place) -> Iterator[Path]:
         yield Path(folder) / model.name
 
 
-def model_digest(folder: Place) -> str:
+def model_digest(folder: StoragePath) -> str:
     """sha256 over the names and bytes of a model's files, the registry's own record and the baseline left out."""
     return files_digest(folder, lambda name: name != ENTRY_FILE and not name.startswith(f"{BASELINE_DIR}/"))
 
 
-def files_digest(folder: Place, counts: Callable[[str], bool] = lambda _: True) -> str:
+def files_digest(folder: StoragePath, counts: Callable[[str], bool] = lambda _: True) -> str:
     """sha256 over the names and bytes of the files below a folder."""
     digest = hashlib.sha256()
     for name in storage.file_sizes(folder):
@@ -147,27 +147,27 @@ def publish(model: Path, registry: str, recipe: str, spans: tuple[Mapping[str, A
 
 def baseline_digest(registry: str, version: int) -> str:
     """Digest of the baseline that lies beside a version; empty where there is none: an older version, or a killed push."""
-    folder = version_place(registry, version) / BASELINE_DIR
+    folder = version_path(registry, version) / BASELINE_DIR
     return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
 
 
 def baseline_is_whole(registry: str, version: int) -> bool:
     """Whether the files beside a version are those that were published."""
-    folder = version_place(registry, version) / BASELINE_DIR
+    folder = version_path(registry, version) / BASELINE_DIR
     return _baseline_facts(folder).get("files") == baseline_files_digest(folder)
 
 
-def baseline_files_digest(folder: Place) -> str:
+def baseline_files_digest(folder: StoragePath) -> str:
     """Of a baseline's files, its own record left out, which holds this digest."""
     return files_digest(folder, lambda name: name != BASELINE_FILE)
 
 
 def baseline_push_id(registry: str, version: int) -> str:
     """The signature that the baseline beside a version was published with; empty where there is none that can be read."""
-    return str(_baseline_facts(version_place(registry, version) / BASELINE_DIR).get("push_id", ""))
+    return str(_baseline_facts(version_path(registry, version) / BASELINE_DIR).get("push_id", ""))
 
 
-def _baseline_facts(folder: Place) -> Mapping[str, Any]:
+def _baseline_facts(folder: StoragePath) -> Mapping[str, Any]:
     """What baseline.json says; nothing where it is missing or damaged."""
     try:
         facts = json.loads((folder / BASELINE_FILE).read_text(encoding="utf-8"))
@@ -181,7 +181,7 @@ def publish_baseline(source: Path, registry: str, version: int) -> str:
 
     Raises InputError where the version is gone.
     """
-    home = version_place(registry, version)
+    home = version_path(registry, version)
     if not home.is_dir():
         raise InputError(f"Version {version} is gone from the registry {registry}.", "Run again: the model is pushed anew.")
     with _writing(registry) as writer:
@@ -192,7 +192,7 @@ def publish_baseline(source: Path, registry: str, version: int) -> str:
 @contextlib.contextmanager
 def _writing(registry: str) -> Iterator[_FolderVersions | BucketVersions]:
     """Holds the registry, which is made if need be, for one writer, and removes what killed ones left."""
-    root = storage.place(registry)
+    root = storage.storage_path(registry)
     if isinstance(root, BucketPath):
         with writing_versions(root, ENTRY_FILE, BASELINE_DIR, BASELINE_FILE) as writer:
             yield writer

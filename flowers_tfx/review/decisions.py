@@ -41,7 +41,7 @@ class Decision:
 
 def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
     """In the order in which they were taken. Raises InputError for a line that is none: a gate must not guess."""
-    path = spans.place_of(data_root) / FILE
+    path = spans.data_root_path(data_root) / FILE
     if not path.is_file():
         return []
     found = []
@@ -71,7 +71,7 @@ def decide(data_root: str, action: Action, span_number: int, findings: Sequence[
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     said = [printable(text.strip()) for text in (reason, by)]
     decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), said[0], said[1], when)
-    root = spans.place_of(data_root)
+    root = spans.data_root_path(data_root)
     line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
     if isinstance(root, BucketPath):
         _append(root / FILE, line.encode())

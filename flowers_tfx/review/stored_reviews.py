@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowers_tfx.storage import BucketPath, Place, place
+from flowers_tfx.storage import BucketPath, StoragePath, storage_path
 
 REVIEWS = "reviews"
 HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
@@ -20,11 +20,11 @@ HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
 class StoredReview:
     """`review`: its JSON, with `created` and `run_id` besides."""
 
-    folder: Place
+    folder: StoragePath
     review: Mapping[str, Any]
 
     @property
-    def html(self) -> Place:
+    def html(self) -> StoragePath:
         return self.folder / HTML
 
     @property
@@ -36,10 +36,10 @@ class StoredReview:
         return any(isinstance(span, Mapping) and span["digest"] == digest for span in self.review.get("new_spans", ()))
 
 
-def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Place:
+def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> StoragePath:
     """Puts the files there by one rename, in a bucket the JSON last; each run has a name of its own, so that no later review takes
     the place of an earlier one."""
-    home = place(pipeline_root) / REVIEWS
+    home = storage_path(pipeline_root) / REVIEWS
     if isinstance(home, BucketPath):
         for file in sorted(files, key=lambda file: file == JSON):
             (home / name / file).write_bytes(files[file].encode())
@@ -62,7 +62,7 @@ def stored_reviews(pipeline_root: str) -> list[StoredReview]:
     if "://" in pipeline_root and not pipeline_root.startswith("gs://"):
         return []  # only runs on Kubeflow have their artifacts there, and their reviews among them
     found = []
-    home = place(pipeline_root) / REVIEWS
+    home = storage_path(pipeline_root) / REVIEWS
     for folder in home.iterdir() if home.is_dir() else ():
         if folder.name.startswith("."):
             continue

@@ -2,7 +2,7 @@
 
 from flowers_tfx.storage.paths import (
     BucketPath,
-    Place,
+    StoragePath,
     beam_args,
     check_bucket,
     check_target,
@@ -10,14 +10,14 @@ from flowers_tfx.storage.paths import (
     file_sizes,
     in_bucket,
     on_disk,
-    place,
     reach_buckets,
+    storage_path,
     written_whole,
 )
 
 __all__ = [
     "BucketPath",
-    "Place",
+    "StoragePath",
     "beam_args",
     "check_bucket",
     "check_target",
@@ -25,7 +25,7 @@ __all__ = [
     "file_sizes",
     "in_bucket",
     "on_disk",
-    "place",
     "reach_buckets",
+    "storage_path",
     "written_whole",
 ]

@@ -1,4 +1,4 @@
-"""Places: folders and files that lie on a disk or in a bucket. On a disk a place is a `pathlib.Path`, and nothing here adds to it.
+"""Storage paths: folders and files on a disk or in a bucket. On a disk a storage path is a `pathlib.Path`, and nothing here adds to it.
 
 A bucket has no rename and no lock (docs/adr/0008): who writes there puts a marker last, and takes a lease first.
 """
@@ -127,10 +127,10 @@ class BucketPath:
         return f"{self.key}/" if self.key else ""
 
 
-Place: TypeAlias = Path | BucketPath
+StoragePath: TypeAlias = Path | BucketPath
 
 
-def place(uri: str | os.PathLike[str] | BucketPath) -> Place:
+def storage_path(uri: str | os.PathLike[str] | BucketPath) -> StoragePath:
     """Raises InputError for what is neither a path nor a URI of a bucket that is known here."""
     if isinstance(uri, BucketPath):
         return uri
@@ -146,10 +146,10 @@ def place(uri: str | os.PathLike[str] | BucketPath) -> Place:
 
 
 def in_bucket(uri: str | os.PathLike[str]) -> bool:
-    return isinstance(place(uri), BucketPath)
+    return isinstance(storage_path(uri), BucketPath)
 
 
-def file_sizes(folder: Place) -> dict[str, int]:
+def file_sizes(folder: StoragePath) -> dict[str, int]:
     """Names below the folder, with slashes, and sizes in bytes; in the order in which pathlib sorts them."""
     if isinstance(folder, BucketPath):
         found = folder.file_sizes()
@@ -159,7 +159,7 @@ def file_sizes(folder: Place) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def on_disk(file: Place) -> Iterator[Path]:
+def on_disk(file: StoragePath) -> Iterator[Path]:
     """The file itself, or a copy of one in a bucket, which goes with the block. FileNotFoundError."""
     if isinstance(file, Path):
         yield file
@@ -196,7 +196,7 @@ def written_whole(path: Path, option: str) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
-def fetch(folder: Place, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
+def fetch(folder: StoragePath, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
     """Copies what lies in a folder into a local one, which may be there; of a bucket only the files whose names are `wanted`."""
     if isinstance(folder, Path):
         shutil.copytree(folder, target, dirs_exist_ok=True)

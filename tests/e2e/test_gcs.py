@@ -85,7 +85,7 @@ def test_a_version_and_its_baseline(store: Gcs, tmp_path: Path) -> None:
     assert registry.damage(REGISTRY, registry.entry(REGISTRY, pushed.version)) == ""
     digest = registry.publish_baseline(baseline(tmp_path / "baseline", "one"), REGISTRY, pushed.version)
     assert digest == registry.baseline_digest(REGISTRY, pushed.version)
-    assert {path.name for path in storage.place(REGISTRY).iterdir()} == {str(pushed.version)}
+    assert {path.name for path in storage.storage_path(REGISTRY).iterdir()} == {str(pushed.version)}
 
 
 def test_a_bucket_that_is_not_there(store: Gcs) -> None:

@@ -77,7 +77,7 @@ def test_a_run_in_a_bucket_makes_what_a_run_on_folders_makes(first: Any, worksho
 def test_reports_and_reviews_lie_in_the_bucket(first: Any, workshop: Workshop) -> None:
     for name in ("evaluation", "review"):
         assert first["reports"][name].startswith(f"{ROOT}/")
-        assert "<html" in storage.place(first["reports"][name]).read_text()
+        assert "<html" in storage.storage_path(first["reports"][name]).read_text()
     words = [word for setting in settings(workshop) for word in ("--set", setting)]
     said = workshop.flowers("review", "--config", str(workshop.config), *words, "--json")
     assert said["run_id"] == first["run_id"]
@@ -107,5 +107,5 @@ def test_a_blocked_run_leaves_its_page_in_the_bucket(first: Any, workshop: Works
     blocked = workshop.run(*settings(workshop), code=3)
     assert blocked["status"] == "blocked"
     assert blocked["reports"]["review"].startswith(f"{ROOT}/reviews/2-")
-    assert "Blocked" in storage.place(blocked["reports"]["review"]).read_text()
+    assert "Blocked" in storage.storage_path(blocked["reports"]["review"]).read_text()
     assert blocked["reports"]["review"] in blocked["hint"]

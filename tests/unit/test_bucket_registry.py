@@ -25,7 +25,7 @@ def test_a_version_is_uploaded_with_what_makes_it_visible_last(store: FakeStore,
     assert written == ["variables/variables.index", "saved_model.pb", registry.ENTRY_FILE]
     assert registry.versions(ROOT) == [pushed.version]
     assert registry.entry(ROOT, pushed.version) == pushed
-    assert pushed.digest == registry.model_digest(model) == registry.model_digest(registry.version_place(ROOT, pushed.version))
+    assert pushed.digest == registry.model_digest(model) == registry.model_digest(registry.version_path(ROOT, pushed.version))
     assert names(store) == {f"{pushed.version}/{name}" for name in written}
     with registry.model_on_disk(registry.newest_model(ROOT)) as folder:
         assert folder.name == str(pushed.version)
@@ -58,7 +58,7 @@ def test_a_push_that_is_killed_at_any_moment_leaves_a_whole_version_or_none(
             store.dies_after(None)
             killed += 1
             for version in set(registry.versions(ROOT)) - {before.version}:
-                assert registry.model_digest(registry.version_place(ROOT, version)) == registry.model_digest(model)
+                assert registry.model_digest(registry.version_path(ROOT, version)) == registry.model_digest(model)
     store.dies_after(None)
     found = registry.versions(ROOT)
     pushed = found[-1]
@@ -67,7 +67,7 @@ def test_a_push_that_is_killed_at_any_moment_leaves_a_whole_version_or_none(
     registry.publish(saved_model(tmp_path / "after", "new"), ROOT, "new", (), "")
     files = {name for name in names(store) if name.split("/")[0] not in map(str, registry.versions(ROOT))}
     assert files == set(), "what killed pushes left is swept away"
-    assert registry.model_digest(registry.version_place(ROOT, pushed)) == registry.entry(ROOT, pushed).digest
+    assert registry.model_digest(registry.version_path(ROOT, pushed)) == registry.entry(ROOT, pushed).digest
 
 
 def test_pushes_at_the_same_time_get_versions_of_their_own(store: FakeStore, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_baseline_lies_beside_its_model_and_gives_way_to_the_next(store: FakeS
     assert registry.baseline_is_whole(ROOT, pushed.version)
     assert registry.publish_baseline(baseline(tmp_path / "b2", "two"), ROOT, pushed.version) != first
     assert registry.baseline_push_id(ROOT, pushed.version) == "two"
-    assert registry.model_digest(registry.version_place(ROOT, pushed.version)) == pushed.digest
+    assert registry.model_digest(registry.version_path(ROOT, pushed.version)) == pushed.digest
     store.write(f"registry/{pushed.version}/{registry.BASELINE_DIR}/sample/photos.parquet", b"changed")
     assert not registry.baseline_is_whole(ROOT, pushed.version)
     with pytest.raises(InputError, match="is gone"):

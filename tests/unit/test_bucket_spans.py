@@ -30,8 +30,8 @@ def write_span(wanted: int | None = None) -> int:
             shard = f"{draft.work_uri}/train-0.abc"
             BucketPath(shard).write_bytes(b"records")
             (draft.scratch / "photos.parquet").write_bytes(b"photos")
-            draft.place(shard, "train-00000-of-00001.tfrecord.gz")
-            draft.place(str(draft.scratch / "photos.parquet"), "photos.parquet")
+            draft.add_file(shard, "train-00000-of-00001.tfrecord.gz")
+            draft.add_file(str(draft.scratch / "photos.parquet"), "photos.parquet")
             draft.publish(manifest(number))
     return number
 

@@ -9,7 +9,7 @@ import pytest
 
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath, place
+from flowers_tfx.storage import BucketPath, storage_path
 from flowers_tfx.storage.lease import leased
 from flowers_tfx.storage.store import ABSENT, Changed, write_bound
 from tests.unit.buckets import FakeStore
@@ -18,17 +18,17 @@ ROOT = BucketPath("s3://bucket/some/folder")
 
 
 def test_a_place_is_a_path_or_lies_in_a_bucket() -> None:
-    assert place("some/folder") == Path("some/folder")
-    assert place("file:///some/folder") == Path("/some/folder")
-    assert str(place("s3://bucket/some/folder/")) == "s3://bucket/some/folder"
-    assert place("gs://bucket") / "span-1" == BucketPath("gs://bucket/span-1")
+    assert storage_path("some/folder") == Path("some/folder")
+    assert storage_path("file:///some/folder") == Path("/some/folder")
+    assert str(storage_path("s3://bucket/some/folder/")) == "s3://bucket/some/folder"
+    assert storage_path("gs://bucket") / "span-1" == BucketPath("gs://bucket/span-1")
     assert (ROOT.name, str(ROOT.parent)) == ("folder", "s3://bucket/some")
 
 
 @pytest.mark.parametrize("uri", ["ftp://host/folder", "s3://", "gs:///folder", "s3://bucket/a//folder"])
 def test_what_is_no_place_is_refused(uri: str) -> None:
     with pytest.raises(InputError):
-        place(uri)
+        storage_path(uri)
 
 
 def test_a_folder_of_a_bucket_reads_like_one_on_a_disk(store: FakeStore, tmp_path: Path) -> None:
