@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +27,9 @@ def compile_pipeline(config: PipelineConfig, target: Target, image: str, out: Pa
     check_config(config, target)
     with redirected(None if verbose else Path(os.devnull), keep_stdout=False):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
-        package = importlib.import_module("runners.kubeflow").compile_package(config, target, image)
+        from runners.kubeflow import compile_package
+
+        package = compile_package(config, target, image)
     problems = lint(package)
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:

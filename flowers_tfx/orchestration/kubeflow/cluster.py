@@ -1,9 +1,9 @@
-"""`flowers kubeflow submit` and `schedule`."""
+"""Runs and schedules on a cluster: which cluster, and the requests that people make of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -57,7 +57,7 @@ def submit_run(
     where: Connection,
     path: Path,
     name: str | None,
-    parameters: Iterable[str],
+    parameters: Mapping[str, str],
     wait: bool,
     timeout_s: float | None,
     watch: Callable[[str, str], None],
@@ -65,7 +65,7 @@ def submit_run(
     """Starts a run and, if asked to, waits for its end. `error` is empty unless a run that was waited for did not succeed."""
     package, client = _package(path), where.client()
     name = name or f"{package.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}"
-    run_id = submitted(client, package, name, where.place(), _pairs(parameters))
+    run_id = submitted(client, package, name, where.place(), parameters)
     value = {"run_id": run_id, "name": name, "experiment": where.experiment, "state": "PENDING", "error": ""}
     if not wait:
         return value
@@ -78,7 +78,7 @@ def create_schedule(
     where: Connection,
     path: Path,
     name: str | None,
-    parameters: Iterable[str],
+    parameters: Mapping[str, str],
     cron: str | None,
     interval_s: int | None,
     max_concurrency: int,
@@ -86,7 +86,7 @@ def create_schedule(
     trigger = schedules.trigger_of(cron, interval_s)
     package, client = _package(path), where.client()
     name = name or package.name
-    schedule_id = schedules.created(client, package, name, where.place(), _pairs(parameters), trigger, max_concurrency)
+    schedule_id = schedules.created(client, package, name, where.place(), parameters, trigger, max_concurrency)
     said = trigger.get("cron_schedule", {}).get("cron")
     return {"id": schedule_id, "name": name, "cron": said, "interval_s": interval_s, "status": "active", "max_concurrency": max_concurrency}
 
@@ -118,13 +118,3 @@ def _package(path: Path) -> Package:
             f"The package {path} would be refused: {errors[0].where}: {errors[0].message}", "`flowers kubeflow lint` says all."
         )
     return package
-
-
-def _pairs(parameters: Iterable[str]) -> dict[str, str]:
-    pairs = {}
-    for parameter in parameters:
-        name, equals, value = parameter.partition("=")
-        if not equals or not name:
-            raise InputError(f"--param {parameter!r} has no value.", "Write it as NAME=VALUE.")
-        pairs[name] = value
-    return pairs
