@@ -15,6 +15,7 @@ LABEL_INT = "label_int"  # line number of the class in the labels file of the de
 URI = "uri"
 DIGEST = "digest"  # sha256 of the photo's bytes, hexadecimal
 SPAN = "span"  # number of the delivery
+EMBEDDING = "embedding"  # of per-photo tables: numbers that the frozen backbone gives a photo; not in an Example
 
 SPLITS = ("train", "eval", "test")
 

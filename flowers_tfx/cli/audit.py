@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowers_tfx import registry
+from flowers_tfx import features, registry
 from flowers_tfx.cli.measure import embedder
 from flowers_tfx.cli.review import Side, open_side, photos_of, report, write_page
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import pictures, uris
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.data.measured import measure_csv
-from flowers_tfx.data.tables import EMBEDDING, Table, write_table
+from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
 from flowers_tfx.review.report_photos import thumbnail
@@ -79,7 +79,7 @@ def audit_csv(
     else:
         before = old.frame
         if old.table.network and network and old.table.network != network:
-            before = before.drop(columns=[EMBEDDING])
+            before = before.drop(columns=[features.EMBEDDING])
         with_ = {"kind": "span", "name": old.path.name}
         review = compare(before, table.frame, policy, delivery=delivery, compared_with=with_, subject=subject)
         sides = [old, new]

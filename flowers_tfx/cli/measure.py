@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flowers_tfx import features
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import uris
 from flowers_tfx.data.measured import Embed, measure_csv
-from flowers_tfx.data.tables import EMBEDDING, Table, write_table
+from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.storage import check_target
 
 
@@ -23,7 +24,7 @@ def measure_photos(
     check_target(out, "--out")
     embed, network = embedder(config, weights) if weights else (None, "")
     measured = measure_csv(csv, config.ingest.max_pixels, embed, progress)
-    frame = measured.frame if EMBEDDING in measured.frame else measured.frame.assign(**{EMBEDDING: None})
+    frame = measured.frame if features.EMBEDDING in measured.frame else measured.frame.assign(**{features.EMBEDDING: None})
     write_table(out, Table(frame, network, len(measured.rejects), uris.folder(csv), tuple(measured.rejects)))
     return {
         "table": str(out),

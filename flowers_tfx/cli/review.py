@@ -15,7 +15,7 @@ import flowers_tfx
 from flowers_tfx import features, storage
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import pictures, spans, uris
-from flowers_tfx.data.tables import EMBEDDING, Table, open_span, read_table, span_table
+from flowers_tfx.data.tables import Table, open_span, read_table, span_table
 from flowers_tfx.data.windows import set_aside
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
@@ -125,7 +125,7 @@ def _with_embeddings(
 ) -> list[pd.DataFrame]:
     """Both frames; photos of spans get embeddings where weights are given, as many as the tests look at."""
     frames = [side.frame for side in sides]
-    networks = {side.table.network for side in sides if EMBEDDING in side.frame and side.table.network}
+    networks = {side.table.network for side in sides if features.EMBEDDING in side.frame and side.table.network}
     if weights is None:
         if len(networks) > 1:
             raise InputError(

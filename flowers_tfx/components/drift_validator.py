@@ -15,11 +15,11 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx import registry
+from flowers_tfx import features, registry
 from flowers_tfx.components.artifacts import DriftReview, PhotoSample
 from flowers_tfx.components.carried import carried
 from flowers_tfx.data.spans import Span
-from flowers_tfx.data.tables import EMBEDDING, Table, write_table
+from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry.absent_baseline import no_baseline_reason
@@ -30,7 +30,7 @@ from flowers_tfx.review.report_photos import wanted_photos
 from flowers_tfx.review.sample_files import read_sample, read_thumbnails, write_thumbnails
 from flowers_tfx.review.schema_changes import schema_changes
 from flowers_tfx.validation import Delivery, Finding, Policy, Review, compare, inspect
-from flowers_tfx.validation.known import softened
+from flowers_tfx.validation.known_drift import downgrade_known_drift
 from flowers_tfx.validation.review import Level
 
 REVIEWS, NEW, BASELINE = "reviews.json", "new.parquet", "baseline.parquet"
@@ -123,7 +123,7 @@ class _Looking:
         review = compare(
             old, new, self.policy, compared_with=self._compared_with(len(old), baseline), subject=self._subject(self.new), **options
         )
-        review = softened(review, old, new, self.policy)
+        review = downgrade_known_drift(review, old, new, self.policy)
         return review.with_scores(tfdv_scores.between(old, new)), old, new
 
     def newest_against_the_one_before(self) -> Review | None:
@@ -159,7 +159,7 @@ class _Looking:
                 table = read_sample(self._sample_home)
                 if table.network in ("", self.network) or not self.network:
                     return table
-                return replace(table, frame=table.frame.drop(columns=[EMBEDDING], errors="ignore"))
+                return replace(table, frame=table.frame.drop(columns=[features.EMBEDDING], errors="ignore"))
             except InputError as error:
                 cause = error.message
         text = f"Nothing was compared with the serving model's photos: {cause}."

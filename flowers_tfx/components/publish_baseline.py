@@ -24,7 +24,7 @@ from flowers_tfx.data.windows import window_spans
 from flowers_tfx.review.photo_embedder import PhotoEmbedder
 from flowers_tfx.review.photo_sample import rows_of, thumbnails
 from flowers_tfx.review.sample_files import write_sample
-from flowers_tfx.validation.policy import thinned
+from flowers_tfx.validation.sampling import sample_rows
 
 SAID = "published.json"
 
@@ -76,7 +76,7 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
         most = properties["sample"]
         held = window_spans(properties["data_root"], properties["window"])
         every = rows_of(held)
-        rows = every.iloc[thinned(every[features.DIGEST], every[features.URI], most, 0)].reset_index(drop=True)
+        rows = every.iloc[sample_rows(every[features.DIGEST], every[features.URI], most, 0)].reset_index(drop=True)
         embedder = PhotoEmbedder(properties["network"])
         rows = embedder.embedded(rows, held, most)
         write_sample(files / "sample", rows, embedder.network, thumbnails(held, set(rows[features.DIGEST])), len(every))

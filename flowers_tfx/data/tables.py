@@ -20,7 +20,6 @@ from flowers_tfx.data.measured import typed
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import StoragePath, on_disk, written_whole
 
-EMBEDDING = "embedding"
 _META = b"flowers_tfx"
 
 
@@ -41,7 +40,7 @@ def write_table(path: Path, table: Table) -> None:
     columns: dict[str, Any] = {}
     for name in table.frame.columns:
         values = table.frame[name]
-        columns[name] = pa.array(list(values), pa.list_(pa.float32())) if name == EMBEDDING else pa.Array.from_pandas(values)
+        columns[name] = pa.array(list(values), pa.list_(pa.float32())) if name == features.EMBEDDING else pa.Array.from_pandas(values)
     facts = {"network": table.network, "rejected": table.rejected, "base": table.base, "rejects": list(table.rejects)[:1000], **table.facts}
     arrow = pa.table(columns).replace_schema_metadata({_META: json.dumps(facts)})
     with written_whole(path, "--out") as unfinished, unfinished.open("wb") as file:

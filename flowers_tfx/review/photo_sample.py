@@ -13,9 +13,8 @@ from flowers_tfx.data.measured import Embed
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.data.span_pictures import span_pictures
 from flowers_tfx.data.spans import Span
-from flowers_tfx.data.tables import EMBEDDING
 from flowers_tfx.review.report_photos import thumbnail
-from flowers_tfx.validation.policy import thinned
+from flowers_tfx.validation.sampling import sample_rows
 
 _BATCH = 32
 
@@ -31,14 +30,14 @@ def rows_of(held: Sequence[Span]) -> pd.DataFrame:
 def with_embeddings(rows: pd.DataFrame, held: Sequence[Span], embed: Embed, most: int, progress: Progress, seed: int = 0) -> pd.DataFrame:
     """The rows with a column `embedding`, for at most so many of them, chosen by content: the ones that the tests would choose
     themselves. The photos are read from the spans."""
-    chosen = rows.iloc[thinned(rows[features.DIGEST], rows[features.URI], most, seed)]
+    chosen = rows.iloc[sample_rows(rows[features.DIGEST], rows[features.URI], most, seed)]
     found: dict[str, Any] = {}
     for batch in _batches(held, set(chosen[features.DIGEST])):
         for (digest, _), vector in zip(batch, embed([data for _, data in batch]), strict=True):
             found[digest] = vector
         progress(len(found), len(chosen))
     complete = rows.copy()
-    complete[EMBEDDING] = pd.Series([found.get(digest) for digest in rows[features.DIGEST]], index=rows.index, dtype=object)
+    complete[features.EMBEDDING] = pd.Series([found.get(digest) for digest in rows[features.DIGEST]], index=rows.index, dtype=object)
     return complete
 
 

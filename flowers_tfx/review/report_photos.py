@@ -20,7 +20,6 @@ from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
 from flowers_tfx.review.report_inputs import PROPERTIES, by_severity, is_compared, numbers, texts
 from flowers_tfx.validation.review import Example, Finding, Review
-from flowers_tfx.validation.table import CATEGORIES
 
 MAX_THUMBNAILS = 400
 # All thumbnails together, as they stand in the page, in base64: room for MAX_THUMBNAILS of THUMBNAIL_BYTES.
@@ -104,7 +103,7 @@ class _Typical:
         if prop is None or finding.kind not in ("property", "sparse") or prop.name not in self._frame:
             return self._examples(self._any(finding.id, np.arange(len(self._frame)))), "drawn at random"
         median = known(self._scores.get(prop.name, {}).get("baseline_median"))
-        if prop.kind == "string" or prop in CATEGORIES:
+        if prop.role != "number":
             words = pd.Series(texts(self._frame, prop.name), dtype=object)
             common = words[words != ""].mode()
             if common.empty:

@@ -18,10 +18,8 @@ from flowers_tfx import features
 from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
 from flowers_tfx.review.report_inputs import PROPERTIES, Floats, by_severity, numbers, texts
-from flowers_tfx.validation.findings import ALL_PROPERTIES
 from flowers_tfx.validation.review import LEVELS, Finding, Review
-from flowers_tfx.validation.table import EMBEDDING, UNTESTED
-from flowers_tfx.validation.views import OUTLYING
+from flowers_tfx.validation.subjects import ALL_PROPERTIES, OUTLYING_PHOTOS
 
 _BINS = 24
 _FEW_VALUES = 12
@@ -86,7 +84,7 @@ def _row(name: str, review: Review, finding: Finding | None, baseline: pd.DataFr
     result: str
     if finding:
         result = "accepted" if finding.accepted else finding.level
-    elif name in UNTESTED:
+    elif prop and not prop.tested:
         result = "not tested"
     elif name not in review.scores:
         result = "not compared"
@@ -118,8 +116,8 @@ def _score(scores: Mapping[str, Any], methods: Mapping[str, float]) -> float | N
 
 def drifted(review: Review) -> tuple[int, int]:
     """Properties with a finding that warns or stops, and properties compared."""
-    moved = {finding.feature for finding in review.of_level("warn", "error") if finding.kind in ("property", "sparse")} - {OUTLYING}
-    names = [name for name in features.PROPERTY_NAMES if name not in UNTESTED and _score(review.scores.get(name, {}), _MOVED) is not None]
+    moved = {finding.feature for finding in review.of_level("warn", "error") if finding.kind in ("property", "sparse")} - {OUTLYING_PHOTOS}
+    names = [prop.name for prop in features.PROPERTIES if prop.tested and _score(review.scores.get(prop.name, {}), _MOVED) is not None]
     return len(moved), max(len(names), len(moved))
 
 
@@ -166,7 +164,7 @@ def trends(review: Review, rows: Sequence[Row], history: Sequence[Mapping[str, A
     earlier = [(str(e.get("name", "")), e.get("scores") or {}) for e in history]
     reviews = [*earlier, ("this review", review.scores)]
     found = []
-    for name in (*(row.name for row in rows), features.LABEL, ALL_PROPERTIES, EMBEDDING):
+    for name in (*(row.name for row in rows), features.LABEL, ALL_PROPERTIES, features.EMBEDDING):
         moved, tfdv = ([(said, _score(scores.get(name) or {}, methods)) for said, scores in reviews] for methods in (_MOVED, _TFDV))
         if any(value is not None for _, value in (*moved, *tfdv)):
             found.append((name, _trend(moved, 10.0, limits.get(name)), _trend(tfdv, 0.1)))

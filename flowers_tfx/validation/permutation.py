@@ -24,7 +24,7 @@ Singles = npt.NDArray[np.float32]
 Matrix = npt.NDArray[Any]
 
 
-class Draws:
+class Permutations:
     """`groups` is float32 [1 + draws, photos]: 1 where a photo counts as new. The first row is what was observed."""
 
     def __init__(self, is_new: npt.NDArray[np.bool_], draws: int, seed: int) -> None:
@@ -83,7 +83,7 @@ class Spectrum:
     vectors: Floats
 
     @classmethod
-    def of(cls, draws: Draws, gram: Floats, directions: int, rows: npt.NDArray[np.int64] | None = None) -> Spectrum:
+    def of(cls, draws: Permutations, gram: Floats, directions: int, rows: npt.NDArray[np.int64] | None = None) -> Spectrum:
         """From a Gram or kernel matrix [photos, photos] of centred columns, of all photos or of `rows`; only the largest `directions`
         count. Photos that are left out stand in the middle."""
         keep = min(directions, len(gram) - 1)
@@ -96,7 +96,7 @@ class Spectrum:
         return cls(draws.scores(places), values[kept] / values[kept].sum(), places)
 
     @classmethod
-    def of_columns(cls, draws: Draws, columns: Matrix) -> Spectrum:
+    def of_columns(cls, draws: Permutations, columns: Matrix) -> Spectrum:
         """From few columns of many photos."""
         vectors, values, _ = linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
         squares = values**2

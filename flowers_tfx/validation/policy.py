@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-
-import numpy as np
-import numpy.typing as npt
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.validation.review import Kind, Level
@@ -79,10 +76,3 @@ class Policy:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.as_json().encode()).hexdigest()
-
-
-def thinned(digests: Iterable[object], uris: Iterable[object], most: int, seed: int) -> npt.NDArray[np.int64]:
-    """Rows of at most so many photos, chosen by their content: neither the order of a table nor its size counts."""
-    keys = [hashlib.sha256(f"{seed}\0{digest}\0{uri}".encode()).digest() for digest, uri in zip(digests, uris, strict=True)]
-    order = sorted(range(len(keys)), key=lambda row: (keys[row], row))
-    return np.array(order[:most], np.int64)

@@ -15,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 
 from flowers_tfx import features
 from flowers_tfx.errors import InputError
-from flowers_tfx.validation.table import EMBEDDING
 
 FOLDS = 5
 # The embedding of a photo decides, so a class needs photos in every fold to learn from.
@@ -49,11 +48,11 @@ def label_suspects(frame: pd.DataFrame, seed: int = 0) -> list[Suspect]:
 
     Raises InputError where there are no embeddings, or fewer than two classes to tell apart.
     """
-    if EMBEDDING not in frame or frame[EMBEDDING].isna().all():
+    if features.EMBEDDING not in frame or frame[features.EMBEDDING].isna().all():
         raise InputError(
             "Label errors are looked for in embeddings, and the table has none.", "Name the backbone's weights with --weights."
         )
-    rows = frame[frame[EMBEDDING].notna() & (frame[features.LABEL].astype(str) != "")]
+    rows = frame[frame[features.EMBEDDING].notna() & (frame[features.LABEL].astype(str) != "")]
     counts = rows[features.LABEL].value_counts()
     rows = rows[rows[features.LABEL].isin(counts[counts >= FEWEST_OF_A_CLASS].index)]
     classes, labels = np.unique(rows[features.LABEL].astype(str).to_numpy(), return_inverse=True)
@@ -61,7 +60,7 @@ def label_suspects(frame: pd.DataFrame, seed: int = 0) -> list[Suspect]:
         raise InputError(
             f"Label errors can be looked for among two classes or more of {FEWEST_OF_A_CLASS} photos each.", "Take more photos together."
         )
-    vectors = np.stack([np.asarray(value, np.float32) for value in rows[EMBEDDING]])
+    vectors = np.stack([np.asarray(value, np.float32) for value in rows[features.EMBEDDING]])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=500))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     probabilities = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")

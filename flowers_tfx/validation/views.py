@@ -19,10 +19,12 @@ import numpy.typing as npt
 from scipy import special, stats
 from sklearn.cluster import KMeans
 
-from flowers_tfx.validation.permutation import Draws, Floats, Spectrum, View, centred_gram, centred_kernel, upper_shares
-from flowers_tfx.validation.policy import thinned
+from flowers_tfx import features
+from flowers_tfx.validation.permutation import Floats, Permutations, Spectrum, View, centred_gram, centred_kernel, upper_shares
+from flowers_tfx.validation.photo_table import BROKEN_ERROR, Photos
 from flowers_tfx.validation.review import Finding
-from flowers_tfx.validation.table import BROKEN_ERROR, EMBEDDING, Photos
+from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.validation.subjects import CLASS_SHARES, LABEL_CONSISTENCY, OUTLYING_PHOTOS
 
 T2_RIDGES = (0.001, 0.03, 0.3)
 RIDGES = (0.5, 3.0, 30.0)
@@ -37,9 +39,6 @@ TAILS = (0.005, 0.01, 0.02, 0.035, 0.05)
 # One error rate for the review, shared out: what people act on most gets most.
 WEIGHTS = {"property": 1.0, "joint": 0.7, "sparse": 0.6, "label": 1.0, "consistency": 0.5, "content": 0.8, "together": 1.0}
 DOUBTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-OUTLYING = "outlying photos"
-CONSISTENCY = "label consistency"
-SHARES = "class shares"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Looked:
+class ViewResult:
     """A view with what its statistics are about. `values`: what the columns with a cut were cut from, by feature. `separation`: squared
     distance of the groups' means in standard deviations, freed of chance; `towards`: how far each photo lies in the direction of the new.
     """
@@ -73,7 +72,7 @@ class Pool:
     is_new: npt.NDArray[np.bool_]
 
 
-def pooled(baseline: Photos, new: Photos) -> Pool:
+def pool_photos(baseline: Photos, new: Photos) -> Pool:
     both = Photos(
         np.concatenate([baseline.uris, new.uris]),
         np.concatenate([baseline.digests, new.digests]),
@@ -86,7 +85,7 @@ def pooled(baseline: Photos, new: Photos) -> Pool:
     return Pool(both, np.repeat([False, True], [len(baseline), len(new)]))
 
 
-def whole_embeddings(pool: Pool) -> tuple[Pool, list[Finding]]:
+def complete_embeddings(pool: Pool) -> tuple[Pool, list[Finding]]:
     """Embeddings that are missing or not finite stand in the middle of the others where they are few, or the content isn't compared."""
     embeddings = pool.photos.embeddings
     if embeddings is None or not embeddings.size:
@@ -99,14 +98,14 @@ def whole_embeddings(pool: Pool) -> tuple[Pool, list[Finding]]:
     text = f"The embeddings are missing or not finite in {int(broken.sum())} of {len(broken)} photos: " + (
         "these were left out of the comparison of contents." if few else "the content was not compared."
     )
-    found = Finding("schema:embedding", "warn" if few else "error", "schema", EMBEDDING, text, effect=share, unit="points")
+    found = Finding("schema:embedding", "warn" if few else "error", "schema", features.EMBEDDING, text, effect=share, unit="points")
     mended = np.where(broken[:, None], embeddings[~broken].mean(axis=0), embeddings) if few else None
     return replace(pool, photos=replace(pool.photos, embeddings=mended)), [found]
 
 
-def look(pool: Pool, draws: Draws) -> dict[str, Looked]:
+def compute_views(pool: Pool, draws: Permutations) -> dict[str, ViewResult]:
     """Every view that the features at hand allow, by name."""
-    found: dict[str, Looked] = {}
+    found: dict[str, ViewResult] = {}
     numbers = {**{name: values for name, values in pool.photos.numbers.items() if name not in _FLAGS}, **_derived(pool.photos)}
     ranked = {name: _ranks(values) for name, values in numbers.items()}
     ranked = {name: ranks for name, ranks in ranked.items() if np.ptp(ranks) > 0}
@@ -129,11 +128,11 @@ def look(pool: Pool, draws: Draws) -> dict[str, Looked]:
     return found
 
 
-def _together(views: list[View]) -> Looked:
+def _together(views: list[View]) -> ViewResult:
     """Fisher's combination of the views (1932): none of them may be sure, and all of them uneasy. The draws calibrate it as they stand
     together, so that views need not be independent."""
     total = sum(-np.log(view.p_values) for view in views)
-    return Looked(View("together", np.asarray(total)[:, None], WEIGHTS["together"]), (Column("together", "Fisher"),))
+    return ViewResult(View("together", np.asarray(total)[:, None], WEIGHTS["together"]), (Column("together", "Fisher"),))
 
 
 _FLAGS = ("grayscale", "exif_orientation", "capture_month")
@@ -181,7 +180,7 @@ def _legendre(ranks: Floats) -> tuple[Floats, Floats]:
     return np.sqrt(12) * (ranks - 0.5), np.sqrt(5) * (6 * ranks**2 - 6 * ranks + 1)
 
 
-def _properties(pool: Pool, draws: Draws, ranked: Mapping[str, Floats], numbers: Mapping[str, Floats]) -> Looked:
+def _properties(pool: Pool, draws: Permutations, ranked: Mapping[str, Floats], numbers: Mapping[str, Floats]) -> ViewResult:
     plain: list[Floats] = []
     flags: list[npt.NDArray[np.bool_]] = []
     about: list[Column] = []
@@ -204,7 +203,7 @@ def _properties(pool: Pool, draws: Draws, ranked: Mapping[str, Floats], numbers:
 
 
 def _scored(
-    draws: Draws,
+    draws: Permutations,
     plain: list[Floats],
     flags: list[npt.NDArray[np.bool_]],
     about: list[Column],
@@ -212,7 +211,7 @@ def _scored(
     name: str,
     values: Mapping[str, Floats],
     one_sided: bool = False,
-) -> Looked:
+) -> ViewResult:
     parts: list[Floats] = []
     columns: list[Column] = []
     if plain:
@@ -223,7 +222,7 @@ def _scored(
         parts.append(draws.flag_scores(np.stack([flags[i] for i in useful], axis=1)))
         columns += [flagged[i] for i in useful]
     scores = np.concatenate(parts, axis=1) if parts else np.zeros((len(draws.groups), 0))
-    return Looked(View(name, scores if one_sided else np.abs(scores), WEIGHTS[name]), tuple(columns), values)
+    return ViewResult(View(name, scores if one_sided else np.abs(scores), WEIGHTS[name]), tuple(columns), values)
 
 
 def _cuts(values: Floats, shares: tuple[float, ...]) -> list[tuple[float, npt.NDArray[np.bool_]]]:
@@ -243,7 +242,7 @@ def _categories(photos: Photos) -> list[tuple[str, list[object]]]:
     return found
 
 
-def _jointly(draws: Draws, ranked: dict[str, Floats], labels: npt.NDArray[np.int64]) -> tuple[Looked, Floats]:
+def _jointly(draws: Permutations, ranked: dict[str, Floats], labels: npt.NDArray[np.int64]) -> tuple[ViewResult, Floats]:
     """T2 over ranks, their squares, and both; and how far out each photo lies (Mahalanobis distance of normal scores)."""
     first, second = (np.stack(part, axis=1) for part in zip(*(_legendre(ranks) for ranks in ranked.values()), strict=True))
     both = np.concatenate([first, second], axis=1)
@@ -255,7 +254,7 @@ def _jointly(draws: Draws, ranked: dict[str, Floats], labels: npt.NDArray[np.int
     return looked, np.einsum("ij,ij->i", normal @ np.linalg.inv(covariance + ridge * np.eye(len(covariance))), normal)
 
 
-def _distances(name: str, draws: Draws, spectra: Iterable[tuple[Spectrum, tuple[float, ...]]]) -> Looked:
+def _distances(name: str, draws: Permutations, spectra: Iterable[tuple[Spectrum, tuple[float, ...]]]) -> ViewResult:
     """T2 of each spectrum with each of its ridges; the first one tells what a finding is reported by."""
     statistics: list[Floats] = []
     separation, towards = 0.0, np.zeros(draws.photos)
@@ -265,15 +264,15 @@ def _distances(name: str, draws: Draws, spectra: Iterable[tuple[Spectrum, tuple[
             separation, towards = _separation(draws, statistics[0][:, 1], spectrum, ridges[1]), spectrum.towards(ridges[1])
     ranks = np.concatenate(statistics, axis=1)
     columns = tuple(Column(name, f"T2 {i}") for i in range(ranks.shape[1]))
-    return Looked(View(name, _comparable(ranks), WEIGHTS[name]), columns, separation=separation, towards=towards)
+    return ViewResult(View(name, _comparable(ranks), WEIGHTS[name]), columns, separation=separation, towards=towards)
 
 
-def _with_statistic(looked: Looked, statistic: Floats, column: Column) -> Looked:
+def _with_statistic(looked: ViewResult, statistic: Floats, column: Column) -> ViewResult:
     statistics = np.concatenate([looked.view.statistics, _comparable(statistic[:, None])], axis=1)
     return replace(looked, view=View(looked.view.name, statistics, looked.view.weight), columns=(*looked.columns, column))
 
 
-def _separation(draws: Draws, distances: Floats, spectrum: Spectrum, ridge: float) -> float:
+def _separation(draws: Permutations, distances: Floats, spectrum: Spectrum, ridge: float) -> float:
     """Squared distance between the groups' means along the directions that count, in their standard deviations, less what chance gives.
 
     Each direction's squared score is about 1 + distance**2 * new * old / photos; the mean over draws stands for the first term.
@@ -296,40 +295,40 @@ def _within(columns: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     return within
 
 
-def _sparse(draws: Draws, numbers: dict[str, Floats], outlying: Floats | None) -> Looked:
+def _sparse(draws: Permutations, numbers: dict[str, Floats], outlying: Floats | None) -> ViewResult:
     flags: list[npt.NDArray[np.bool_]] = []
     about: list[Column] = []
-    for name, values in {**numbers, **({OUTLYING: outlying} if outlying is not None else {})}.items():
-        if name != OUTLYING:
+    for name, values in {**numbers, **({OUTLYING_PHOTOS: outlying} if outlying is not None else {})}.items():
+        if name != OUTLYING_PHOTOS:
             for cut, flag in _cuts(values, TAILS):
                 flags.append(flag)
                 about.append(Column(name, "tail", cut, upper=False))
         for cut, flag in _cuts(-values, TAILS):
             flags.append(flag)
             about.append(Column(name, "tail", -cut, upper=True))
-    return _scored(draws, [], flags, [], about, "sparse", {**numbers, **({OUTLYING: outlying} if outlying is not None else {})})
+    return _scored(draws, [], flags, [], about, "sparse", {**numbers, **({OUTLYING_PHOTOS: outlying} if outlying is not None else {})})
 
 
-def _labels(pool: Pool, draws: Draws, labels: npt.NDArray[np.int64]) -> Looked:
+def _labels(pool: Pool, draws: Permutations, labels: npt.NDArray[np.int64]) -> ViewResult:
     names = np.unique(np.array([str(label) for label in pool.photos.labels]))
     flags = labels[:, None] == np.arange(len(names))[None]
     scores = draws.flag_scores(flags)
     chi = _chi_squared(draws, flags).sum(axis=1)
-    columns = (Column(SHARES, "chi2"), *(Column(SHARES, str(name)) for name in names))
+    columns = (Column(CLASS_SHARES, "chi2"), *(Column(CLASS_SHARES, str(name)) for name in names))
     view = View(
         "label", np.stack([-np.log(upper_shares(chi)), -np.log(upper_shares(np.abs(scores).max(axis=1)))], axis=1), WEIGHTS["label"]
     )
-    return Looked(view, columns)
+    return ViewResult(view, columns)
 
 
 def _some(photos: Photos) -> npt.NDArray[np.int64]:
     """Rows of at most MOST_CONTENTS photos, whatever their group: what is done with them grows with the cube of their number."""
-    return np.sort(thinned(photos.digests, photos.uris, MOST_CONTENTS, 0))
+    return np.sort(sample_rows(photos.digests, photos.uris, MOST_CONTENTS, 0))
 
 
 def _content(
-    draws: Draws, all_embeddings: npt.NDArray[np.float32], all_labels: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> tuple[Looked, Floats | None]:
+    draws: Permutations, all_embeddings: npt.NDArray[np.float32], all_labels: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+) -> tuple[ViewResult, Floats | None]:
     embeddings, labels = all_embeddings[rows], _codes(all_labels[rows].astype(object))
     # Pooled ReLU outputs are skewed: square roots make their distances those of Hellinger, which a few large ones do not rule.
     roots = np.sqrt(np.maximum(embeddings, 0.0)) if (embeddings >= 0).all() else embeddings
@@ -348,7 +347,7 @@ def _content(
     return looked, margins
 
 
-def _kind_shares(draws: Draws, spectrum: Spectrum, rows: npt.NDArray[np.int64]) -> Floats:
+def _kind_shares(draws: Permutations, spectrum: Spectrum, rows: npt.NDArray[np.int64]) -> Floats:
     """[1 + draws]: how unlike the groups' shares are of the kinds of pictures that k-means finds in both together.
 
     Kinds that are gone move the mean little and along few directions, where T2 is weak. Chi-squared by its degrees of freedom, summed over
@@ -367,7 +366,7 @@ def _kind_shares(draws: Draws, spectrum: Spectrum, rows: npt.NDArray[np.int64]) 
     return sum((shares[:, at : at + n].sum(axis=1) / (n - 1) for at, n in zip(begin, numbers, strict=True)), np.zeros(len(shares)))
 
 
-def _chi_squared(draws: Draws, flags: npt.NDArray[np.bool_]) -> Floats:
+def _chi_squared(draws: Permutations, flags: npt.NDArray[np.bool_]) -> Floats:
     """[1 + draws, classes]: terms of Pearson's statistic of the table of groups and classes, up to a constant."""
     expected = flags.sum(axis=0) * draws.new / draws.photos
     terms: Floats = (draws.sums(flags) - expected) ** 2 / np.maximum(expected, 1e-12)
@@ -399,15 +398,15 @@ def _margins(gram: Floats, labels: npt.NDArray[np.int64], classes: int) -> Float
     return margins
 
 
-def _consistency(draws: Draws, margins: Floats) -> Looked:
+def _consistency(draws: Permutations, margins: Floats) -> ViewResult:
     """One-sided: labels that contradict the pictures less than before are no cause for alarm."""
     flags, about = [], []
     for cut, flag in _cuts(margins, DOUBTS):
         flags.append(flag)
-        about.append(Column(CONSISTENCY, "share", cut))
+        about.append(Column(LABEL_CONSISTENCY, "share", cut))
     with np.errstate(invalid="ignore"):
         flags.append(margins < 0)
-    about.append(Column(CONSISTENCY, "share", float(np.nextafter(0, -1))))
+    about.append(Column(LABEL_CONSISTENCY, "share", float(np.nextafter(0, -1))))
     location = -_legendre(_ranks(margins))[0]
-    values = {CONSISTENCY: margins}
-    return _scored(draws, [location], flags, [Column(CONSISTENCY, "location")], about, "consistency", values, one_sided=True)
+    values = {LABEL_CONSISTENCY: margins}
+    return _scored(draws, [location], flags, [Column(LABEL_CONSISTENCY, "location")], about, "consistency", values, one_sided=True)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from flowers_tfx.validation import Delivery, Policy, Review, compare, inspect
-from flowers_tfx.validation.known import softened
+from flowers_tfx.validation.known_drift import downgrade_known_drift
 
 GOLDEN = Path(__file__).parent / "golden"
 TABLES = json.loads((GOLDEN / "tables.json").read_text(encoding="utf-8"))
@@ -45,9 +45,9 @@ def reviewed(name: str) -> Review:
     if name == "alone":
         return inspect(drifted, policy, delivery=DELIVERY)
     if name == "span_by_span":
-        return softened(compare(baseline, again, policy), baseline, again, policy)
+        return downgrade_known_drift(compare(baseline, again, policy), baseline, again, policy)
     renamed = copies.assign(uri="x", digest=[hashlib.sha256(digest.encode()).hexdigest() for digest in copies.digest])
-    return softened(compare(baseline, renamed, policy), baseline, copies, policy)
+    return downgrade_known_drift(compare(baseline, renamed, policy), baseline, copies, policy)
 
 
 def without_messages(review: dict[str, Any]) -> dict[str, Any]:

@@ -12,22 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from flowers_tfx import features
-from flowers_tfx.validation import scores
+from flowers_tfx.validation import effects
 from flowers_tfx.validation.permutation import Floats, adjusted, family
+from flowers_tfx.validation.photo_table import Photos
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding, Kind
-from flowers_tfx.validation.table import EMBEDDING, Photos
-from flowers_tfx.validation.views import CONSISTENCY, OUTLYING, SHARES, Column, Looked, Pool
+from flowers_tfx.validation.subjects import ALL_PROPERTIES, CLASS_SHARES, EVERYTHING, LABEL_CONSISTENCY, OUTLYING_PHOTOS
+from flowers_tfx.validation.views import Column, Pool, ViewResult
 
-ALL_PROPERTIES = "all properties"
-TOGETHER = "everything together"
 SHOWN = 8
 _BASES = {
     "red-green balance": ("mean_red", "mean_green"),
@@ -40,10 +37,10 @@ _UNITS = {prop.name: prop.unit for prop in features.PROPERTIES}
 
 
 @dataclass(frozen=True)
-class Tested:
+class FindingBuilder:
     """`looked`: the views by name; `pool`: the photos that they looked at."""
 
-    looked: dict[str, Looked]
+    looked: dict[str, ViewResult]
     pool: Pool
     baseline: Photos
     new: Photos
@@ -95,7 +92,7 @@ class Tested:
         if "joint" in self.looked and (p := self.view_p("joint")) <= alpha:
             yield self._apart("joint", ALL_PROPERTIES, "properties taken together", p)
         if "content" in self.looked and (p := self.view_p("content")) <= alpha:
-            yield self._apart("content", EMBEDDING, "what they show (embeddings)", p)
+            yield self._apart("content", features.EMBEDDING, "what they show (embeddings)", p)
         yield from self._labels()
 
     def scores(self) -> dict[str, dict[str, float | None]]:
@@ -104,9 +101,12 @@ class Tested:
         for (view, feature), (at, p) in self.best.items():
             found.setdefault(feature, {})[f"{view}_p_value"] = p
             found[feature][f"{view}_statistic"] = float(self.looked[view].view.statistics[0, at])
-        for view, feature in (("joint", ALL_PROPERTIES), ("content", EMBEDDING)):
+        for view, feature in (("joint", ALL_PROPERTIES), ("content", features.EMBEDDING)):
             if view in self.looked:
-                found[feature] = {"p_value": self.view_p(view), "separation_points": _points(self.looked[view].separation)}
+                found[feature] = {
+                    "p_value": self.view_p(view),
+                    "separation_points": effects.separation_points(self.looked[view].separation),
+                }
         if "label" in self.looked:
             found["label"] = {"p_value": self.view_p("label")}
         return found
@@ -130,7 +130,7 @@ class Tested:
             old, fresh = (side.numbers[feature][np.isfinite(side.numbers[feature])] for side in (self.baseline, self.new))
         else:
             old, fresh = self._of(values, False), self._of(values, True)
-        effect = 100 * (scores.distance(old, fresh) or 0.0)
+        effect = 100 * (effects.kolmogorov_smirnov(old, fresh) or 0.0)
         if feature in self.pool.photos.numbers and 100 * abs(known[0] - known[1]) > effect:
             return self._category(feature, without, at, p)
         medians = float(np.median(old)), float(np.median(fresh))
@@ -172,7 +172,7 @@ class Tested:
             return list(photos.words[feature])
         return [None if np.isnan(value) else int(value) for value in photos.numbers[feature]]
 
-    def _beyond(self, looked: Looked, at: int) -> tuple[npt.NDArray[np.bool_], float, float]:
+    def _beyond(self, looked: ViewResult, at: int) -> tuple[npt.NDArray[np.bool_], float, float]:
         """Flagged photos, and their shares on both sides in points."""
         column = looked.columns[at]
         values = looked.values[column.feature]
@@ -185,7 +185,7 @@ class Tested:
         flag, old, fresh = self._beyond(looked, at)
         column = looked.columns[at]
         unit = _UNITS.get(feature, "")
-        if feature == OUTLYING:
+        if feature == OUTLYING_PHOTOS:
             text = f"{fresh:.1f} % of the photos lie far from all others by their properties together, {old:.1f} % of the baseline's."
         else:
             beyond = f"{'at or above' if column.upper else 'at or below'} {_short(column.cut)}{f' {unit}' if unit else ''}"
@@ -195,7 +195,7 @@ class Tested:
 
     def _doubtful(self, at: int, p: float) -> Finding:
         looked = self.looked["consistency"]
-        margins = looked.values[CONSISTENCY]
+        margins = looked.values[LABEL_CONSISTENCY]
         shares = [self._beyond(looked, i)[1:] for i, column in enumerate(looked.columns) if np.isfinite(column.cut)]
         old, fresh = max(shares, key=lambda share: share[1] - share[0])
         text = (
@@ -204,11 +204,13 @@ class Tested:
         )
         order = np.argsort(margins, kind="stable")
         rows = order[self.pool.is_new[order]][:SHOWN]
-        return self._found("label", CONSISTENCY, "label:consistency", text, looked.view.statistics[0, at], p, max(0.0, fresh - old), rows)
+        return self._found(
+            "label", LABEL_CONSISTENCY, "label:consistency", text, looked.view.statistics[0, at], p, max(0.0, fresh - old), rows
+        )
 
     def _apart(self, kind: Kind, feature: str, what: str, p: float) -> Finding:
         looked = self.looked[kind]
-        effect = _points(looked.separation)
+        effect = effects.separation_points(looked.separation)
         text = f"By {what}, {50 + effect:.0f} % of the photos could be sorted into new and baseline; 50 % is chance."
         rows = self._farthest(looked)
         return self._found(kind, feature, f"{kind}:{feature.replace(' ', '-')}", text, float(looked.separation), p, effect, rows)
@@ -221,9 +223,11 @@ class Tested:
             f"the largest change is in {name}, {effect:.0f} points."
         )
         rows = self._farthest(self.looked.get("content") or self.looked.get("joint"))
-        return self._found("joint", TOGETHER, "joint:together", text, float(self.looked["together"].view.statistics[0, 0]), p, effect, rows)
+        return self._found(
+            "joint", EVERYTHING, "joint:together", text, float(self.looked["together"].view.statistics[0, 0]), p, effect, rows
+        )
 
-    def _farthest(self, looked: Looked | None) -> npt.NDArray[np.int64]:
+    def _farthest(self, looked: ViewResult | None) -> npt.NDArray[np.int64]:
         """New photos that lie farthest in the direction of the new."""
         if looked is None or looked.towards is None:
             return np.zeros(0, np.int64)
@@ -234,25 +238,27 @@ class Tested:
     def _effects(self) -> Iterator[tuple[str, float]]:
         for view, words in (("joint", ALL_PROPERTIES), ("content", "the content")):
             if view in self.looked:
-                yield words, _points(self.looked[view].separation)
-        yield "class shares", 100 * (scores.total_variation(self.baseline.labels, self.new.labels) or 0.0)
+                yield words, effects.separation_points(self.looked[view].separation)
+        yield "class shares", 100 * (effects.total_variation(self.baseline.labels, self.new.labels) or 0.0)
         for name, values in self.baseline.numbers.items():
             old, fresh = (side[np.isfinite(side)] for side in (values, self.new.numbers[name]))
-            yield name, 100 * (scores.distance(old, fresh) or 0.0)
+            yield name, 100 * (effects.kolmogorov_smirnov(old, fresh) or 0.0)
 
     def _labels(self) -> Iterator[Finding]:
         if "label" not in self.looked:
             return
         alpha, looked = self.policy.alpha, self.looked["label"]
-        shares = [scores.shares(side.labels) for side in (self.baseline, self.new)]
+        shares = [effects.word_shares(side.labels) for side in (self.baseline, self.new)]
         names = [column.method for column in looked.columns[1:]]
         p = self.view_p("label")
         absent = {name for name in names if (name in shares[0]) != (name in shares[1])}
         if p <= alpha:
-            effect = 100 * (scores.total_variation(self.baseline.labels, self.new.labels) or 0.0)
+            effect = 100 * (effects.total_variation(self.baseline.labels, self.new.labels) or 0.0)
             moved = sorted(names, key=lambda name: -abs(shares[1].get(name, 0.0) - shares[0].get(name, 0.0)))[:3]
             said = ", ".join(f"{name} {100 * shares[0].get(name, 0.0):.0f} to {100 * shares[1].get(name, 0.0):.0f} %" for name in moved)
-            yield self._found("label", SHARES, "label:shares", f"Class shares changed by {effect:.0f} points: {said}.", None, p, effect, [])
+            yield self._found(
+                "label", CLASS_SHARES, "label:shares", f"Class shares changed by {effect:.0f} points: {said}.", None, p, effect, []
+            )
         for name in sorted(absent):
             missing = name in shares[0]
             share = 100 * (shares[0] if missing else shares[1])[name]
@@ -279,11 +285,6 @@ _GRAY = {True: "without colour", False: "in colour"}
 
 def _noted(finding: Finding) -> Finding:
     return replace(finding, level="note")
-
-
-def _points(separation: float) -> float:
-    """See the module's docstring."""
-    return 100 * float(special.ndtr(sqrt(max(separation, 0.0)) / 2) - 0.5)
 
 
 def _ordinal(value: float) -> str:

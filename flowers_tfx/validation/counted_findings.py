@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import sqrt
 
 from flowers_tfx.validation import duplicates
+from flowers_tfx.validation.photo_table import Photos
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Example, Finding, Kind
-from flowers_tfx.validation.table import Photos
 
 _Z95 = 1.959964
 _SHOWN = 12
@@ -27,7 +27,7 @@ class Delivery:
     duplicates: int = 0
 
 
-def findings(baseline: Photos, new: Photos, delivery: Delivery, policy: Policy) -> Iterator[Finding]:
+def counted_findings(baseline: Photos, new: Photos, delivery: Delivery, policy: Policy) -> Iterator[Finding]:
     yield from _repeated(baseline, new, policy)
     lines = delivery.rejected + delivery.duplicates + len(new)
     for name, kind, feature, count, words in (

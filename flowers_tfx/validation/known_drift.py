@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.validation.compare import compare
+from flowers_tfx.validation.comparison import compare
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Review
 
@@ -16,7 +16,7 @@ FEWEST_PHOTOS = 50
 _TESTED = ("property", "joint", "sparse", "label", "content")
 
 
-def softened(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
+def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
     """The review with its tested findings as notes, where one of the newest spans of the baseline alone has none against the new photos.
 
     A baseline of two kinds of photos differs from a delivery of either kind; that is no drift. Facts and schema findings stay.

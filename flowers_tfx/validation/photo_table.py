@@ -15,7 +15,6 @@ from flowers_tfx import features
 from flowers_tfx.features import PROPERTIES, Property
 from flowers_tfx.validation.review import Example, Finding
 
-EMBEDDING = "embedding"
 FEW_PHOTOS = 20
 # Shares of broken values, in points, from which a feature is no longer worth believing.
 BROKEN_ERROR = 5.0
@@ -85,7 +84,7 @@ class Tables:
     findings: tuple[Finding, ...]
 
 
-def read(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
+def read_tables(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides."""
     said_twice = [*_twice(baseline, "baseline"), *_twice(new, "new")]
     baseline, new = (_in_order(frame.loc[:, ~frame.columns.duplicated()]) for frame in (baseline, new))
@@ -250,7 +249,16 @@ def _share(prop: Property, side: str, bad: npt.NDArray[np.bool_], new: pd.DataFr
 
 
 def _unknown(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Finding]:
-    known = {features.URI, features.DIGEST, features.LABEL, features.LABEL_INT, features.SPAN, "split", EMBEDDING, *features.PROPERTY_NAMES}
+    known = {
+        features.URI,
+        features.DIGEST,
+        features.LABEL,
+        features.LABEL_INT,
+        features.SPAN,
+        "split",
+        features.EMBEDDING,
+        *features.PROPERTY_NAMES,
+    }
     for name in sorted({str(column) for column in new.columns} ^ {str(column) for column in baseline.columns}):
         if name not in known:
             side = "new" if name in new else "baseline"
@@ -265,23 +273,23 @@ def _embeddings(baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDA
         if old.shape[1] == fresh.shape[1] or not len(old) or not len(fresh):
             return [old, fresh], []
         text = f"The embeddings come from other networks ({old.shape[1]} and {fresh.shape[1]} numbers): the content was not compared."
-        return [None, None], [Finding("schema:embedding", "warn", "schema", EMBEDDING, text)]
+        return [None, None], [Finding("schema:embedding", "warn", "schema", features.EMBEDDING, text)]
     arrays = (old, fresh)
     reasons = [f"the {side} sample {array}" for side, array in zip(("baseline", "new"), arrays, strict=True) if isinstance(array, str)]
     broken = any(array != "has no embeddings" for array in arrays if isinstance(array, str))
     one_sided = len(reasons) == 1
     text = f"The content of the photos was not compared: {' and '.join(reasons)}."
     level = "error" if broken else "warn" if one_sided else "note"
-    return [None, None], [Finding("schema:embedding", level, "schema", EMBEDDING, text)]  # type: ignore[arg-type]
+    return [None, None], [Finding("schema:embedding", level, "schema", features.EMBEDDING, text)]  # type: ignore[arg-type]
 
 
 def _matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
     """[N, F], rows of NaN where a photo has none, or why there is no matrix."""
-    if EMBEDDING not in frame:
+    if features.EMBEDDING not in frame:
         return "has no embeddings"
     if not len(frame):
         return np.zeros((0, 0), np.float32)
-    values = frame[EMBEDDING].tolist()
+    values = frame[features.EMBEDDING].tolist()
     if all(map(_is_missing, values)):
         return "has no embeddings"
     try:

@@ -1,0 +1,100 @@
+"""The review of new photos against a baseline: every test, every count, every score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flowers_tfx import features
+from flowers_tfx.validation.counted_findings import Delivery, counted_findings
+from flowers_tfx.validation.feature_scores import feature_scores
+from flowers_tfx.validation.finding_builder import FindingBuilder
+from flowers_tfx.validation.permutation import Permutations
+from flowers_tfx.validation.photo_table import Photos, read_tables
+from flowers_tfx.validation.policy import Policy
+from flowers_tfx.validation.review import Review
+from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.validation.views import complete_embeddings, compute_views, pool_photos
+
+NOTHING_SET_ASIDE = Delivery()
+
+
+def compare(
+    baseline: pd.DataFrame,
+    new: pd.DataFrame,
+    policy: Policy | None = None,
+    *,
+    seed: int = 0,
+    delivery: Delivery = NOTHING_SET_ASIDE,
+    earlier: pd.DataFrame | None = None,
+    compared_with: Mapping[str, Any] | None = None,
+    subject: Mapping[str, Any] | None = None,
+) -> Review:
+    """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
+
+    `delivery`: what ingest set aside; `earlier`: all photos before, where the baseline is but a sample of them: duplicates and
+    conflicts are looked for there. `compared_with` and `subject` complete what the review says of both sides.
+    The same inputs give the same review. Whatever is wrong with a table is a finding; nothing is raised for it.
+    """
+    policy = policy or Policy()
+    tables = read_tables(baseline, new)
+    old, fresh = tables.baseline, tables.new
+    known = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
+    findings = [*tables.findings, *counted_findings(known, fresh, delivery, policy)]
+    scores = feature_scores(old, fresh)
+    if len(old) > 1 and len(fresh) > 1:
+        samples = [side.rows(sample_rows(side.digests, side.uris, policy.sample, seed)) for side in (old, fresh)]
+        pool, incomplete = complete_embeddings(pool_photos(*samples))
+        permutations = Permutations(pool.is_new, policy.permutations, seed)
+        builder = FindingBuilder(compute_views(pool, permutations), pool, old, fresh, policy)
+        findings += [*incomplete, *builder.findings()]
+        for feature, values in builder.scores().items():
+            scores.setdefault(feature, {}).update(values)
+    digests = (old.digest, fresh.digest)
+    known_digest = "" if known is old else known.digest
+    return Review(
+        tuple(findings),
+        scores,
+        {"kind": "span", "version": None, "digest": digests[0], "photos": len(old), **(compared_with or {})},
+        {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {})},
+        digest=_digest(*digests, known_digest, policy.digest, str(seed), repr(delivery)),
+    )
+
+
+def inspect(
+    new: pd.DataFrame,
+    policy: Policy | None = None,
+    *,
+    delivery: Delivery = NOTHING_SET_ASIDE,
+    subject: Mapping[str, Any] | None = None,
+) -> Review:
+    """The review of photos without a baseline: counts and schema, no tests."""
+    policy = policy or Policy()
+    tables = read_tables(new, new)
+    photos = tables.new
+    # The table stands for both sides: findings on the other side, or on a comparison that nobody asked for, are left out.
+    findings = [
+        finding
+        for finding in tables.findings
+        if ":baseline" not in finding.id and (finding.feature, finding.level) != (features.EMBEDDING, "note")
+    ]
+    findings += counted_findings(_none_of(photos), photos, delivery, policy)
+    return Review(
+        tuple(findings),
+        {},
+        {"kind": "none", "version": None, "digest": None, "photos": 0},
+        {"spans": [], "digest": photos.digest, "photos": len(photos), **(subject or {})},
+        digest=_digest(photos.digest, policy.digest, repr(delivery)),
+    )
+
+
+def _none_of(photos: Photos) -> Photos:
+    return photos.rows(np.zeros(0, np.int64))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
