@@ -7,8 +7,9 @@ disagree on what class 3 is: the string domain `label` decides instead.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -27,7 +28,8 @@ def default_schema_path() -> Path:
 
 def curated_schema(path: str = "", labels: Sequence[str] = ()) -> schema_pb2.Schema:
     """The schema at `path` ("": the one that comes with the program), its classes replaced by `labels` where there are any, completed
-    with the image properties that it does not list. Raises InputError when it cannot be read or has no classes."""
+    with the image properties of `features.PROPERTIES`. A property that the file lists without a type adds to what the table says of it
+    (drift levels, a narrower domain); one with a type replaces it. Raises InputError when it cannot be read or has no classes."""
     place = Path(path) if path else default_schema_path()
     schema = schema_pb2.Schema()
     try:
@@ -38,8 +40,7 @@ def curated_schema(path: str = "", labels: Sequence[str] = ()) -> schema_pb2.Sch
         _replace_labels(schema, labels)
     if len(labels_of(schema)) < 2:
         raise InputError(f"The schema {place} names fewer than two classes.", "List them in its string domain `label`, or set `labels`.")
-    listed = {feature.name for feature in schema.feature}
-    schema.feature.extend(_feature(prop) for prop in PROPERTIES if prop.name not in listed)
+    _complete(schema)
     return schema
 
 
@@ -60,23 +61,24 @@ def labels_of(schema: schema_pb2.Schema) -> tuple[str, ...]:
 
 def drift_levels(schema: schema_pb2.Schema) -> dict[str, tuple[float, float]]:
     """Effects, in points, that warn and that stop, of the features whose annotations say them: `tag: "drift-warn: 10"` and
-    `tag: "drift-error: 25"`, both or neither. Raises InputError where they are no numbers or one is missing."""
-    found = {}
+    `tag: "drift-error: 25"`, both or neither. Raises InputError where one is missing or is not a number."""
+    by_feature = {}
     for feature in schema.feature:
-        said = [tag.partition(":") for tag in feature.annotation.tag if tag.startswith("drift-")]
-        if not said:
+        tags = [tag.partition(":") for tag in feature.annotation.tag if tag.startswith("drift-")]
+        if not tags:
             continue
         try:
-            levels = {name.strip(): float(value) for name, _, value in said}
-            found[feature.name] = levels.pop("drift-warn"), levels.pop("drift-error")
-            if levels or not 0 <= found[feature.name][0] <= found[feature.name][1]:
+            levels = {name.strip(): float(value) for name, _, value in tags}
+            warn, error = levels.pop("drift-warn"), levels.pop("drift-error")
+            if levels or not 0 <= warn <= error:
                 raise ValueError(levels)
+            by_feature[feature.name] = warn, error
         except (KeyError, ValueError):
             raise InputError(
                 f"The drift levels of {feature.name} in the schema cannot be read: {', '.join(feature.annotation.tag)}.",
                 'Give both as points, ascending: tag: "drift-warn: 10" tag: "drift-error: 25".',
             ) from None
-    return found
+    return by_feature
 
 
 def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
@@ -88,20 +90,52 @@ def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
     feature.domain = LABEL
 
 
+def _complete(schema: schema_pb2.Schema) -> None:
+    """Other features stay as they are and go first, properties follow in the order of the table: equal tables give equal texts."""
+    listed = {feature.name: feature for feature in schema.feature}
+    names = {prop.name for prop in PROPERTIES}
+    complete = [feature for feature in schema.feature if feature.name not in names]
+    complete += [_merged(_feature(prop), listed.get(prop.name)) for prop in PROPERTIES]
+    schema_of_features = schema_pb2.Schema(feature=complete)
+    del schema.feature[:]
+    schema.feature.extend(schema_of_features.feature)
+
+
+def _merged(row: schema_pb2.Feature, listed: schema_pb2.Feature | None) -> schema_pb2.Feature:
+    """What the table says of a property, with what the schema file says instead."""
+    if listed is None:
+        return row
+    if listed.HasField("type"):
+        return listed
+    for field, _ in listed.ListFields():
+        # Of a domain, a shape or a presence there is one: merging would join the old with the new.
+        alternatives = field.containing_oneof.fields if field.containing_oneof else [field]
+        for alternative in alternatives:
+            row.ClearField(alternative.name)
+    row.MergeFrom(listed)
+    return row
+
+
 def _feature(prop: Property) -> schema_pb2.Feature:
     feature = schema_pb2.Feature(name=prop.name, type=_KINDS[prop.kind])
     if prop.kind == "string" and prop.values:
         feature.string_domain.value.extend(prop.values)
-    elif prop.kind != "string":
-        domain = feature.int_domain if prop.kind == "int" else feature.float_domain
-        cast = int if prop.kind == "int" else float
-        if prop.low is not None:
-            domain.min = cast(prop.low)
-        if prop.high is not None:
-            domain.max = cast(prop.high)
+        feature.distribution_constraints.min_domain_mass = 1.0
+    elif prop.kind == "int":
+        _bound(feature.int_domain, prop, int)
+    elif prop.kind == "float":
+        _bound(feature.float_domain, prop, float)
+        feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
     if prop.optional:
-        feature.value_count.max = 1
+        feature.value_count.min, feature.value_count.max = 0, 1
     else:
         feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
         feature.shape.dim.add(size=1)
     return feature
+
+
+def _bound(domain: Any, prop: Property, cast: Callable[[float], float]) -> None:
+    if prop.low is not None:
+        domain.min = cast(prop.low)
+    if prop.high is not None:
+        domain.max = cast(prop.high)

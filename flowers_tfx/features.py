@@ -1,7 +1,8 @@
 """Keys, kinds, units and ranges of everything that an Example of this pipeline holds.
 
-One line in `PROPERTIES` and one function in `flowers_tfx.data.properties` make a new image property: ingest, photos.parquet, the
-schema, the reports and the tests read this table.
+One row in `PROPERTIES` and one function in `flowers_tfx.data.properties` make a new image property. Ingest, photos.parquet, the curated
+schema, the data review, its report, docs/properties.md and the tests follow from this table. Spans that were written before lack the
+property until `flowers spans measure` adds it (docs/adr/0010).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ Role = Literal["number", "category", "identifier"]
 
 @dataclass(frozen=True)
 class Property:
-    """An image property: `low` and `high` bound what a sane photo can have (None: no bound); `optional` ones can be missing.
+    """A row of the table of image properties.
 
-    `title` is what people call it; `role` says how it is compared; `tested`: whether the data review tests it for drift.
+    `title` is what people call it, `meaning` says what is measured. `low` and `high` bound the values of a sane photo (None: no bound),
+    `values` lists those of a category; an `optional` property can be missing. `role` says how it is compared: numbers by their
+    distribution, categories by the shares of their values, identifiers not at all. Only `tested` ones are tested for drift.
     """
 
     name: str
@@ -53,7 +56,9 @@ PROPERTIES: tuple[Property, ...] = (
     Property("aspect_ratio", "aspect ratio", "float", "width/height", "shape of the frame, upright", 0.01, 100),
     Property("file_bytes", "file size", "int", "bytes", "size of the file", 1),
     Property("bits_per_pixel", "bits per pixel", "float", "bits/px", "size of the file over the number of pixels", 0),
-    Property("jpeg_quality", "JPEG quality", "int", "1-100", "quality setting that the quantisation tables tell of", 1, 100, optional=True),
+    Property(
+        "jpeg_quality", "JPEG quality", "int", "1-100", "quality setting, computed from the quantisation tables", 1, 100, optional=True
+    ),
     Property("mean_luma", "brightness", "float", "0-255", "brightness (Rec. 601 luma)", 0, 255),
     Property("rms_contrast", "contrast", "float", "0-255", "standard deviation of the luma", 0, 128),
     Property("luma_entropy", "tonal variety", "float", "bits", "entropy of the luma histogram", 0, 8),
@@ -64,8 +69,8 @@ PROPERTIES: tuple[Property, ...] = (
     Property("mean_blue", "blue", "float", "0-255", "mean of the blue channel", 0, 255),
     Property("sharpness", "sharpness", "float", "log10", "log10(1 + variance of the Laplacian of the luma)", 0, 8),
     Property("noise", "noise", "float", "0-255", "Immerkaer's estimate of the noise's standard deviation", 0, 400),
-    Property("top_bottom_luma", "light from above", "float", "-255-255", "luma of the upper half less that of the lower", -255, 255),
-    Property("left_right_luma", "light from the left", "float", "-255-255", "luma of the left half less that of the right", -255, 255),
+    Property("top_bottom_luma", "light from above", "float", "-255-255", "luma of the upper half minus that of the lower", -255, 255),
+    Property("left_right_luma", "light from the left", "float", "-255-255", "luma of the left half minus that of the right", -255, 255),
     Property(
         "vertical_gradient_share", "vertical structure", "float", "0-1", "share of the gradient's energy that runs from top to bottom", 0, 1
     ),

@@ -23,7 +23,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, records, spans, uris
-from flowers_tfx.data.photos import Mention, Photo, batches, conflict, read_photo, split_of
+from flowers_tfx.data.photos import Occurrence, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
 from flowers_tfx.storage import reach_buckets
 
@@ -62,12 +62,12 @@ class IngestPhotos(beam.PTransform):
     def expand(self, begin: Any) -> Any:
         job = self._job
         hashed = begin | "Chunks" >> beam.Create(self._chunks) | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
-        mentions = [hashed.photos]
+        occurrences = [hashed.photos]
         if self._earlier:
-            mentions.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.ParDo(EarlierPhotos(job)))
+            occurrences.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.ParDo(EarlierPhotos(job)))
         settled = (
-            mentions
-            | "AllMentions" >> beam.Flatten()
+            occurrences
+            | "AllOccurrences" >> beam.Flatten()
             | "ByDigest" >> beam.GroupByKey()
             | "Settle" >> beam.ParDo(SettlePhotos(job)).with_outputs(_TALLY, main="new")
         )
@@ -82,7 +82,7 @@ class IngestPhotos(beam.PTransform):
 
 
 class EarlierPhotos(beam.DoFn):
-    """From an earlier span's number and photos.parquet to (digest, mention)."""
+    """From an earlier span's number and photos.parquet to (digest, occurrence)."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -99,7 +99,7 @@ class EarlierPhotos(beam.DoFn):
 
 
 class HashPhotos(beam.DoFn):
-    """From a chunk of the CSV to (digest, mention); bad lines and the lines' content go to the ledger."""
+    """From a chunk of the CSV to (digest, occurrence); bad lines and the lines' content go to the ledger."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -122,7 +122,7 @@ class HashPhotos(beam.DoFn):
 
 
 class SettlePhotos(beam.DoFn):
-    """From (digest, mentions) to ((split, shard), (digest, mentions)) for the photos that are new."""
+    """From (digest, occurrences) to ((split, shard), (digest, occurrences)) for the photos that are new."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -130,12 +130,12 @@ class SettlePhotos(beam.DoFn):
     def start_bundle(self) -> None:
         self._known = 0
 
-    def process(self, photo: tuple[bytes, Iterable[Mention]]) -> Iterator[Any]:
-        digest, mentions = photo[0], [Mention(*mention) for mention in photo[1]]
-        lines = sorted(mention for mention in mentions if mention.number)
+    def process(self, photo: tuple[bytes, Iterable[Occurrence]]) -> Iterator[Any]:
+        digest, occurrences = photo[0], [Occurrence(*occurrence) for occurrence in photo[1]]
+        lines = sorted(occurrence for occurrence in occurrences if occurrence.number)
         if not lines:
             return
-        earlier = [mention for mention in mentions if not mention.number]
+        earlier = [occurrence for occurrence in occurrences if not occurrence.number]
         if reason := conflict(lines, earlier):
             for line in lines:
                 entry = reject(line.number, line.uri, line.label, reason, digest)
@@ -160,7 +160,7 @@ class WriteShard(beam.DoFn):
     def setup(self) -> None:
         reach_buckets(self._job.s3_endpoint)
 
-    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Mention]]]]) -> Iterator[Entry]:
+    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Occurrence]]]]) -> Iterator[Entry]:
         (split, index), photos = shard
         job = self._job
         # A bundle that is tried again writes other files: the ledger names those that count.
@@ -171,8 +171,8 @@ class WriteShard(beam.DoFn):
             writer = records.RecordWriter(out)
             for batch in batches(sorted(photos, key=lambda photo: photo[0])):
                 taken: list[Photo] = []
-                for digest, mentions in batch:
-                    lines = [Mention(*mention) for mention in mentions]
+                for digest, occurrences in batch:
+                    lines = [Occurrence(*occurrence) for occurrence in occurrences]
                     try:
                         taken.append(read_photo(digest, lines, job.max_pixels))
                     except pictures.BadPicture as error:
@@ -186,7 +186,7 @@ class WriteShard(beam.DoFn):
                         rows = files.enter_context(create(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
                     written += 1
                     rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
-                report(job, SETTLED * sum(len(mentions) for _, mentions in batch))
+                report(job, SETTLED * sum(len(occurrences) for _, occurrences in batch))
             sha256 = writer.close()
         yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 

@@ -15,8 +15,9 @@ import pandas as pd
 from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, uris
 from flowers_tfx.data.delivery import Line
+from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.photos import BATCH_BYTES
-from flowers_tfx.data.properties import BATCH, measure
+from flowers_tfx.data.properties import measure
 from flowers_tfx.data.sampling import Sample, sample
 from flowers_tfx.errors import InputError
 

@@ -1,4 +1,4 @@
-"""The photos of a delivery between its lines and the shards: which lines mention one, what is wrong with that, where it goes."""
+"""The photos of a delivery between its lines and the shards: which lines list one, whether its labels agree, which split it falls into."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flowers_tfx.data import pictures, uris
-from flowers_tfx.data.properties import BATCH
+from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.sampling import Sample, sample
 
 BATCH_BYTES = 1 << 24
 
 
-class Mention(NamedTuple):
-    """A line that lists a photo. Sorted by URI; `number` is 0 for the one of an earlier span, whose name stands as its URI."""
+class Occurrence(NamedTuple):
+    """A line that lists a photo. They sort by URI; `number` is 0 for a photo of an earlier span, whose name then stands as the URI."""
 
     # Between workers it travels as a plain tuple, which Beam encodes without pickling.
     uri: str
@@ -34,11 +34,11 @@ class Photo(NamedTuple):
     sample: Sample
 
 
-def conflict(lines: Sequence[Mention], earlier: Sequence[Mention]) -> str:
+def conflict(lines: Sequence[Occurrence], earlier: Sequence[Occurrence]) -> str:
     """Why the same bytes can't have one label; empty when they can."""
     first: dict[str, str] = {}
-    for mention in (*sorted(earlier), *sorted(lines)):
-        first.setdefault(mention.label, mention.uri if not mention.number else f"{mention.uri}, line {mention.number}")
+    for occurrence in (*sorted(earlier), *sorted(lines)):
+        first.setdefault(occurrence.label, occurrence.uri if not occurrence.number else f"{occurrence.uri}, line {occurrence.number}")
     if len(first) < 2:
         return ""
     places = " and ".join(f'"{label}" ({place})' for label, place in first.items())
@@ -51,23 +51,23 @@ def split_of(digest: bytes, salt: str) -> str:
     return "train" if bucket < 8 else "eval" if bucket == 8 else "test"
 
 
-def batches(photos: Iterable[tuple[bytes, list[Mention]]]) -> Iterator[list[tuple[bytes, list[Mention]]]]:
+def batches(photos: Iterable[tuple[bytes, list[Occurrence]]]) -> Iterator[list[tuple[bytes, list[Occurrence]]]]:
     """Photos to measure together: few enough, and small enough to lie in memory together."""
-    batch: list[tuple[bytes, list[Mention]]] = []
+    batch: list[tuple[bytes, list[Occurrence]]] = []
     size = 0
-    for digest, mentions in photos:
+    for digest, occurrences in photos:
         # A size comes from the first line: all of them have the same bytes.
-        photo_bytes = Mention(*mentions[0]).size
+        photo_bytes = Occurrence(*occurrences[0]).size
         if batch and (len(batch) == BATCH or size + photo_bytes > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append((digest, mentions))
+        batch.append((digest, occurrences))
         size += photo_bytes
     if batch:
         yield batch
 
 
-def read_photo(digest: bytes, lines: Sequence[Mention], max_pixels: int) -> Photo:
+def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> Photo:
     """The photo of the first line that still gives these bytes. BadPicture with a reason."""
     limit = pictures.max_bytes(max_pixels)
     for line in lines:

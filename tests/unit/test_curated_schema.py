@@ -3,16 +3,59 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from flowers_tfx.curated_schema import curated_schema, default_schema_path, labels_of, schema_text
+from flowers_tfx.curated_schema import curated_schema, default_schema_path, drift_levels, labels_of, schema_text
 from flowers_tfx.errors import InputError
-from flowers_tfx.features import DIGEST, IMAGE, LABEL, LABEL_INT, PROPERTIES, SPAN, URI
+from flowers_tfx.features import DIGEST, IMAGE, LABEL, LABEL_INT, PROPERTIES, PROPERTY_NAMES, SPAN, URI
+
+GOLDEN = Path(__file__).parent / "golden" / "schema.pbtxt"
 
 
-def test_the_shipped_schema_lists_every_feature_of_an_example() -> None:
-    text = default_schema_path().read_text()
-    for name in (IMAGE, LABEL, LABEL_INT, URI, DIGEST, SPAN, *(p.name for p in PROPERTIES)):
-        assert f'name: "{name}"' in text
+def short_schema(tmp_path: Path, more: str = "") -> str:
+    path = tmp_path / "s.pbtxt"
+    path.write_text(
+        f'string_domain {{ name: "label" value: "b" value: "a" }} feature {{ name: "label" type: BYTES domain: "label" }} {more}'
+    )
+    return str(path)
+
+
+def features_of(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
+    return {feature.name: feature for feature in schema.feature}
+
+
+def test_the_schema_that_is_enforced() -> None:
+    golden = text_format.Parse(GOLDEN.read_text(encoding="utf-8"), schema_pb2.Schema())
+    schema = curated_schema()
+    assert features_of(schema) == features_of(golden)
+    assert list(schema.string_domain) == list(golden.string_domain)
+    names = [feature.name for feature in schema.feature]
+    assert len(names) == len(set(names))
+    assert {IMAGE, LABEL, LABEL_INT, URI, DIGEST, SPAN} < set(names)
+
+
+def test_the_schema_file_holds_decisions_and_no_copies_of_the_table() -> None:
+    listed = text_format.Parse(default_schema_path().read_text(encoding="utf-8"), schema_pb2.Schema())
+    of_properties = [feature for feature in listed.feature if feature.name in PROPERTY_NAMES]
+    assert [feature.name for feature in of_properties] == ["file_bytes", "capture_month"]
+    assert all({field.name for field, _ in feature.ListFields()} == {"name", "annotation"} for feature in of_properties)
+
+
+def test_a_property_without_a_type_adds_to_its_row(tmp_path: Path) -> None:
+    more = """feature { name: "mean_luma" float_domain { min: 20 max: 240 } }
+    feature { name: "format" string_domain { value: "JPEG" } annotation { tag: "drift-warn: 1" tag: "drift-error: 2" } }"""
+    schema = curated_schema(short_schema(tmp_path, more))
+    mean_luma, format_ = (features_of(schema)[name] for name in ("mean_luma", "format"))
+    assert (mean_luma.float_domain.min, mean_luma.float_domain.max, mean_luma.type) == (20, 240, schema_pb2.FLOAT)
+    assert mean_luma.presence.min_fraction == 1.0
+    assert list(format_.string_domain.value) == ["JPEG"]
+    assert drift_levels(schema) == {"format": (1.0, 2.0)}
+
+
+def test_a_property_with_a_type_replaces_its_row(tmp_path: Path) -> None:
+    schema = curated_schema(short_schema(tmp_path, 'feature { name: "mean_luma" type: FLOAT }'))
+    assert features_of(schema)["mean_luma"] == schema_pb2.Feature(name="mean_luma", type=schema_pb2.FLOAT)
 
 
 def test_photos_are_bytes_and_ranges_are_those_of_the_table() -> None:
@@ -28,9 +71,7 @@ def test_photos_are_bytes_and_ranges_are_those_of_the_table() -> None:
 
 
 def test_a_property_that_the_file_does_not_list_comes_from_the_table(tmp_path: Path) -> None:
-    short = tmp_path / "s.pbtxt"
-    short.write_text('string_domain { name: "label" value: "b" value: "a" } feature { name: "label" type: BYTES domain: "label" }')
-    schema = curated_schema(str(short))
+    schema = curated_schema(short_schema(tmp_path))
     assert labels_of(schema) == ("b", "a")
     assert {p.name for p in PROPERTIES} <= {feature.name for feature in schema.feature}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageStat
 
 from flowers_tfx import features
-from flowers_tfx.data.properties import implemented, measure, properties
+from flowers_tfx.data.properties import check_functions, measure, properties
 from flowers_tfx.data.sampling import sample
 
 LIMIT = 50_000_000
@@ -39,8 +40,15 @@ def noisy(sigma: float, seed: int = 0) -> Image.Image:
 
 
 def test_the_table_and_the_functions_agree() -> None:
-    assert implemented() == set(features.PROPERTY_NAMES)
     assert tuple(of(scene())) == features.PROPERTY_NAMES
+    for names in (features.PROPERTY_NAMES[1:], (*features.PROPERTY_NAMES, "blueness")):
+        with pytest.raises(RuntimeError, match=r"(width_px|blueness) lack one"):
+            check_functions(names)
+
+
+def test_only_what_is_asked_for_is_measured() -> None:
+    photo = sample(encoded(scene()), LIMIT)
+    assert measure([photo], ["noise", "format"]) == [{name: of(scene())[name] for name in ("noise", "format")}]
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
@@ -176,3 +184,33 @@ def test_the_grid_says_what_all_pixels_say_on_real_photos(shared: Path) -> None:
             errors.append(abs(properties(path.read_bytes(), LIMIT)["mean_luma"] - ImageStat.Stat(image.convert("L")).mean[0]))  # type: ignore[operator]
     assert np.mean(errors) < 0.4
     assert max(errors) < 5
+
+
+GOLDEN = Path(__file__).parent / "golden" / "properties.json"
+
+
+def golden_pictures() -> dict[str, bytes]:
+    """Pictures of several shapes and formats, made on the spot."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:17 10:11:12"
+    rng = np.random.default_rng(7)
+    blocks = np.kron(rng.integers(0, 255, (30, 41, 3), dtype=np.uint8), np.ones((13, 11, 1), np.uint8))
+    ramp = np.add.outer(np.arange(300), np.arange(517)).astype(np.uint8)
+    return {
+        "blocks.png": encoded(Image.fromarray(blocks)),
+        "blocks.jpg": encoded(Image.fromarray(blocks), "JPEG", quality=83, exif=exif.tobytes()),
+        "noise.png": encoded(noisy(9, seed=3)),
+        "ramp.jpg": encoded(Image.fromarray(ramp), "JPEG", quality=40),
+        "tiny.png": encoded(Image.fromarray(blocks[:2, :2])),
+        "black.png": encoded(Image.new("RGB", (64, 48))),
+    }
+
+
+@pytest.mark.parametrize("name", list(golden_pictures()))
+def test_values_are_those_that_spans_hold_already(name: str) -> None:
+    measured = properties(golden_pictures()[name], LIMIT)
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
+    # How well PNG files are packed depends on the machine's zlib.
+    packing = ("file_bytes", "bits_per_pixel") if name.endswith(".png") else ()
+    assert {key: measured[key] for key in golden if key not in packing} == {key: golden[key] for key in golden if key not in packing}

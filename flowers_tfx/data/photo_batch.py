@@ -1,0 +1,72 @@
+"""Photos that are measured together: the arrays that several properties are computed from.
+
+NumPy's cost for one photo is mostly the calls and not the numbers: 16 photos at a time take a third of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from flowers_tfx.data.sampling import GRID, Sample
+
+BATCH = 16
+
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+
+LEVELS = np.arange(256, dtype=np.float64)
+
+
+class PhotoBatch:
+    """Some photos, and the arrays that several properties share, each computed once. The first axis is the photo unless one is named."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = samples
+
+    @cached_property
+    def channels(self) -> Bytes:
+        """Red, green and blue (first axis) of the grids of the photos."""
+        flat = np.frombuffer(b"".join(photo.grid for photo in self.samples), np.uint8)
+        return np.ascontiguousarray(flat.reshape(-1, 3).T).reshape(3, -1, GRID**2)
+
+    @cached_property
+    def channel_means(self) -> Floats:
+        """First axis: the channel."""
+        means: Floats = self.channels.sum(axis=2, dtype=np.int64) / GRID**2
+        return means
+
+    @cached_property
+    def luma(self) -> npt.NDArray[np.int32]:
+        """Rec. 601 luma of the grid, rounded as Pillow does."""
+        red, green, blue = self.channels.astype(np.int32)
+        luma: npt.NDArray[np.int32] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+        return luma
+
+    @cached_property
+    def luma_histogram(self) -> Floats:
+        bins = self.luma + 256 * np.arange(len(self.samples), dtype=np.int32)[:, np.newaxis]
+        return np.bincount(bins.ravel(), minlength=256 * len(self.samples)).reshape(-1, 256).astype(np.float64)
+
+    @cached_property
+    def luma_mean(self) -> Floats:
+        means: Floats = self.luma_histogram @ LEVELS / GRID**2
+        return means
+
+    @cached_property
+    def thumbnail(self) -> Floats:
+        """The luma summed up to 32x32 whole numbers, each of 9 points."""
+        rows = self.luma.reshape(-1, GRID, GRID)
+        rows = rows[:, ::3] + rows[:, 1::3] + rows[:, 2::3]
+        sums: Floats = (rows[:, :, ::3] + rows[:, :, 1::3] + rows[:, :, 2::3]).astype(np.float64)
+        return sums
+
+    @cached_property
+    def spread(self) -> tuple[Bytes, Bytes]:
+        """The largest channel, and how far the smallest lies below it."""
+        red, green, blue = self.channels
+        high = np.maximum(np.maximum(red, green), blue)
+        return high, high - np.minimum(np.minimum(red, green), blue)
