@@ -37,7 +37,7 @@ import pandas as pd  # noqa: E402
 import psutil  # noqa: E402
 import pytest  # noqa: E402
 
-from flowers_tfx.data.ingest_beam import UNITS_PER_LINE  # noqa: E402
+from flowers_tfx.data.beam_jobs import UNITS  # noqa: E402
 from flowers_tfx.data.spans import list_spans, read_photos  # noqa: E402
 from tests.e2e.prism import prism, prism_binary, worker_pool  # noqa: E402
 
@@ -213,7 +213,7 @@ def lines_done(root: Path) -> int:
     for path in root.glob(".span-*.tmp/work/progress"):
         with contextlib.suppress(OSError):
             sizes.append(path.stat().st_size)
-    return sum(sizes) // UNITS_PER_LINE
+    return sum(sizes) // UNITS
 
 
 def results(roots: Sequence[Path]) -> tuple[str, str]:

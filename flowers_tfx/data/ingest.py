@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,17 +15,15 @@ from typing import Any
 import apache_beam as beam
 
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
+from flowers_tfx.data.beam_jobs import Progress, read_ledger, run_job, watch_progress
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, writing
-from flowers_tfx.errors import EngineFailed, InputError, cause_of
+from flowers_tfx.errors import EngineFailed, InputError
 from flowers_tfx.storage.store import endpoint_url
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 
 KEPT_REJECTS = 1000
-POLL_S = 0.2
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -106,8 +101,8 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
                 endpoint_url(),
             )
             held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
-            with _watched(draft.scratch / ingest_beam.PROGRESS, found.lines, progress):
-                _run(make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
+            with watch_progress(draft.scratch, found.lines, progress):
+                run_job("ingest", make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
             result = _finish(request, number, draft, found.lines)
     seconds = round(time.monotonic() - started, 3)
     return IngestResult(**{**vars(result), "seconds": seconds})
@@ -122,24 +117,9 @@ def _check(request: IngestRequest) -> None:
         raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
 
 
-def _run(pipeline: beam.Pipeline, transform: IngestPhotos) -> None:
-    _ = pipeline | "IngestPhotos" >> transform
-    try:
-        outcome = pipeline.run()
-        outcome.wait_until_finish()
-    except InputError:
-        raise
-    except Exception as error:  # engines raise whatever they like; what a DoFn raised comes as text
-        raise EngineFailed(
-            f"The ingest job failed: {cause_of(error)}", "Nothing of it is visible: the same command tries again."
-        ) from error
-    if outcome.state not in ("DONE", None):
-        raise EngineFailed(f"The ingest job ended in state {outcome.state}.", "Nothing of it is visible: the same command tries again.")
-
-
 def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
     """Counts, checks that no line is lost, and publishes the span when there is anything new."""
-    ledger = _ledger(draft)
+    ledger = read_ledger("ingest", draft)
     shards = ledger["shards"]
     rows = [draft.local(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
     photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
@@ -172,21 +152,6 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
         facts = _facts(request, result, photos, ledger["delivery"], lines)
         _publish(draft, shards, request.shards, facts)
     return result
-
-
-def _ledger(draft: Draft) -> dict[str, Any]:
-    """What the job says it wrote. Raises EngineFailed when that is not there: workers elsewhere write to folders of their own."""
-    names = draft.names()
-    known = ingest_beam.LEDGER in names
-    ledger: dict[str, Any] = json.loads(draft.local(ingest_beam.LEDGER).read_text(encoding="utf-8")) if known else {}
-    written = [os.path.basename(shard["path"]) for shard in ledger["shards"]] if known else [ingest_beam.LEDGER]
-    absent = [name for name in written if name not in names]
-    if absent:
-        raise EngineFailed(
-            f"The ingest job ended, but {absent[0]} is not in {draft.work_uri}.",
-            "The engine's workers must see the data root as a shared folder, under the same path, or as a bucket.",
-        )
-    return ledger
 
 
 def _facts(request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int) -> dict[str, Any]:
@@ -227,26 +192,3 @@ def _nothing_usable(csv: str, lines: int, rejects_path: Path) -> InputError:
 def _rejects(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
-
-
-@contextmanager
-def _watched(path: Path, lines: int, progress: Progress | None) -> Iterator[None]:
-    """Calls `progress` while the block runs. Engines on other machines may not report: the bar then waits for the end."""
-    if progress is None:
-        yield
-        return
-    over = threading.Event()
-
-    def poll() -> None:
-        while not over.wait(POLL_S):
-            done = path.stat().st_size // ingest_beam.UNITS_PER_LINE if path.exists() else 0
-            progress(min(done, lines), lines)
-
-    thread = threading.Thread(target=poll, name="ingest-progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-    progress(lines, lines)

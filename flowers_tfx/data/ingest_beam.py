@@ -8,12 +8,11 @@ its photos alone. Every line ends as exactly one of the ledger's entries, on any
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import apache_beam as beam
 import pyarrow.parquet as pq
@@ -23,15 +22,13 @@ from apache_beam.transforms.window import GlobalWindows
 
 from flowers_tfx import features
 from flowers_tfx.data import delivery, pictures, records, spans, uris
+from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
 from flowers_tfx.storage import reach_buckets
 
-LEDGER = "ledger.json"
-PROGRESS = "progress"
 # Of the work on a new photo, hashing is one part and measuring and writing it three.
-HASHED, SETTLED = b"\0", b"\0\0\0"
-UNITS_PER_LINE = len(HASHED + SETTLED)
+HASHED, SETTLED = 1, UNITS - 1
 
 _TALLY = "ledger"
 Entry = tuple[Any, ...]
@@ -118,7 +115,7 @@ class HashPhotos(beam.DoFn):
             else:
                 yield beam.pvalue.TaggedOutput(_TALLY, reject(number, line.uri, line.label, line.reason))
         yield beam.pvalue.TaggedOutput(_TALLY, ("content", b"".join(contents)))
-        report(self._job, HASHED * chunk.lines)
+        report_progress(self._job.work_dir, HASHED * chunk.lines)
 
 
 class SettlePhotos(beam.DoFn):
@@ -167,7 +164,7 @@ class WriteShard(beam.DoFn):
         path = FileSystems.join(job.work_dir, f"{split}-{index}.{uuid.uuid4().hex}")
         duplicates = written = 0
         with ExitStack() as files:
-            out = files.enter_context(create(path))
+            out = files.enter_context(create_file(path))
             writer = records.RecordWriter(out)
             for batch in batches(sorted(photos, key=lambda photo: photo[0])):
                 taken: list[Photo] = []
@@ -183,10 +180,10 @@ class WriteShard(beam.DoFn):
                     row = {features.DIGEST: photo.digest, features.LABEL: photo.label, "split": split, **measured}
                     writer.write(records.example_bytes(example(row, photo, job)))
                     if not written:
-                        rows = files.enter_context(create(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
+                        rows = files.enter_context(create_file(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
                     written += 1
                     rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
-                report(job, SETTLED * sum(len(occurrences) for _, occurrences in batch))
+                report_progress(job.work_dir, SETTLED * sum(len(occurrences) for _, occurrences in batch))
             sha256 = writer.close()
         yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 
@@ -215,12 +212,12 @@ class WriteLedger(beam.DoFn):
             "shards": [dict(zip(names, entry, strict=True)) for entry in sorted(by_kind["shard"])],
         }
         path = FileSystems.join(self._job.work_dir, LEDGER)
-        with create(path) as out:
+        with create_file(path) as out:
             out.write(json.dumps(totals).encode())
         yield path
 
     def _write_rejects(self, rejects: list[Entry]) -> None:
-        with create(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
+        with create_file(FileSystems.join(self._job.work_dir, spans.REJECTS)) as out:
             for line, uri, label, reason, digest in rejects:
                 row = {"uri": uri, "label": label, "line": line, "reason": reason}
                 out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
@@ -241,17 +238,3 @@ def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.
 
 def reject(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:
     return ("reject", line, uri, label, reason, digest.hex())
-
-
-def create(path: str) -> IO[bytes]:
-    # Named outright, or Beam would compress what is called .gz.
-    opened: IO[bytes] = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return opened
-
-
-def report(job: Job, units: bytes) -> None:
-    """Progress for whoever watches the work folder on this machine: the size of a file that every worker appends to."""
-    if "://" not in job.work_dir:
-        file = os.open(os.path.join(job.work_dir, PROGRESS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(file, units)
-        os.close(file)
