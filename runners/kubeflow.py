@@ -14,9 +14,9 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image, check_steps
-from flowers_tfx.orchestration.kubeflow.mending import mended
 from flowers_tfx.orchestration.kubeflow.package import Package
-from flowers_tfx.orchestration.kubeflow.platform import platform_document
+from flowers_tfx.orchestration.kubeflow.platform_spec import platform_spec
+from flowers_tfx.orchestration.kubeflow.spec_patches import patch_spec
 from pipeline_def import create_pipeline
 
 ENTRYPOINT = ["python", "-m", "flowers_tfx.orchestration.kubeflow.entrypoint"]
@@ -33,8 +33,8 @@ def compile_package(config: PipelineConfig, target: Target, image: str) -> Packa
     check_steps(config, {component.id for component in pipeline.components})
     settings = KubeflowV2DagRunnerConfig(default_image=image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True)
     job = KubeflowV2DagRunner(settings).run(pipeline, write_out=False)
-    spec = mended(job.pop("pipelineSpec"), config.kubeflow)
+    spec = patch_spec(job.pop("pipelineSpec"), config.kubeflow)
     if target == "vertex":
         return Package(spec, job=job)
     spec["defaultPipelineRoot"] = config.pipeline_root
-    return Package(spec, platform_document(spec, config.kubeflow) or {})
+    return Package(spec, platform_spec(spec, config.kubeflow) or {})

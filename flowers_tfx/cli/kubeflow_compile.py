@@ -12,8 +12,8 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image
 from flowers_tfx.orchestration.kubeflow.lint import lint
-from flowers_tfx.orchestration.kubeflow.mending import tasks
 from flowers_tfx.orchestration.kubeflow.package import read_package, write_package
+from flowers_tfx.orchestration.kubeflow.spec_patches import tasks
 from flowers_tfx.orchestration.quiet import redirected
 
 SUFFIXES = {"kfp": (".yaml", ".yml"), "vertex": (".json",)}

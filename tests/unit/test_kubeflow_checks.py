@@ -10,7 +10,7 @@ import pytest
 from flowers_tfx.cli import main
 from flowers_tfx.config import load_config
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.addresses import is_bucket, mounted
+from flowers_tfx.orchestration.kubeflow.addresses import is_bucket, mount_path
 from flowers_tfx.orchestration.kubeflow.checks import check_config, check_image
 
 PLACES = {"data_root": "s3://b/data", "registry": "s3://b/registry", "pipeline_root": "s3://b/root", "model.weights": "none"}
@@ -113,7 +113,7 @@ def test_wrong_settings_name_their_key(setting: str) -> None:
 
 
 def test_addresses() -> None:
-    assert [mounted(uri) for uri in ("gs://b/k", "s3://b/k/l", "minio://b/k", "/tmp/x")] == [
+    assert [mount_path(uri) for uri in ("gs://b/k", "s3://b/k/l", "minio://b/k", "/tmp/x")] == [
         "/gcs/b/k",
         "/s3/b/k/l",
         "/minio/b/k",

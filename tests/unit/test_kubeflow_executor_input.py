@@ -12,7 +12,7 @@ import pytest
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow import addresses
-from flowers_tfx.orchestration.kubeflow.executor_input import answered, make_room, prepared, title_of
+from flowers_tfx.orchestration.kubeflow.executor_input import clear_outputs, title_of, translate_input, translate_output
 
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
 SPEC = {"artifacts": {"model": {"artifactType": MODEL}}, "parameters": {"code": {"parameterType": "STRING"}}}
@@ -51,7 +51,7 @@ def only(side: dict[str, Any], key: str) -> Any:
 
 
 def test_an_empty_type_is_filled_from_what_was_compiled() -> None:
-    work = prepared(message(), SPEC)
+    work = translate_input(message(), SPEC)
     assert only(work.message["inputs"], "model")["type"] == MODEL
 
 
@@ -59,21 +59,21 @@ def test_an_empty_type_is_filled_from_what_was_compiled() -> None:
 def test_what_was_compiled_goes_before_what_the_backend_recorded(recorded: dict[str, Any]) -> None:
     given = message()
     only(given["inputs"], "model")["type"] = recorded
-    assert only(prepared(given, SPEC).message["inputs"], "model")["type"] == MODEL
+    assert only(translate_input(given, SPEC).message["inputs"], "model")["type"] == MODEL
 
 
 def test_without_any_type_the_message_is_refused() -> None:
     with pytest.raises(InputError, match="model has no type"):
-        prepared(message(), {})
+        translate_input(message(), {})
 
 
 def test_logs_are_none_of_our_outputs() -> None:
-    work = prepared(message(), SPEC)
+    work = translate_input(message(), SPEC)
     assert set(work.message["outputs"]["artifacts"]) == set(work.outputs) == {"window", "report", "data"}
 
 
 def test_buckets_are_named_by_their_mounts() -> None:
-    work = prepared(message(), SPEC)
+    work = translate_input(message(), SPEC)
     assert only(work.message["inputs"], "model")["uri"] == "/minio/b/k/model"
     assert [only(work.message["outputs"], key)["uri"] for key in ("window", "report", "data")] == [
         "/minio/b/k/window",
@@ -84,35 +84,35 @@ def test_buckets_are_named_by_their_mounts() -> None:
 
 def test_names_and_metadata_stay_and_a_missing_name_is_made() -> None:
     given = message()
-    assert only(prepared(given, SPEC).message["inputs"], "model")["name"] == "17"
-    assert only(prepared(given, SPEC).message["inputs"], "model")["metadata"] == {"blessed": 1.0}
+    assert only(translate_input(given, SPEC).message["inputs"], "model")["name"] == "17"
+    assert only(translate_input(given, SPEC).message["inputs"], "model")["metadata"] == {"blessed": 1.0}
     del only(given["inputs"], "model")["name"]
-    assert only(prepared(given, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
+    assert only(translate_input(given, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
 
 
 def test_the_message_of_the_backend_is_left_alone() -> None:
     given = message()
     before = json.dumps(given)
-    prepared(given, SPEC)
+    translate_input(given, SPEC)
     assert json.dumps(given) == before
 
 
 def test_vertex_keeps_its_answer_in_a_bucket() -> None:
     given = message()
     given["outputs"]["outputFile"] = "gs://b/k/executor_output.json"
-    assert prepared(given, SPEC).output_file == Path("/gcs/b/k/executor_output.json")
+    assert translate_input(given, SPEC).output_file == Path("/gcs/b/k/executor_output.json")
 
 
 def test_a_step_without_inputs_and_outputs() -> None:
-    assert prepared({"outputs": {"outputFile": "/tmp/o.json"}}, {}).outputs == {}
+    assert translate_input({"outputs": {"outputFile": "/tmp/o.json"}}, {}).outputs == {}
     with pytest.raises(InputError, match="no output file"):
-        prepared({}, {})
+        translate_input({}, {})
 
 
 def test_values_are_files_and_the_rest_are_folders(mounts: Path) -> None:
     given = message()
     given["outputs"]["outputFile"] = str(mounts / "kfp_outputs" / "o.json")
-    make_room(prepared(given, SPEC))
+    clear_outputs(translate_input(given, SPEC))
     assert not (mounts / "minio/b/k/window").exists()
     assert (mounts / "minio/b/k").is_dir()
     assert (mounts / "s3/b/k/report").is_dir()
@@ -123,21 +123,21 @@ def test_values_are_files_and_the_rest_are_folders(mounts: Path) -> None:
 def test_what_a_failed_attempt_left_behind_is_removed(mounts: Path) -> None:
     given = message()
     given["outputs"]["outputFile"] = str(mounts / "o.json")
-    work = prepared(given, SPEC)
-    make_room(work)
+    work = translate_input(given, SPEC)
+    clear_outputs(work)
     (mounts / "gcs/b/k/data/half").write_text("half")
     (mounts / "minio/b/k/window").write_text("half")
     (mounts / "o.json").write_text('{"parameterValues": {"code": "stale"}}')
-    make_room(work)
+    clear_outputs(work)
     assert not list((mounts / "gcs/b/k/data").iterdir())
     assert not (mounts / "minio/b/k/window").exists()
     assert not (mounts / "o.json").exists()
 
 
 def test_the_answer_has_the_backends_addresses_and_pages_are_files() -> None:
-    work = prepared(message(), SPEC)
+    work = translate_input(message(), SPEC)
     said = {key: {"artifacts": [{"uri": "/local", "metadata": {"n": 1.0, "nothing": None}}]} for key in work.outputs}
-    answer = answered({"artifacts": said, "parameterValues": {"window": "w"}}, work)
+    answer = translate_output({"artifacts": said, "parameterValues": {"window": "w"}}, work)
     assert [only(answer, key)["uri"] for key in ("report", "data")] == ["s3://b/k/report/report.html", "gs://b/k/data"]
     # kfp.local keeps one output of a name, and would keep the artifact.
     assert answer["parameterValues"] == {"window": "w"}
@@ -164,7 +164,7 @@ def test_titles() -> None:
 def test_the_run_is_named_by_the_outputs(folder: str, run_id: str) -> None:
     given = message()
     only(given["outputs"], "report")["uri"] = f"{folder}/report"
-    assert prepared(given, SPEC).run_id == run_id
+    assert translate_input(given, SPEC).run_id == run_id
 
 
 STEP = """

@@ -13,7 +13,7 @@ import yaml
 
 from flowers_tfx.cli import main
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow import submission
+from flowers_tfx.orchestration.kubeflow import runs
 from flowers_tfx.orchestration.kubeflow.schedules import checked_cron
 from tests.unit.pipelines_server import TOKEN, Cluster, cluster_served
 from tests.unit.test_kubeflow_lint import small_spec
@@ -24,7 +24,7 @@ PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"first
 @pytest.fixture()
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("FLOWERS_KUBEFLOW_TOKEN", TOKEN)
-    monkeypatch.setattr(submission, "POLL_S", 0.01)
+    monkeypatch.setattr(runs, "POLL_S", 0.01)
     with cluster_served(Cluster()) as served:
         yield served
 

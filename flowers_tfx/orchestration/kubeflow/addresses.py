@@ -12,7 +12,7 @@ def is_bucket(uri: str) -> bool:
     return any(uri.startswith(scheme) and bool(uri[len(scheme) :].strip("/")) for scheme in BUCKETS)
 
 
-def mounted(uri: str) -> str:
+def mount_path(uri: str) -> str:
     """The path at which a step finds an artifact. Anything but a bucket's address stays as it is."""
     for scheme, folder in MOUNTS.items():
         if uri.startswith(scheme):

@@ -8,7 +8,7 @@ from typing import Literal
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.addresses import is_bucket
-from flowers_tfx.orchestration.kubeflow.secrecy import secret_names, secret_options
+from flowers_tfx.orchestration.kubeflow.secret_names import secret_names, secret_options
 
 Target = Literal["kfp", "vertex"]
 

@@ -15,7 +15,7 @@ from flowers_tfx.orchestration.kubeflow import schedules
 from flowers_tfx.orchestration.kubeflow.client import Client
 from flowers_tfx.orchestration.kubeflow.lint import lint
 from flowers_tfx.orchestration.kubeflow.package import Package, read_package
-from flowers_tfx.orchestration.kubeflow.submission import SUCCEEDED, Place, failure_of, submitted, waited
+from flowers_tfx.orchestration.kubeflow.runs import SUCCEEDED, RunTarget, failure_of, submit, wait_for_run
 
 TOKEN = "FLOWERS_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -37,11 +37,11 @@ class Connection:
         self._token()
         return client
 
-    def place(self) -> Place:
+    def target(self) -> RunTarget:
         kubeflow = self.config.kubeflow
         namespace = kubeflow.namespace if self.namespace is None else self.namespace
         account = kubeflow.service_account if self.service_account is None else self.service_account
-        return Place(self.experiment, namespace, account)
+        return RunTarget(self.experiment, namespace, account)
 
     def _token(self) -> str:
         if self.token_file is None:
@@ -65,11 +65,11 @@ def submit_run(
     """Starts a run and, if asked to, waits for its end. `error` is empty unless a run that was waited for did not succeed."""
     package, client = _package(path), where.client()
     name = name or f"{package.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}"
-    run_id = submitted(client, package, name, where.place(), parameters)
+    run_id = submit(client, package, name, where.target(), parameters)
     value = {"run_id": run_id, "name": name, "experiment": where.experiment, "state": "PENDING", "error": ""}
     if not wait:
         return value
-    run = waited(client, run_id, watch, timeout_s)
+    run = wait_for_run(client, run_id, watch, timeout_s)
     state = str(run.get("state", "PENDING"))
     return {**value, "state": state, "error": "" if state == SUCCEEDED else failure_of(run)}
 
@@ -86,22 +86,22 @@ def create_schedule(
     trigger = schedules.trigger_of(cron, interval_s)
     package, client = _package(path), where.client()
     name = name or package.name
-    schedule_id = schedules.created(client, package, name, where.place(), parameters, trigger, max_concurrency)
+    schedule_id = schedules.create(client, package, name, where.target(), parameters, trigger, max_concurrency)
     said = trigger.get("cron_schedule", {}).get("cron")
     return {"id": schedule_id, "name": name, "cron": said, "interval_s": interval_s, "status": "active", "max_concurrency": max_concurrency}
 
 
 def list_schedules(where: Connection) -> list[dict[str, Any]]:
-    return schedules.listed(where.client(), where.place().namespace)
+    return schedules.list_all(where.client(), where.target().namespace)
 
 
 def change_schedule(where: Connection, schedule_id: str, what: str) -> None:
     """`what` is pause, resume or delete."""
     client = where.client()
     if what == "delete":
-        schedules.deleted(client, schedule_id)
+        schedules.delete(client, schedule_id)
     else:
-        schedules.switched(client, schedule_id, what)
+        schedules.switch(client, schedule_id, what)
 
 
 def _package(path: Path) -> Package:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, Blocked, InputError
-from flowers_tfx.orchestration.kubeflow.executor_input import Work, answered, make_room, prepared
+from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, translate_input, translate_output
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -44,12 +44,12 @@ def run(argv: Sequence[str]) -> None:
     """Runs the executor that the arguments name. Raises what the executor raises, and InputError on a message that cannot be understood."""
     arguments, beam_arguments = _parser().parse_known_args(list(argv))
     inputs_spec = _read(arguments.json_serialized_inputs_spec_args, "--json_serialized_inputs_spec_args")
-    work = prepared(_read(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
-    make_room(work)
-    arguments.json_serialized_invocation_args = json.dumps(work.message)
-    arguments.run_id = work.run_id
+    call = translate_input(_read(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
+    clear_outputs(call)
+    arguments.json_serialized_invocation_args = json.dumps(call.message)
+    arguments.run_id = call.run_id
     _execute(arguments, beam_arguments)
-    _answer(work)
+    _answer(call)
 
 
 def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
@@ -66,12 +66,12 @@ def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
     kubeflow_v2_run_executor.main((arguments, beam_arguments))
 
 
-def _answer(work: Work) -> None:
+def _answer(call: StepCall) -> None:
     """The launcher reads this file when the process has ended with 0: half of it must never be there."""
-    answer = answered(json.loads(work.output_file.read_text(encoding="utf-8")), work)
-    unfinished = work.output_file.with_name(f".{work.output_file.name}.tmp")
+    answer = translate_output(json.loads(call.output_file.read_text(encoding="utf-8")), call)
+    unfinished = call.output_file.with_name(f".{call.output_file.name}.tmp")
     unfinished.write_text(json.dumps(answer), encoding="utf-8")
-    os.replace(unfinished, work.output_file)
+    os.replace(unfinished, call.output_file)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.addresses import mounted
+from flowers_tfx.orchestration.kubeflow.addresses import mount_path
 
 # The launcher's own: it writes the log of the step there, and TFX knows nothing of it.
 LOGS = "executor-logs"
@@ -26,7 +26,7 @@ _RUN = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+-(?:
 
 
 @dataclass(frozen=True)
-class Work:
+class StepCall:
     """`message`: the ExecutorInput for TFX. `outputs`: URI of each output as the backend gave it, and the title of its type.
     `output_file`: where the answer goes."""
 
@@ -41,7 +41,7 @@ class Work:
         return next((match[1] for match in found if match), "")
 
 
-def prepared(executor_input: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> Work:
+def translate_input(executor_input: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> StepCall:
     """Fills in types that the backend left empty, drops what TFX does not know, and names artifacts by their mounted paths.
 
     `inputs_spec` is the ComponentInputsSpec that was compiled. Raises InputError when an artifact's type is nowhere to be found.
@@ -55,25 +55,25 @@ def prepared(executor_input: Mapping[str, Any], inputs_spec: Mapping[str, Any]) 
         _require_type(key, artifact)
         # TFX tells artifacts apart by their names.
         artifact["name"] = artifact.get("name") or artifact["uri"]
-        artifact["uri"] = mounted(artifact["uri"])
+        artifact["uri"] = mount_path(artifact["uri"])
     outputs.get("artifacts", {}).pop(LOGS, None)
     given: dict[str, tuple[str, str]] = {}
     for key, artifact in _artifacts(outputs):
         given[key] = (artifact["uri"], _require_type(key, artifact))
-        artifact["uri"] = mounted(artifact["uri"])
+        artifact["uri"] = mount_path(artifact["uri"])
     if not outputs.get("outputFile"):
         raise InputError("The ExecutorInput names no output file.", "The entrypoint is started by a backend, not by hand.")
-    outputs["outputFile"] = mounted(outputs["outputFile"])
-    return Work(message, given, Path(outputs["outputFile"]))
+    outputs["outputFile"] = mount_path(outputs["outputFile"])
+    return StepCall(message, given, Path(outputs["outputFile"]))
 
 
-def make_room(work: Work) -> None:
+def clear_outputs(call: StepCall) -> None:
     """Removes what a failed attempt left behind, and makes the outputs' folders: backends make the folders above them alone. A value's URI
     is a file."""
-    work.output_file.unlink(missing_ok=True)
-    work.output_file.parent.mkdir(parents=True, exist_ok=True)
-    for uri, title in work.outputs.values():
-        place = Path(mounted(uri))
+    call.output_file.unlink(missing_ok=True)
+    call.output_file.parent.mkdir(parents=True, exist_ok=True)
+    for uri, title in call.outputs.values():
+        place = Path(mount_path(uri))
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         else:
@@ -81,7 +81,7 @@ def make_room(work: Work) -> None:
         (place.parent if title in VALUES else place).mkdir(parents=True, exist_ok=True)
 
 
-def answered(executor_output: Mapping[str, Any], work: Work) -> dict[str, Any]:
+def translate_output(executor_output: Mapping[str, Any], call: StepCall) -> dict[str, Any]:
     """The ExecutorOutput with the backend's own URIs, pages named by their files, and without metadata that have no value, which its
     launcher refuses.
 
@@ -92,7 +92,7 @@ def answered(executor_output: Mapping[str, Any], work: Work) -> dict[str, Any]:
     for key in answer.get("parameterValues", {}):
         answer.get("artifacts", {}).pop(key, None)
     for key, artifact in _artifacts(answer):
-        uri, title = work.outputs[key]
+        uri, title = call.outputs[key]
         artifact["uri"] = f"{uri.rstrip('/')}/{PAGES[title]}" if title in PAGES else uri
         artifact["metadata"] = {name: value for name, value in artifact.get("metadata", {}).items() if value is not None}
     return answer

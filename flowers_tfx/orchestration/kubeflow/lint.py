@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flowers_tfx.orchestration.kubeflow.package import Package
-from flowers_tfx.orchestration.kubeflow.secrecy import secret_names, secret_options
+from flowers_tfx.orchestration.kubeflow.secret_names import secret_names, secret_options
 
 SCHEMA_VERSION = "2.1.0"
 # Linux's limit of one argument of a program (MAX_ARG_STRLEN).

@@ -9,7 +9,7 @@ from typing import Any
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.client import Client, quoted
 from flowers_tfx.orchestration.kubeflow.package import Package
-from flowers_tfx.orchestration.kubeflow.submission import Place, experiment_id, parameters_of, run_body
+from flowers_tfx.orchestration.kubeflow.runs import RunTarget, experiment_id, parameters_of, run_body
 
 MODES = {"pause": "disable", "resume": "enable"}
 
@@ -69,15 +69,15 @@ def recurring_body(
     package: Package,
     name: str,
     experiment: str,
-    place: Place,
+    target: RunTarget,
     parameters: Mapping[str, str],
     trigger: Mapping[str, Any],
     max_concurrency: int,
 ) -> dict[str, Any]:
     """A V2beta1RecurringRun. What was missed while it was paused is not made up for: the next run takes in everything that is new."""
-    body = run_body(package, name, experiment, place, parameters)
+    body = run_body(package, name, experiment, target, parameters)
     body |= {"trigger": dict(trigger), "max_concurrency": str(max_concurrency), "no_catchup": True, "mode": "ENABLE"}
-    return {**body, "namespace": place.namespace} if place.namespace else body
+    return {**body, "namespace": target.namespace} if target.namespace else body
 
 
 def trigger_of(cron: str | None, interval_s: int | None) -> dict[str, Any]:
@@ -91,35 +91,35 @@ def trigger_of(cron: str | None, interval_s: int | None) -> dict[str, Any]:
     return {"periodic_schedule": {"interval_second": str(interval_s)}}
 
 
-def created(
+def create(
     client: Client,
     package: Package,
     name: str,
-    place: Place,
+    target: RunTarget,
     parameters: Mapping[str, str],
     trigger: Mapping[str, Any],
     max_concurrency: int,
 ) -> str:
     """The id of a new schedule. Raises InputError when a schedule of this name is there: two would start every run twice."""
     given = parameters_of(package, parameters)
-    same = [found for found in listed(client, place.namespace) if found["name"] == name]
+    same = [found for found in list_all(client, target.namespace) if found["name"] == name]
     if same:
         raise InputError(f"There is a schedule {name} already, {same[0]['id']}.", "Delete it first, or give another --name.")
-    body = recurring_body(package, name, experiment_id(client, place), place, given, trigger, max_concurrency)
+    body = recurring_body(package, name, experiment_id(client, target), target, given, trigger, max_concurrency)
     return str(client.post("recurringruns", body)["recurring_run_id"])
 
 
-def listed(client: Client, namespace: str) -> list[dict[str, Any]]:
+def list_all(client: Client, namespace: str) -> list[dict[str, Any]]:
     """The schedules of a namespace, as plain values."""
     return [_said(found) for found in client.every("recurringruns", "recurringRuns", namespace=namespace)]
 
 
-def switched(client: Client, schedule_id: str, what: str) -> None:
+def switch(client: Client, schedule_id: str, what: str) -> None:
     """`what` is pause or resume."""
     client.post(f"recurringruns/{quoted(schedule_id)}:{MODES[what]}")
 
 
-def deleted(client: Client, schedule_id: str) -> None:
+def delete(client: Client, schedule_id: str) -> None:
     client.delete(f"recurringruns/{quoted(schedule_id)}")
 
 

@@ -19,7 +19,7 @@ PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
-class Place:
+class RunTarget:
     """Where runs go. Empty: the cluster's own."""
 
     experiment: str
@@ -36,23 +36,23 @@ def parameters_of(package: Package, given: Mapping[str, str]) -> dict[str, str]:
     return dict(given)
 
 
-def experiment_id(client: Client, place: Place) -> str:
+def experiment_id(client: Client, target: RunTarget) -> str:
     """The experiment's id; it is made where there is none. Raises InputError where the namespace does not exist."""
     try:
-        for found in client.every("experiments", "experiments", namespace=place.namespace):
-            if found.get("display_name") == place.experiment:
+        for found in client.every("experiments", "experiments", namespace=target.namespace):
+            if found.get("display_name") == target.experiment:
                 return str(found["experiment_id"])
-        body = {"display_name": place.experiment, **({"namespace": place.namespace} if place.namespace else {})}
+        body = {"display_name": target.experiment, **({"namespace": target.namespace} if target.namespace else {})}
         return str(client.post("experiments", body)["experiment_id"])
     except Missing as error:
-        if place.namespace:
+        if target.namespace:
             raise InputError(
-                f"The namespace {place.namespace} is not there: {error.message}", "Name another one with --namespace."
+                f"The namespace {target.namespace} is not there: {error.message}", "Name another one with --namespace."
             ) from None
         raise
 
 
-def run_body(package: Package, name: str, experiment: str, place: Place, parameters: Mapping[str, str]) -> dict[str, Any]:
+def run_body(package: Package, name: str, experiment: str, target: RunTarget, parameters: Mapping[str, str]) -> dict[str, Any]:
     """A V2beta1Run. The platform document travels beside the spec."""
     spec = {"pipeline_spec": package.spec, "platform_spec": package.platform} if package.platform else package.spec
     body: dict[str, Any] = {
@@ -61,17 +61,17 @@ def run_body(package: Package, name: str, experiment: str, place: Place, paramet
         "pipeline_spec": spec,
         "runtime_config": {"parameters": dict(parameters)},
     }
-    return {**body, "service_account": place.service_account} if place.service_account else body
+    return {**body, "service_account": target.service_account} if target.service_account else body
 
 
-def submitted(client: Client, package: Package, name: str, place: Place, parameters: Mapping[str, str]) -> str:
+def submit(client: Client, package: Package, name: str, target: RunTarget, parameters: Mapping[str, str]) -> str:
     """The id of a new run."""
     given = parameters_of(package, parameters)
-    run = client.post("runs", run_body(package, name, experiment_id(client, place), place, given))
+    run = client.post("runs", run_body(package, name, experiment_id(client, target), target, given))
     return str(run["run_id"])
 
 
-def waited(client: Client, run_id: str, watch: Callable[[str, str], None], timeout_s: float | None = None) -> dict[str, Any]:
+def wait_for_run(client: Client, run_id: str, watch: Callable[[str, str], None], timeout_s: float | None = None) -> dict[str, Any]:
     """The run when it has ended, or as it is after `timeout_s`; `watch(task, state)` is told of every change.
 
     Raises Unavailable when the host has not answered for PATIENCE_S.

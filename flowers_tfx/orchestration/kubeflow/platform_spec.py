@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowers_tfx.config import KubeflowConfig
-from flowers_tfx.orchestration.kubeflow.mending import executor_label, step_of, tasks
+from flowers_tfx.orchestration.kubeflow.spec_patches import executor_label, step_of, tasks
 
 
-def platform_document(spec: Mapping[str, Any], kubeflow: KubeflowConfig) -> dict[str, Any] | None:
+def platform_spec(spec: Mapping[str, Any], kubeflow: KubeflowConfig) -> dict[str, Any] | None:
     """The second document of a package, or None when there is nothing to say."""
     executors = {executor_label(spec, name): _executor(kubeflow, name) for name in tasks(spec)}
     said = {label: settings for label, settings in executors.items() if settings}

@@ -23,7 +23,7 @@ _RETRY = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": 
 Spec = dict[str, Any]
 
 
-def mended(spec: Spec, kubeflow: KubeflowConfig) -> Spec:
+def patch_spec(spec: Spec, kubeflow: KubeflowConfig) -> Spec:
     """A copy with right producer names, caching, run parameters, types of reports, resources, retries and environment."""
     spec = json.loads(json.dumps(spec))
     _name_producers(spec)
