@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from flowers_tfx.config.pipeline import PipelineConfig, known_keys
+from flowers_tfx.config.section import first_problem
 from flowers_tfx.errors import InputError
 
 
@@ -33,10 +34,8 @@ def parse_config(settings: Mapping[str, Any]) -> PipelineConfig:
     try:
         return PipelineConfig.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part not in ("int", "literal['all']"))
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"Configuration key {key}: {reason} (got {first['input']!r}).", _describe(key)) from None
+        key, reason, value = first_problem(error)
+        raise InputError(f"Configuration key {key}: {reason} (got {value!r}).", _describe(key)) from None
 
 
 def _describe(key: str) -> str:

@@ -56,6 +56,6 @@ def known_keys() -> Iterator[tuple[str, Any, str]]:
     for name, field in PipelineConfig.model_fields.items():
         if isinstance(field.default, Section):
             for inner, inner_field in type(field.default).model_fields.items():
-                yield f"{name}.{inner}", inner_field.default, inner_field.description or ""
+                yield f"{name}.{inner_field.alias or inner}", inner_field.default, inner_field.description or ""
         else:
             yield field.alias or name, field.default, field.description or ""

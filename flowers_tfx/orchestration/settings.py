@@ -21,7 +21,7 @@ from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engines import beam_options
 from flowers_tfx.selection import settings_digest
-from flowers_tfx.validation.policy import LEVELS, Policy
+from flowers_tfx.validation.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,8 @@ def recipe_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str
 
 
 def review_policy(config: PipelineConfig, schema: schema_pb2.Schema) -> Policy:
-    """Levels of the configuration go before those of the schema, these before the kinds'."""
-    review = config.review
-    return Policy(
-        alpha=review.alpha,
-        permutations=review.permutations,
-        sample=review.sample,
-        levels={**LEVELS, **review.levels},
-        feature_levels={**drift_levels(schema), **review.features},
-    )
+    """The configuration's review settings, completed with the levels that the schema gives to features."""
+    return Policy.of_config(config.review, drift_levels(schema))
 
 
 def reviews_root(config: PipelineConfig) -> str:

@@ -124,7 +124,7 @@ def _why(review: Review) -> str:
     level: Level = "error" if review.verdict == "blocked" else "warn"
     still_open = [finding for finding in review.of_level(level) if not finding.accepted]
     # What can be seen in photos says more than that everything together is different.
-    first = max(still_open, key=lambda finding: (finding.kind in ("property", "label", "content"), finding.effect or 0.0))
+    first = max(still_open, key=lambda finding: (finding.spec.visible, finding.effect or 0.0))
     more = f" So {'do' if len(still_open) > 2 else 'does'} {count(len(still_open) - 1, 'more finding')}." if len(still_open) > 1 else ""
     return f"{'Stops' if level == 'error' else 'Warns'}: {clean(first.message, 400)}{more}"
 

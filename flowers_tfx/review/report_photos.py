@@ -80,9 +80,9 @@ def galleries(review: Review, baseline: pd.DataFrame) -> Iterator[Gallery]:
         photos = finding.examples[: 2 * _TYPICAL]
         if not photos:
             continue
-        if finding.kind in ("duplicate", "conflict"):
+        if finding.spec.examples == "pairs":
             yield Gallery(number, finding, photos, paired=True)
-        elif finding.kind == "schema":
+        elif finding.spec.examples == "alone":
             yield Gallery(number, finding, photos)
         else:
             yield Gallery(number, finding, photos, *choice.of(finding))
@@ -100,7 +100,7 @@ class _Typical:
 
     def of(self, finding: Finding) -> tuple[tuple[Example, ...], str]:
         prop = PROPERTIES.get(finding.feature)
-        if prop is None or finding.kind not in ("property", "sparse") or prop.name not in self._frame:
+        if prop is None or not finding.spec.one_property or prop.name not in self._frame:
             return self._examples(self._any(finding.id, np.arange(len(self._frame)))), "drawn at random"
         median = known(self._scores.get(prop.name, {}).get("baseline_median"))
         if prop.role != "number":

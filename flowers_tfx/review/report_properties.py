@@ -70,7 +70,7 @@ def property_rows(review: Review, baseline: pd.DataFrame, new: pd.DataFrame) -> 
     """The most severe first, then by score."""
     worst: dict[str, Finding] = {}
     for finding in by_severity(review.findings):
-        if finding.kind in ("property", "sparse") or (finding.kind == "schema" and finding.feature in PROPERTIES):
+        if finding.spec.one_property or (finding.kind == "schema" and finding.feature in PROPERTIES):
             worst.setdefault(finding.feature, finding)
     names = [*features.PROPERTY_NAMES, *(name for name in worst if name not in PROPERTIES)]
     rows = [_row(name, review, worst.get(name), baseline, new) for name in names]
@@ -116,7 +116,7 @@ def _score(scores: Mapping[str, Any], methods: Mapping[str, float]) -> float | N
 
 def drifted(review: Review) -> tuple[int, int]:
     """Properties with a finding that warns or stops, and properties compared."""
-    moved = {finding.feature for finding in review.of_level("warn", "error") if finding.kind in ("property", "sparse")} - {OUTLYING_PHOTOS}
+    moved = {finding.feature for finding in review.of_level("warn", "error") if finding.spec.one_property} - {OUTLYING_PHOTOS}
     names = [prop.name for prop in features.PROPERTIES if prop.tested and _score(review.scores.get(prop.name, {}), _MOVED) is not None]
     return len(moved), max(len(names), len(moved))
 

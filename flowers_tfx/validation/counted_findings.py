@@ -12,7 +12,7 @@ from math import sqrt
 from flowers_tfx.validation import duplicates
 from flowers_tfx.validation.photo_table import Photos
 from flowers_tfx.validation.policy import Policy
-from flowers_tfx.validation.review import Example, Finding, Kind
+from flowers_tfx.validation.review import Example, Finding
 
 _Z95 = 1.959964
 _SHOWN = 12
@@ -37,7 +37,7 @@ def counted_findings(baseline: Photos, new: Photos, delivery: Delivery, policy: 
     ):
         if count > 0:
             text = f"{count} of {lines} lines of the delivery {words}."
-            yield _fact(name, kind, feature, count, lines, text, (), policy)  # type: ignore[arg-type]
+            yield _fact(name, kind, feature, count, lines, text, (), policy)
 
 
 def lower_share(count: int, total: int) -> float:
@@ -78,7 +78,7 @@ def _pairs(new: Photos, partners: Photos, pairs: list[tuple[int, int]]) -> tuple
     return tuple(e for one, other in pairs[: _SHOWN // 2] for e in (*new.examples([one]), *partners.examples([other])))
 
 
-def _fact(name: str, kind: Kind, feature: str, count: int, total: int, text: str, examples: tuple[Example, ...], policy: Policy) -> Finding:
+def _fact(name: str, kind: str, feature: str, count: int, total: int, text: str, examples: tuple[Example, ...], policy: Policy) -> Finding:
     level = policy.level(kind, feature, 100 * lower_share(count, total))
     return Finding(
         name,

@@ -21,7 +21,7 @@ from flowers_tfx.validation import effects
 from flowers_tfx.validation.permutation import Floats, adjusted, family
 from flowers_tfx.validation.photo_table import Photos
 from flowers_tfx.validation.policy import Policy
-from flowers_tfx.validation.review import Finding, Kind
+from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.subjects import ALL_PROPERTIES, CLASS_SHARES, EVERYTHING, LABEL_CONSISTENCY, OUTLYING_PHOTOS
 from flowers_tfx.validation.views import Column, Pool, ViewResult
 
@@ -208,7 +208,7 @@ class FindingBuilder:
             "label", LABEL_CONSISTENCY, "label:consistency", text, looked.view.statistics[0, at], p, max(0.0, fresh - old), rows
         )
 
-    def _apart(self, kind: Kind, feature: str, what: str, p: float) -> Finding:
+    def _apart(self, kind: str, feature: str, what: str, p: float) -> Finding:
         looked = self.looked[kind]
         effect = effects.separation_points(looked.separation)
         text = f"By {what}, {50 + effect:.0f} % of the photos could be sorted into new and baseline; 50 % is chance."
@@ -272,7 +272,7 @@ class FindingBuilder:
             yield found if p <= alpha else _noted(found)
 
     def _found(
-        self, kind: Kind, feature: str, name: str, text: str, statistic: float | None, p: float, effect: float, rows: object
+        self, kind: str, feature: str, name: str, text: str, statistic: float | None, p: float, effect: float, rows: object
     ) -> Finding:
         level = self.policy.level(kind, feature, effect)
         photos = self.pool.photos.examples(np.asarray(rows, np.int64).tolist(), feature)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pandas as pd
 
 from flowers_tfx import features
+from flowers_tfx.finding_kinds import KINDS
 from flowers_tfx.validation.comparison import compare
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Review
 
 MOST_SPANS = 5
 FEWEST_PHOTOS = 50
-_TESTED = ("property", "joint", "sparse", "label", "content")
+TESTED_KINDS = tuple(spec.key for spec in KINDS if spec.evidence == "tested")
 
 
 def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
@@ -29,10 +30,10 @@ def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFr
         return review
     for span in large[:MOST_SPANS]:
         alone = compare(baseline[baseline[features.SPAN] == span], new, policy)
-        if not any(finding.kind in _TESTED and finding.level != "note" for finding in alone.findings):
+        if not any(finding.kind in TESTED_KINDS and finding.level != "note" for finding in alone.findings):
             said = f" The photos are like those of span-{span}, which the serving model was trained on."
             findings = (
-                replace(f, level="note", message=f.message + said) if f.kind in _TESTED and f.level != "note" else f
+                replace(f, level="note", message=f.message + said) if f.kind in TESTED_KINDS and f.level != "note" else f
                 for f in review.findings
             )
             return replace(review, findings=tuple(findings))

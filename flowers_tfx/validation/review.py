@@ -1,4 +1,4 @@
-"""What a comparison found, in plain types, and its JSON."""
+"""Findings and the review that they make, in plain types, and their JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from flowers_tfx.finding_kinds import BY_KEY, KINDS, KindSpec
+
 Level = Literal["note", "warn", "error"]
-Kind = Literal["property", "joint", "sparse", "label", "content", "schema", "duplicate", "conflict", "reject"]
 Verdict = Literal["pass", "warn", "blocked"]
 LEVELS: tuple[Level, ...] = ("note", "warn", "error")
 
@@ -25,12 +26,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Finding:
-    """`p_value`: adjusted for every test of the review, None for facts that no test is needed for. `effect` is in `unit`, and what the
-    levels go by; `threshold` is the level's own where the finding has one, else the first level's. `accepted`: a reviewer let it pass."""
+    """`kind`: the key of a row of `finding_kinds`. `p_value`: adjusted for every test of the review; None for counts, which need no test.
+    `effect` is in `unit`, and the level goes by it; `threshold` is that of the level, for a note that of a warning.
+    `accepted`: a reviewer let it pass."""
 
     id: str
     level: Level
-    kind: Kind
+    kind: str
     feature: str
     message: str
     statistic: float | None = None
@@ -41,8 +43,16 @@ class Finding:
     examples: tuple[Example, ...] = ()
     accepted: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind not in BY_KEY:
+            raise ValueError(f"{self.kind!r} is not a kind of finding; known are {', '.join(BY_KEY)}")
+
+    @property
+    def spec(self) -> KindSpec:
+        return BY_KEY[self.kind]
+
     def as_json(self) -> dict[str, Any]:
-        said = {
+        values = {
             "id": self.id,
             "level": self.level,
             "kind": self.kind,
@@ -58,7 +68,7 @@ class Finding:
                 for e in self.examples
             ],
         }
-        return {**said, "accepted": True} if self.accepted else said
+        return {**values, "accepted": True} if self.accepted else values
 
     def keys(self) -> list[str]:
         """With `__getitem__`: a finding can be read as its JSON, finding["level"], dict(finding)."""
@@ -124,16 +134,17 @@ class Review:
     def from_json(cls, value: Mapping[str, Any]) -> Review:
         """What `as_json` wrote."""
         findings = tuple(
-            Finding(**{**found, "examples": tuple(Example(**example) for example in found["examples"])}) for found in value["findings"]
+            Finding(**{**finding, "examples": tuple(Example(**example) for example in finding["examples"])})
+            for finding in value["findings"]
         )
         return cls(findings, value["scores"], value["compared_with"], value["new"], tuple(value["decisions"]), value["digest"])
 
 
-_KINDS: tuple[Kind, ...] = ("schema", "property", "joint", "sparse", "label", "content", "conflict", "duplicate", "reject")
+_RANKS = {spec.key: rank for rank, spec in enumerate(KINDS)}
 
 
 def _order(finding: Finding) -> tuple[int, int, float, str]:
-    return -LEVELS.index(finding.level), _KINDS.index(finding.kind), -(finding.effect or 0.0), finding.id
+    return -LEVELS.index(finding.level), _RANKS[finding.kind], -(finding.effect or 0.0), finding.id
 
 
 def number(value: float | None) -> float | None:
