@@ -113,7 +113,7 @@ class Tree:
             self.peak_bytes = max(self.peak_bytes, held)
 
 
-class Progress:
+class EngineProgress:
     """One line on stderr: which engine, how many photos, how long all will take."""
 
     def __init__(self, photos: int, engines: int) -> None:
@@ -165,7 +165,7 @@ def options_of(engine: Engine, jobs: int, log: Path) -> Iterator[list[list[str]]
         yield [[*keys, "--set", f"beam.environment_config={pool}"] for pool in pools]
 
 
-def run_engine(engine: Engine, lines: Sequence[tuple[Path, str]], labels: Path, work: Path, progress: Progress) -> Cost:
+def run_engine(engine: Engine, lines: Sequence[tuple[Path, str]], labels: Path, work: Path, progress: EngineProgress) -> Cost:
     """Raises RuntimeError when a job fails; its words are in the message."""
     jobs = max(1, engine.pools)
     roots = [work / f"data-{job}" for job in range(jobs)]
@@ -248,7 +248,7 @@ def run(engines: Sequence[Engine], photos: Sequence[Path], examples: int, work: 
     lines = write_copies(photos, examples, work / "photos")
     labels = work / "dict.txt"
     labels.write_text("".join(f"{label}\n" for label in sorted({label for _, label in lines})))
-    progress = Progress(examples, len(engines))
+    progress = EngineProgress(examples, len(engines))
     costs: list[Cost] = []
     for engine in engines:
         cost = run_engine(engine, lines, labels, work, progress)

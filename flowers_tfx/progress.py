@@ -1,4 +1,4 @@
-"""How a long step says how far it is, to whoever listens in this process; without a listener it goes to the log."""
+"""How a long step reports its progress to the display of this process. Without a display the reports go to the log."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
+
+# Units done, units in all.
+ProgressCallback = Callable[[int, int], None]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of `what`; `seconds_left` is an estimate, None while nothing can be said."""
+    """`done` of `total` units of `what`; `seconds_left` is an estimate, or None as long as there is none."""
 
     what: str
     done: float
@@ -19,19 +25,35 @@ class Progress:
     seconds_left: float | None = None
 
 
-Listener = Callable[[Progress], None]
+class Listener(Protocol):
+    """A display. Both methods may be called from any thread."""
+
+    def report(self, progress: Progress) -> None: ...
+
+    def notify(self, message: str) -> None: ...
+
+
 _listeners: list[Listener] = []
 
 
 def report(progress: Progress) -> None:
-    for listener in _listeners:
-        listener(progress)
-    if not _listeners:
-        logging.getLogger(__name__).info("%s: %g of %g", progress.what, progress.done, progress.total)
+    if _listeners:
+        _listeners[-1].report(progress)
+    else:
+        _log.info("%s: %g of %g", progress.what, progress.done, progress.total)
+
+
+def notify(message: str) -> None:
+    """Shows a sentence that people need now, such as what a step is waiting for."""
+    if _listeners:
+        _listeners[-1].notify(message)
+    else:
+        _log.warning(message)
 
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
+    """Within it, this listener alone gets the reports."""
     _listeners.append(listener)
     try:
         yield
@@ -40,12 +62,20 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 class Meter:
-    """Turns a count into reports with an estimate: the rate so far, carried on."""
+    """A ProgressCallback that adds an estimate: the mean rate since the first report, since the start before that. A count that
+    falls starts a new measurement."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._start = time.monotonic()
+        self._since, self._before, self._last = time.monotonic(), 0, -1
 
     def __call__(self, done: int, total: int) -> None:
-        elapsed = time.monotonic() - self._start
-        report(Progress(self._what, done, total, elapsed / done * (total - done) if done else None))
+        now = time.monotonic()
+        if done < self._last:
+            self._since, self._before, self._last = now, done, -1
+        gained = done - self._before
+        report(Progress(self._what, done, total, (now - self._since) / gained * (total - done) if gained > 0 else None))
+        if self._last < 0:
+            # Work that goes on where it was cut off, such as a download, starts with a large count.
+            self._since, self._before = now, done
+        self._last = done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from flowers_tfx.data.measured import measure_csv
 from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review.report_photos import thumbnail
 from flowers_tfx.review.suspects_page import MOST, render_suspects
 from flowers_tfx.validation import Delivery, Review, compare, inspect
@@ -55,7 +55,7 @@ def audit_csv(
     out: Path,
     weights: str | None,
     against: Path | None,
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> Audit:
     """Writes the table, both pages and audit.json into `out`. Without `against`, the newest published baseline is compared with, if any."""
     allowed = frozenset(read_labels(labels)) if labels else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -12,9 +10,10 @@ from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
+from flowers_tfx.progress import ProgressCallback
 
 
-def ingest_photos(config: PipelineConfig, span: int | None, progress: Callable[[int, int], None]) -> IngestResult:
+def ingest_photos(config: PipelineConfig, span: int | None, progress: ProgressCallback) -> IngestResult:
     """Takes the delivery `ingest.csv` in as one span.
 
     Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import uris
 from flowers_tfx.data.measured import Embed, measure_csv
 from flowers_tfx.data.tables import Table, write_table
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.storage import check_target
 
 
-def measure_photos(
-    config: PipelineConfig, csv: str, out: Path, weights: str | None, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+def measure_photos(config: PipelineConfig, csv: str, out: Path, weights: str | None, progress: ProgressCallback) -> dict[str, Any]:
     """Writes the per-photo table; without weights its column `embedding` is empty."""
     started = time.monotonic()
     check_target(out, "--out")

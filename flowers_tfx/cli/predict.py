@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.registry import model_on_disk, newest_model, versions
 from flowers_tfx.storage import StoragePath, storage_path
 
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
-def predict_photos(
-    config: PipelineConfig, images: Sequence[Path], model: str | None, as_json: bool, progress: Callable[[int, int], None]
-) -> int:
+def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | None, as_json: bool, progress: ProgressCallback) -> int:
     """Prints an answer per photo; a file that is none gets a line that says why. Exit code 2 when no file could be answered."""
     held = newest_model(config.registry) if model is None else _model_folder(storage_path(model))
     files = [file for image in images for file in _photos(image)]

@@ -382,9 +382,9 @@ def reject(span: int, reason: str, by: str, config_path: Path | None, overrides:
 
 
 def _bar(what: str) -> Any:
-    from flowers_tfx.cli.progress_bar import bar
+    from flowers_tfx.cli.progress_bar import progress_bar
 
-    return bar(what)
+    return progress_bar(what)
 
 
 logging.getLogger("flowers_tfx").addHandler(logging.NullHandler())

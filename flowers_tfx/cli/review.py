@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,11 @@ from flowers_tfx.data.tables import Table, open_span, read_table, span_table
 from flowers_tfx.data.windows import set_aside
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review import decisions
 from flowers_tfx.review.stored_reviews import StoredReview, newest_review, stored_reviews
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.validation import Delivery, Policy, Review, compare
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Side:
 
 
 def compare_sides(
-    config: PipelineConfig, old: Path, new: Path, weights: str | None, seed: int, html: Path | None, progress: Progress
+    config: PipelineConfig, old: Path, new: Path, weights: str | None, seed: int, html: Path | None, progress: ProgressCallback
 ) -> Review:
     """The review of `new` against `old`, span folders or tables; with `html`, the report too."""
     policy = review_policy(config, pipeline_schema(config).proto)
@@ -121,7 +120,7 @@ def photos_of(side: Side, wanted: set[str]) -> Any:
 
 
 def _with_embeddings(
-    config: PipelineConfig, sides: tuple[Side, Side], weights: str | None, policy: Policy, seed: int, progress: Progress
+    config: PipelineConfig, sides: tuple[Side, Side], weights: str | None, policy: Policy, seed: int, progress: ProgressCallback
 ) -> list[pd.DataFrame]:
     """Both frames; photos of spans get embeddings where weights are given, as many as the tests look at."""
     frames = [side.frame for side in sides]

@@ -28,13 +28,13 @@ def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bo
         with ExitStack() as stack:
             console = Console(file=screen)
             with Status("Loading TensorFlow, Beam and TFX", console=console) if console.is_terminal else ExitStack():
-                from flowers_tfx.orchestration.run_display import RunDisplay, print_report
+                from flowers_tfx.cli.run_display import RunDisplay, print_report
                 from flowers_tfx.orchestration.run_records import typical_seconds
                 from flowers_tfx.orchestration.settings import metadata_connection
 
                 module = importlib.import_module(f"runners.{runner}")
             display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
-            stack.enter_context(progress.listening(display.report))
+            stack.enter_context(progress.listening(display))
             report = module.run(config, display.watch)
         if not as_json:
             print_report(Console(file=screen), report, str(log or ""))

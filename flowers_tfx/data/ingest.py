@@ -15,10 +15,11 @@ from typing import Any
 import apache_beam as beam
 
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
-from flowers_tfx.data.beam_jobs import Progress, read_ledger, run_job, watch_progress
+from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, writing
 from flowers_tfx.errors import EngineFailed, InputError
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.storage.store import endpoint_url
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
@@ -73,7 +74,7 @@ class IngestResult:
         return whole
 
 
-def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: Progress | None = None) -> IngestResult:
+def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: ProgressCallback | None = None) -> IngestResult:
     """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root;
     EngineFailed for a job that failed or did not account for every line.
 

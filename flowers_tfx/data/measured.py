@@ -20,6 +20,7 @@ from flowers_tfx.data.photos import BATCH_BYTES
 from flowers_tfx.data.properties import measure
 from flowers_tfx.data.sampling import Sample, sample
 from flowers_tfx.errors import InputError
+from flowers_tfx.progress import ProgressCallback
 
 Embed = Callable[[Sequence[bytes]], Any]  # bytes of photos to float32 [N, F]
 
@@ -48,7 +49,7 @@ def measure_csv(
     csv_uri: str,
     max_pixels: int,
     embed: Embed | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
     labels: Container[str] | None = None,
 ) -> Measured:
     """A row for every line with a readable photo, duplicates included, in the order of the CSV; photos are read twice and decoded once,

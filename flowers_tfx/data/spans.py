@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flowers_tfx import features, storage
+from flowers_tfx import features, progress, storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
 
@@ -129,7 +128,7 @@ def locked(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Another ingest is writing to {root}: waiting for it to end.", file=sys.stderr, flush=True)
+            progress.notify(f"Another ingest is writing to {root}: waiting for it to end.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

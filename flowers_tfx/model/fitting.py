@@ -13,7 +13,7 @@ import tensorflow as tf
 
 Metrics = Mapping[str, float]
 # stage, epoch from 1, epochs at most, metrics of this epoch, estimated seconds left in this stage
-Progress = Callable[[str, int, int, Metrics, float], None]
+EpochCallback = Callable[[str, int, int, Metrics, float], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def fit(
     train: tf.data.Dataset,
     held_out: tf.data.Dataset,
     log_dir: Path,
-    progress: Progress,
+    progress: EpochCallback,
 ) -> tuple[Epoch, ...]:
     """Trains a compiled model on endless batches; leaves it with the weights of its best epoch by the loss on `eval`.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from flowers_tfx.model import hardware
-from flowers_tfx.model.fitting import Epoch, Metrics, Progress, Stage, compile_for, fit, score
+from flowers_tfx.model.fitting import Epoch, EpochCallback, Metrics, Stage, compile_for, fit, score
 from flowers_tfx.model.network import Network, NetworkSettings
 from flowers_tfx.model.picture_set import Labels, Pictures
 from flowers_tfx.model.recipe import TrainingSettings, Weights, balanced, between, warm_up_and_cosine
@@ -49,7 +49,7 @@ class Stages:
     train_set: Pictures
     eval_set: Pictures
     log_dir: Path
-    progress: Progress
+    progress: EpochCallback
 
     def head(self) -> Outcome:
         """Trains the head on the frozen backbone's features, which never change and are therefore computed once."""

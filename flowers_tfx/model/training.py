@@ -15,7 +15,7 @@ import keras
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import hardware
-from flowers_tfx.model.fitting import Epoch, Metrics, Progress
+from flowers_tfx.model.fitting import Epoch, EpochCallback, Metrics
 from flowers_tfx.model.network import NO_WEIGHTS, Network, NetworkSettings, build
 from flowers_tfx.model.picture_set import Pictures, PictureSet
 from flowers_tfx.model.recipe import TrainingSettings
@@ -46,7 +46,7 @@ class TrainingFailed(RuntimeError):
 
 
 def silent(_stage: str, _epoch: int, _epochs: int, _metrics: Metrics, _seconds_left: float) -> None:
-    """A `Progress` for callers that show none."""
+    """An EpochCallback for callers that show no progress."""
 
 
 def train(
@@ -55,7 +55,7 @@ def train(
     train_set: PictureSet,
     eval_set: PictureSet,
     log_dir: str | Path,
-    progress: Progress = silent,
+    progress: EpochCallback = silent,
 ) -> TrainResult:
     """Trains and returns the best of the stages. TensorBoard logs go to a folder per stage in `log_dir`.
 

@@ -27,6 +27,4 @@ class PhotoEmbedder:
         """The rows of these spans, at most so many of them with embeddings."""
         if self._embed is None:
             return rows
-        return with_embeddings(
-            rows, held, self._embed, most, lambda done, of: progress.report(progress.Progress("embeddings", done, of, None))
-        )
+        return with_embeddings(rows, held, self._embed, most, progress.Meter("embeddings"))

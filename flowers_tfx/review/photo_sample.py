@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,12 +13,11 @@ from flowers_tfx.data.measured import Embed
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.data.span_pictures import span_pictures
 from flowers_tfx.data.spans import Span
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review.report_photos import thumbnail
 from flowers_tfx.validation.sampling import sample_rows
 
 _BATCH = 32
-
-Progress = Callable[[int, int], None]
 
 
 def rows_of(held: Sequence[Span]) -> pd.DataFrame:
@@ -27,7 +26,9 @@ def rows_of(held: Sequence[Span]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=spans.photos_schema().names)
 
 
-def with_embeddings(rows: pd.DataFrame, held: Sequence[Span], embed: Embed, most: int, progress: Progress, seed: int = 0) -> pd.DataFrame:
+def with_embeddings(
+    rows: pd.DataFrame, held: Sequence[Span], embed: Embed, most: int, progress: ProgressCallback, seed: int = 0
+) -> pd.DataFrame:
     """The rows with a column `embedding`, for at most so many of them, chosen by content: the ones that the tests would choose
     themselves. The photos are read from the spans."""
     chosen = rows.iloc[sample_rows(rows[features.DIGEST], rows[features.URI], most, seed)]

@@ -12,7 +12,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from flowers_tfx import __version__
 from flowers_tfx.errors import InputError
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.samples.unpack import unpack
 from flowers_tfx.storage.fresh_folder import fresh_folder, require_empty
 
@@ -30,8 +31,6 @@ _BLOCK = 1 << 20
 _ATTEMPTS = 5  # connections that brought nothing, one after the other
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _NOT_THE_FILE = "It is another file now, or something between here and the server changes it: try again, or from another network."
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ FLOWER_PHOTOS = Archive(
 
 def download_flower_photos(
     out: Path,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     *,
     archive: Archive = FLOWER_PHOTOS,
     pause_s: float = 1.0,
@@ -123,7 +122,7 @@ def _locked(part: Path, out: Path) -> Iterator[IO[bytes]]:
                 part.unlink(missing_ok=True)
 
 
-def _fetch(archive: Archive, file: IO[bytes], progress: Progress | None, pause_s: float, timeout_s: float) -> None:
+def _fetch(archive: Archive, file: IO[bytes], progress: ProgressCallback | None, pause_s: float, timeout_s: float) -> None:
     """Appends what is missing. A broken connection is opened again while that helps, and a few times more."""
     idle, most = 0, _length(file)
     while _length(file) != archive.size:
@@ -156,7 +155,7 @@ def _no_network(archive: Archive, fetched: int, reason: object) -> InputError:
     )
 
 
-def _fetch_rest(archive: Archive, file: IO[bytes], progress: Progress | None, timeout_s: float) -> None:
+def _fetch_rest(archive: Archive, file: IO[bytes], progress: ProgressCallback | None, timeout_s: float) -> None:
     start = _length(file)
     agent = {"User-Agent": f"flowers_tfx/{__version__}"}
     request = urllib.request.Request(archive.url, headers=agent)  # noqa: S310 - the URL is our own constant

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from flowers_tfx.errors import InputError
+from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.samples.camera import frame_size, photograph
 from flowers_tfx.samples.scene import paint_scene
 from flowers_tfx.storage.fresh_folder import fresh_folder
@@ -15,10 +15,8 @@ from flowers_tfx.storage.fresh_folder import fresh_folder
 CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 MARKER = ".samples.json"  # hidden: indexing leaves it out
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
-
-def draw_samples(out: Path, per_class: int = 60, seed: int = 0, progress: Progress | None = None) -> dict[str, int]:
+def draw_samples(out: Path, per_class: int = 60, seed: int = 0, progress: ProgressCallback | None = None) -> dict[str, int]:
     """Fills `out` with a folder per class of JPEG files, and counts them.
 
     A picture depends on its class, its number and `seed` alone: the same bytes with the same Pillow, and a larger

@@ -12,12 +12,12 @@ it must call before the write that makes its work visible.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 
+from flowers_tfx import progress
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage.store import ABSENT, Changed, Store, write_bound
 
@@ -96,6 +96,6 @@ def _taken(store: Store, key: str, owner: str, place: str, wait: bool) -> str:
             with contextlib.suppress(Changed):
                 return write_bound(store, key, data, tag)
         if not told:
-            print(f"Another process is writing to {place}, or was killed there: waiting.", file=sys.stderr, flush=True)
+            progress.notify(f"Another process is writing to {place}, or was killed there: waiting.")
             told = True
         time.sleep(min(POLL_S, LEASE_S / 4))

@@ -53,6 +53,9 @@ class RunDisplay:
     def report(self, progress: Progress) -> None:
         self._progress = progress
 
+    def notify(self, message: str) -> None:
+        self._console.print(message, markup=False, highlight=False)
+
     def _usual(self, node_id: str) -> str:
         return f" (took {self._typical[node_id]:.0f} s last time)" if node_id in self._typical else ""
 
@@ -94,7 +97,7 @@ def print_report(console: Console, report: RunReport, log: str) -> None:
         if value is not None:
             console.print(f"{name.replace('_', ' ')}: {value:.3f}", highlight=False)
     if report.anomalies:
-        console.print(f"ExampleValidator has something to say of {report.anomalies} features.")
+        console.print(f"ExampleValidator reported anomalies in {report.anomalies} features.")
     if report.error:
         console.print(Text(report.error, "bold red"))
         console.print(report.hint or "The log has the details.", markup=False, highlight=False)
