@@ -43,6 +43,7 @@ import pandas as pd
 from planted import PIXELS, ROWS, picture
 from scipy import stats
 
+from flowers_tfx.storage import atomic_file
 from flowers_tfx.validation import compare
 
 SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
@@ -91,9 +92,8 @@ def measured(cache: Path, photos: Path, weights: Path) -> None:
             for path, photo, values, vector in zip(batch, data, properties, embedder(data), strict=True):
                 digest = hashlib.sha256(photo).hexdigest()
                 rows.append({"uri": str(path), "digest": digest, "label": path.parent.name, **values, "embedding": vector.tolist()})
-        unfinished = cache / f".{name}.tmp"
-        pd.DataFrame(rows).to_parquet(unfinished)
-        unfinished.rename(cache / f"{name}.parquet")
+        with atomic_file(cache / f"{name}.parquet") as unfinished:
+            pd.DataFrame(rows).to_parquet(unfinished)
         left = (time.monotonic() - began) / number * (len(wanted) - number)
         print(f"planted {number} of {len(wanted)}: {name}, {left:.0f} s left", file=sys.stderr, flush=True)
 

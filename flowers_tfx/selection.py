@@ -46,7 +46,7 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
     text = _canonical([{"span": span.number, "digest": span.digest} for span in window])
-    found = registry.newest_of_another_recipe(registry_uri, recipe(text, settings_digest))
+    found = registry.newest_with_other_fingerprint(registry_uri, recipe(text, settings_digest))
     said = [decision.as_json() for span in window for decision in of_span(taken, span)]
     return Selection(text, registry.NO_BASELINE if found is None else _serving(registry_uri, found), _canonical(said))
 

@@ -12,7 +12,7 @@ from typing import Any
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.registry import model_on_disk, newest_model, versions
+from flowers_tfx.registry import local_model, newest_model, versions
 from flowers_tfx.storage import StoragePath, storage_path
 
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -27,7 +27,7 @@ def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from flowers_tfx.inference.predictor import Predictor, Unreadable
 
-    with model_on_disk(held) as folder:
+    with local_model(held) as folder:
         predictor = Predictor(folder, config.ingest.max_pixels)
     rows: list[dict[str, Any]] = []
     for file, answer in predictor.answers(files):

@@ -159,7 +159,7 @@ def _subject(side: Side) -> Mapping[str, Any]:
 
 def write_page(path: Path, text: str, option: str) -> None:
     """Whole or not at all. Raises InputError where it can't be written."""
-    with storage.written_whole(path, option) as unfinished:
+    with storage.output_file(path, option) as unfinished:
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

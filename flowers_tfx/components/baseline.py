@@ -18,7 +18,7 @@ from flowers_tfx import registry, storage
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.carried import carried
 from flowers_tfx.errors import InputError
-from flowers_tfx.registry.absent_baseline import mark_none
+from flowers_tfx.registry import write_no_baseline_reason
 
 
 class BaselineSpec(component_spec.ComponentSpec):
@@ -46,13 +46,13 @@ class BaselineExecutor(base_executor.BaseExecutor):
         said = exec_properties["baseline"]
         if said == registry.NO_BASELINE:
             for outputs in output_dict.values():
-                mark_none(Path(artifact_utils.get_single_uri(outputs)), "the registry holds no model of another recipe")
+                write_no_baseline_reason(Path(artifact_utils.get_single_uri(outputs)), "the registry holds no model of another recipe")
             return
         wanted = json.loads(said)
         if wanted.get("damage"):
             for outputs in output_dict.values():
                 reason = f"the serving model, version {wanted['version']}, is damaged: {wanted['damage']}"
-                mark_none(Path(artifact_utils.get_single_uri(outputs)), reason)
+                write_no_baseline_reason(Path(artifact_utils.get_single_uri(outputs)), reason)
             return
         self._data(output_dict, exec_properties["registry"], wanted)
         model = registry.version_path(exec_properties["registry"], wanted["version"])
@@ -62,7 +62,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
             )
         labels = (model / registry.LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != json.loads(exec_properties["labels"]):
-            mark_none(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")
+            write_no_baseline_reason(home, f"the serving model, version {wanted['version']}, knows other classes ({', '.join(labels)})")
             return
         storage.fetch(model, Path(path_utils.serving_model_dir(str(home))))
         artifact.set_string_custom_property("version", str(wanted["version"]))
@@ -78,7 +78,7 @@ class BaselineExecutor(base_executor.BaseExecutor):
                 "has no baseline data beside it" if not wanted["data"] else "has baseline data that were changed after they were published"
             )
             for home in homes.values():
-                mark_none(home, f"the serving model, version {version}, {reason}")
+                write_no_baseline_reason(home, f"the serving model, version {version}, {reason}")
             return
         for name, home in homes.items():
             storage.fetch(source / name, home)

@@ -22,7 +22,7 @@ from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.data.windows import set_aside, window_spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.registry.absent_baseline import no_baseline_reason
+from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.review import tfdv_distances as tfdv_scores
 from flowers_tfx.review.photo_embedder import PhotoEmbedder
 from flowers_tfx.review.photo_sample import rows_of, thumbnails

@@ -18,7 +18,7 @@ from flowers_tfx import storage
 from flowers_tfx.components.artifacts import ClassificationMetrics, HtmlReport, ScalarMetrics
 from flowers_tfx.components.evaluation_result import PAGE, confusion_matrix, scalars, write_report
 from flowers_tfx.model.evaluation_config import SPLIT, eval_config
-from flowers_tfx.registry.absent_baseline import no_baseline_reason
+from flowers_tfx.registry import no_baseline_reason
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):

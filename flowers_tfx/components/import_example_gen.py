@@ -20,8 +20,8 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from flowers_tfx.data.records import read_records
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
-from flowers_tfx.storage import BucketPath, in_bucket, reach_buckets
-from flowers_tfx.storage.store import endpoint_url
+from flowers_tfx.storage import BucketPath, configure_beam_worker, in_bucket
+from flowers_tfx.storage.s3_endpoint import endpoint_url
 
 
 class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):
@@ -72,7 +72,7 @@ class _ReadShard(beam.DoFn):
         self._s3_endpoint = s3_endpoint
 
     def setup(self) -> None:
-        reach_buckets(self._s3_endpoint)
+        configure_beam_worker(self._s3_endpoint)
 
     def process(self, uri: str) -> Iterator[bytes]:
         with BucketPath(uri).stream() as packed, gzip.open(packed) as file:

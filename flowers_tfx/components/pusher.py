@@ -46,7 +46,7 @@ class PusherDriver(OutsideDriver):
 
     def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         properties = execution_info.exec_properties
-        held = registry.newest_of_recipe(properties["registry"], recipe(properties["window"], properties["settings_digest"]))
+        held = registry.newest_with_fingerprint(properties["registry"], recipe(properties["window"], properties["settings_digest"]))
         blessing = artifact_utils.get_single_instance(execution_info.input_dict["model_blessing"])
         return {"push_id": held.push_id if held else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""}
 

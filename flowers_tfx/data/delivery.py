@@ -135,7 +135,7 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
 
 def delivery_state(csv_uri: str, labels: Iterable[str], spans: Iterable[span_store.Span]) -> DeliveryState:
     """Reads every photo of the delivery: what `ingest` would find. InputError as in `survey`."""
-    known = {bytes.fromhex(digest) + label.encode() for span in spans for digest, label in span_store.settled(span)}
+    known = {bytes.fromhex(digest) + label.encode() for span in spans for digest, label in span_store.processed_photos(span)}
     base, names = uris.folder(csv_uri), frozenset(labels)
     contents: list[bytes] = []
     pending = 0

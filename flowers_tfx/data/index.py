@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import atomic_file
 
 CSV_NAME = "all_data.csv"
 LABELS_NAME = "dict.txt"
+_OUT_HINT = "Name a folder to write to with --out."
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
         writer.writerows((photo, label) for photo in photos)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write(out / LABELS_NAME, "".join(f"{label}\n" for label in found))
-        _write(out / CSV_NAME, lines.getvalue())
     except OSError as error:
-        raise InputError(f"The index can't be written to {out} ({error.strerror}).", "Name a folder to write to with --out.") from error
+        raise InputError(f"The index can't be written to {out} ({error.strerror}).", _OUT_HINT) from error
+    _write(out / LABELS_NAME, "".join(f"{label}\n" for label in found))
+    _write(out / CSV_NAME, lines.getvalue())
     counts = {label: len(photos) for label, photos in found.items()}
     return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, tuple(skipped))
 
@@ -109,10 +111,6 @@ def _refuse_inside(out: Path, root: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it or nothing; names that are not UTF-8 keep their bytes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Names that are not UTF-8 keep their bytes."""
+    with atomic_file(path, _OUT_HINT) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")

@@ -17,10 +17,10 @@ import apache_beam as beam
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
 from flowers_tfx.data.ingest_beam import IngestPhotos
-from flowers_tfx.data.span_writers import Draft, writing
+from flowers_tfx.data.span_writers import Draft, span_writer
 from flowers_tfx.errors import EngineFailed, InputError
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.storage.store import endpoint_url
+from flowers_tfx.storage.s3_endpoint import endpoint_url
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 
@@ -83,7 +83,7 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     started = time.monotonic()
     _check(request)
     root = spans.data_root_path(request.data_root)
-    with writing(root) as writer:
+    with span_writer(root) as writer:
         earlier = spans.list_spans(root)
         number = writer.number(request.span, earlier)
         with writer.draft(number) as draft:

@@ -25,7 +25,7 @@ from flowers_tfx.data import delivery, pictures, records, spans, uris
 from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
-from flowers_tfx.storage import reach_buckets
+from flowers_tfx.storage import configure_beam_worker
 
 # Of the work on a new photo, hashing is one part and measuring and writing it three.
 HASHED, SETTLED = 1, UNITS - 1
@@ -36,7 +36,7 @@ Entry = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know; `work_dir` takes the files, under names of their own; `s3_endpoint` is for `reach_buckets`."""
+    """What every worker needs to know. `work_dir`: the folder that workers write to; `s3_endpoint`: for `configure_beam_worker`."""
 
     csv: str
     labels: tuple[str, ...]
@@ -85,7 +85,7 @@ class EarlierPhotos(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
-        reach_buckets(self._job.s3_endpoint)
+        configure_beam_worker(self._job.s3_endpoint)
 
     def process(self, span: tuple[int, str]) -> Iterator[tuple[bytes, Entry]]:
         number, photos_path = span
@@ -102,7 +102,7 @@ class HashPhotos(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
-        reach_buckets(self._job.s3_endpoint)
+        configure_beam_worker(self._job.s3_endpoint)
         self._labels = frozenset(self._job.labels)
 
     def process(self, chunk: delivery.Chunk) -> Iterator[Any]:
@@ -155,7 +155,7 @@ class WriteShard(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
-        reach_buckets(self._job.s3_endpoint)
+        configure_beam_worker(self._job.s3_endpoint)
 
     def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Occurrence]]]]) -> Iterator[Entry]:
         (split, index), photos = shard
@@ -195,7 +195,7 @@ class WriteLedger(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
-        reach_buckets(self._job.s3_endpoint)
+        configure_beam_worker(self._job.s3_endpoint)
 
     def process(self, ledger: tuple[int, Iterable[Entry]]) -> Iterator[str]:
         by_kind: dict[str, list[Entry]] = {"reject": [], "content": [], "known": [], "shard": []}

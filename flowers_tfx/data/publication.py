@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
-import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -116,28 +114,3 @@ def manifest_text(facts: Mapping[str, Any]) -> str:
         **facts,
     }
     return json.dumps(manifest, indent=2) + "\n"
-
-
-def make_visible(temp_dir: Path, span_dir: Path) -> None:
-    """Everything to the disk, then one rename: readers see no span or a whole one."""
-    for path in _files(temp_dir):
-        _sync(path)
-    _sync(temp_dir)
-    os.rename(temp_dir, span_dir)
-    _sync(span_dir.parent)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.is_file())
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import tensorflow as tf
 
 from flowers_tfx import features
-from flowers_tfx.storage import StoragePath, on_disk
+from flowers_tfx.storage import StoragePath, local_file
 
 _WANTED = {features.DIGEST: tf.io.FixedLenFeature([], tf.string), features.IMAGE: tf.io.FixedLenFeature([], tf.string)}
 
@@ -22,7 +22,7 @@ def span_pictures(folder: StoragePath, digests: Iterable[str]) -> Iterator[tuple
         return
     for shard in sorted(path for path in folder.iterdir() if path.name.endswith(".tfrecord.gz")):
         # A shard at a time: TensorFlow reads no s3://, and a copy of a whole span may not fit on this machine's disk.
-        with on_disk(shard) as file:
+        with local_file(shard) as file:
             for records in tf.data.TFRecordDataset(str(file), compression_type="GZIP").batch(_BATCH):
                 batch = tf.io.parse_example(records, _WANTED)
                 for digest, photo in zip(batch[features.DIGEST].numpy(), batch[features.IMAGE].numpy(), strict=True):

@@ -1,15 +1,14 @@
-"""Where a span is made before anybody sees it, and how it becomes visible: `writing(data_root)` is the one way to write spans.
+"""How spans are written: as drafts that nobody sees, which then become visible whole. `span_writer(data_root)` is the one way.
 
-On a disk a span appears by a rename. In a bucket its manifest is written last, only where there is none, and a span folder without one is
-no span. There, `.span-<N>.claim` is written first, only where there is none: so no two ingests ever have one number, even if the lease
-that keeps them apart should fail them. The claim of an ingest that was killed stays, and its number is not used again.
+On a disk a span appears by a rename. In a bucket its manifest is written last, only where there is none, and a folder without one is not a
+span. There, `.span-<N>.claim` is written first, only where there is none: no two ingests ever have the same number, even if both believe
+that they hold the lock. The claim of an ingest that was killed stays, and its number is not used again.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import tempfile
 import uuid
@@ -19,17 +18,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from flowers_tfx.data import publication, spans
+from flowers_tfx.data import spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath, StoragePath
-from flowers_tfx.storage.lease import Lease, leased
+from flowers_tfx.storage import BucketPath, Lock, StoragePath, lock, remove_unfinished, rename_folder, unfinished_path
 
 COPY_THREADS = 16
 _CLAIM = re.compile(r"\.span-([1-9]\d*)\.claim")
+_SPAN_NAMES = r"span-\d+"
 
 
 class Draft(Protocol):
-    """A span in the making. Beam's workers write to `work_uri`; `scratch` is a folder on this machine."""
+    """A span that is not visible yet. Beam's workers write to `work_uri`; `scratch` is a folder on this machine."""
 
     work_uri: str
     scratch: Path
@@ -47,12 +46,12 @@ class Draft(Protocol):
         ...
 
     def publish(self, manifest: str) -> None:
-        """Makes the span visible. FileExistsError where it is there already, InputError where the lease was lost."""
+        """Makes the span visible. InputError where its number is taken, or the lock was lost."""
         ...
 
 
-class Writer(Protocol):
-    """Held by one ingest at a time."""
+class SpanWriter(Protocol):
+    """One ingest at a time has one."""
 
     def number(self, wanted: int | None, earlier: Sequence[spans.Span]) -> int:
         """The next number, or the wanted one. Raises InputError for one that is taken."""
@@ -63,21 +62,20 @@ class Writer(Protocol):
         ...
 
     def draft(self, number: int) -> AbstractContextManager[Draft]:
-        """What is left of an unpublished span goes with the block."""
+        """The draft is deleted at the end of the block, unless it was published."""
         ...
 
 
 @contextmanager
-def writing(root: StoragePath) -> Iterator[Writer]:
+def span_writer(root: StoragePath) -> Iterator[SpanWriter]:
     """Waits until no other ingest is at work in the data root, and removes what killed ones left."""
-    if isinstance(root, Path):
-        with spans.locked(root):
-            spans.remove_stale(root)
+    with lock(root) as root_lock:
+        remove_unfinished(root, _SPAN_NAMES)
+        if isinstance(root, Path):
             yield FolderWriter(root)
-        return
-    with leased(root.store, (root / ".lock").key, str(root)) as lease:
-        writer = BucketWriter(root, lease)
-        writer.remove_stale()
+            return
+        writer = BucketWriter(root, root_lock)
+        writer.remove_unpublished()
         yield writer
 
 
@@ -100,7 +98,10 @@ class FolderDraft:
     def publish(self, manifest: str) -> None:
         (self._folder / spans.MANIFEST).write_text(manifest, encoding="utf-8")
         shutil.rmtree(self.scratch)
-        publication.make_visible(self._folder, self._span_dir)
+        try:
+            rename_folder(self._folder, self._span_dir, durable=True)
+        except FileExistsError:
+            raise _taken(self._span_dir) from None
 
 
 class FolderWriter:
@@ -115,22 +116,28 @@ class FolderWriter:
         return number
 
     def check_space(self, photo_bytes: int) -> None:
-        spans.check_space(self._root, photo_bytes)
+        # A tenth more than the photos.
+        need, free = int(photo_bytes * 1.1), shutil.disk_usage(self._root).free
+        if need > free:
+            raise InputError(
+                f"The disk of {self._root} has {free / 1e9:.2f} GB free and this delivery can need {need / 1e9:.2f} GB.",
+                "Free some space, or name a data root on another disk.",
+            )
 
     @contextmanager
     def draft(self, number: int) -> Iterator[FolderDraft]:
-        # On the data root's own file system, so that one rename publishes it.
-        folder = self._root / f".span-{number}.{secrets.token_hex(8)}.tmp"
+        span_dir = self._root / f"span-{number}"
+        folder = unfinished_path(span_dir)
         try:
-            yield FolderDraft(folder, self._root / f"span-{number}")
+            yield FolderDraft(folder, span_dir)
         finally:
-            publication.remove(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class BucketDraft:
-    def __init__(self, folder: BucketPath, span_dir: BucketPath, scratch: Path, lease: Lease) -> None:
-        self._folder, self._span_dir, self._lease = folder, span_dir, lease
-        self._placed: list[tuple[str, str]] = []
+    def __init__(self, folder: BucketPath, span_dir: BucketPath, scratch: Path, root_lock: Lock) -> None:
+        self._span_dir, self._lock = span_dir, root_lock
+        self._files: list[tuple[str, str]] = []  # source, name
         self.scratch = scratch
         self.work_uri = str(folder / "work")
 
@@ -143,16 +150,19 @@ class BucketDraft:
         return self.scratch / name
 
     def add_file(self, source: str, name: str) -> None:
-        self._placed.append((source, name))
+        self._files.append((source, name))
 
     def publish(self, manifest: str) -> None:
         with ThreadPoolExecutor(COPY_THREADS) as pool:
-            list(pool.map(self._put, self._placed))
-        self._lease.check()
-        (self._span_dir / spans.MANIFEST).write_new(manifest.encode())
+            list(pool.map(self._copy, self._files))
+        self._lock.check()
+        try:
+            (self._span_dir / spans.MANIFEST).write_new(manifest.encode())
+        except FileExistsError:
+            raise _taken(self._span_dir) from None
 
-    def _put(self, placed: tuple[str, str]) -> None:
-        source, name = placed
+    def _copy(self, file: tuple[str, str]) -> None:
+        source, name = file
         target = self._span_dir / name
         if "://" in source:
             BucketPath(source).copy_to(target)
@@ -161,15 +171,13 @@ class BucketDraft:
 
 
 class BucketWriter:
-    def __init__(self, root: BucketPath, lease: Lease) -> None:
-        self._root, self._lease = root, lease
+    def __init__(self, root: BucketPath, root_lock: Lock) -> None:
+        self._root, self._lock = root, root_lock
 
-    def remove_stale(self) -> None:
-        """What killed ingests left: their files, and claims on spans that are there."""
+    def remove_unpublished(self) -> None:
+        """Deletes the files of spans that were claimed and not published, and the claims on those that were."""
         for path in list(self._root.iterdir()):
-            if spans.TEMP_NAME.fullmatch(path.name):
-                path.remove()
-            elif match := _CLAIM.fullmatch(path.name):
+            if match := _CLAIM.fullmatch(path.name):
                 span_dir = self._root / f"span-{match[1]}"
                 if (span_dir / spans.MANIFEST).is_file():
                     path.unlink()
@@ -191,15 +199,15 @@ class BucketWriter:
         return number
 
     def check_space(self, photo_bytes: int) -> None:
-        """A bucket has no end."""
+        """Buckets have no size limit."""
 
     @contextmanager
     def draft(self, number: int) -> Iterator[BucketDraft]:
-        folder = self._root / f".span-{number}.{secrets.token_hex(8)}.tmp"
         span_dir = self._root / f"span-{number}"
+        folder = unfinished_path(span_dir)
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                yield BucketDraft(folder, span_dir, Path(scratch), self._lease)
+                yield BucketDraft(folder, span_dir, Path(scratch), self._lock)
             finally:
                 folder.remove()
                 if not (span_dir / spans.MANIFEST).is_file():

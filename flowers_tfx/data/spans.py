@@ -1,16 +1,13 @@
-"""Spans: what lies in a data root, one folder a delivery, never changed after it became visible: by a rename on a disk, by its manifest,
-which is written last, in a bucket."""
+"""Spans: the content of a data root, a folder for each delivery. A span is never changed after it became visible: on a disk by a rename,
+in a bucket by its manifest, which is written last."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flowers_tfx import features, progress, storage
+from flowers_tfx import features, storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
 
@@ -31,12 +28,11 @@ ROWS_PER_GROUP = 50_000
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
 _SPAN_NAME = re.compile(r"span-([1-9]\d*)")
-TEMP_NAME = re.compile(r"\.span-\d+\.[0-9a-f]+\.tmp")
 
 
 @dataclass(frozen=True)
 class Span:
-    """A span in a folder or a bucket: `manifest` holds what manifest.json says, `digest` the digest of its content."""
+    """A span in a folder or a bucket: `manifest` is the content of manifest.json, `digest` that of its photos."""
 
     number: int
     path: StoragePath
@@ -66,8 +62,8 @@ def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
     root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
         return []
-    found = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
-    opened = (_open_span(number, path) for number, path in sorted(found))
+    folders = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
+    opened = (_open_span(number, path) for number, path in sorted(folders))
     return [span for span in opened if span is not None]
 
 
@@ -81,7 +77,7 @@ def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Sto
 
 def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
     """photos.parquet; whole numbers that can be missing come as Int64, so that the others stay whole."""
-    with storage.on_disk(span.path / PHOTOS) as path:
+    with storage.local_file(span.path / PHOTOS) as path:
         table = pq.read_table(path, columns=columns)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
     for prop in features.PROPERTIES:
@@ -90,9 +86,9 @@ def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
     return frame
 
 
-def settled(span: Span) -> Iterator[tuple[str, str]]:
+def processed_photos(span: Span) -> Iterator[tuple[str, str]]:
     """Digest and label of every photo that this span has taken or rejected."""
-    with storage.on_disk(span.path / PHOTOS) as path:
+    with storage.local_file(span.path / PHOTOS) as path:
         for photos in pq.ParquetFile(path).iter_batches(columns=[features.DIGEST, features.LABEL]):
             yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
     with (span.path / REJECTS).open(encoding="utf-8") as lines:
@@ -102,7 +98,7 @@ def settled(span: Span) -> Iterator[tuple[str, str]]:
 
 
 def canonical(row: Mapping[str, Any]) -> str:
-    """The row of a photo as its span's digest sees it: where the photo came from and when are no part of the content."""
+    """The row of a photo as its span's digest sees it: where the photo came from and when do not count."""
     content = {key: value for key, value in row.items() if key not in (features.URI, features.SPAN)}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -116,49 +112,9 @@ def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePath:
-    """InputError for what is neither a folder nor a place in a bucket."""
+    """Absolute on a disk. InputError for anything but a folder or one in a bucket."""
     root = storage.storage_path(data_root)
     return root.absolute() if isinstance(root, Path) else root
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """One ingest at a time in a data root, which is made if need be. The system lets go of the lock when the process dies."""
-    with _writable(root).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.notify(f"Another ingest is writing to {root}: waiting for it to end.")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def remove_stale(root: Path) -> None:
-    """Deletes what killed ingests left; only the holder of the lock may."""
-    for path in root.iterdir():
-        if TEMP_NAME.fullmatch(path.name):
-            shutil.rmtree(path)
-
-
-def check_space(root: Path, photo_bytes: int) -> None:
-    """InputError when the disk can't hold so many bytes of photos and a tenth more."""
-    need, free = int(photo_bytes * 1.1), shutil.disk_usage(root).free
-    if need > free:
-        raise InputError(
-            f"The disk of {root} has {free / 1e9:.2f} GB free and this delivery can need {need / 1e9:.2f} GB.",
-            "Free some space, or name a data root on another disk.",
-        )
-
-
-def _writable(root: Path) -> Path:
-    """The lock file of a data root that can be written to."""
-    lock = root / ".lock"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock.touch()
-    except OSError as error:
-        raise InputError(f"The data root {root} can't be written to: {error.strerror}.", "Name another folder.") from error
-    return lock
 
 
 def _open_span(number: int, path: StoragePath) -> Span | None:

@@ -18,7 +18,7 @@ from flowers_tfx import features
 from flowers_tfx.data import spans
 from flowers_tfx.data.measured import typed
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import StoragePath, on_disk, written_whole
+from flowers_tfx.storage import StoragePath, local_file, output_file
 
 _META = b"flowers_tfx"
 
@@ -43,7 +43,7 @@ def write_table(path: Path, table: Table) -> None:
         columns[name] = pa.array(list(values), pa.list_(pa.float32())) if name == features.EMBEDDING else pa.Array.from_pandas(values)
     facts = {"network": table.network, "rejected": table.rejected, "base": table.base, "rejects": list(table.rejects)[:1000], **table.facts}
     arrow = pa.table(columns).replace_schema_metadata({_META: json.dumps(facts)})
-    with written_whole(path, "--out") as unfinished, unfinished.open("wb") as file:
+    with output_file(path, "--out") as unfinished, unfinished.open("wb") as file:
         pq.write_table(arrow, file)
 
 
@@ -52,7 +52,7 @@ def read_table(path: StoragePath) -> Table:
     hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
     try:
         # Arrow opens no name that is not UTF-8.
-        with on_disk(path) as copy, copy.open("rb") as file:
+        with local_file(path) as copy, copy.open("rb") as file:
             arrow = pq.read_table(file)
         facts = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
         kept = Table(

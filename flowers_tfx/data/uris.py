@@ -10,8 +10,8 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath
-from flowers_tfx.storage.store import NoBucket, NoPermission, split_uri
+from flowers_tfx.storage.bucket_path import BucketPath, split_uri
+from flowers_tfx.storage.store import BucketNotFound, PermissionDenied
 
 READ_BYTES = 1 << 20
 
@@ -117,8 +117,8 @@ def _open_remote(uri: str) -> IO[bytes]:
     try:
         file = BucketPath(uri).stream()
         file.peek(1)
-    except NoPermission as error:
+    except PermissionDenied as error:
         raise Unusable("permission", "no permission to read the file") from error
-    except (NoBucket, FileNotFoundError) as error:
+    except (BucketNotFound, FileNotFoundError) as error:
         raise Unusable("missing", "no such file") from error
     return file

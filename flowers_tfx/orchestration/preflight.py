@@ -4,7 +4,6 @@ place."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -22,8 +21,7 @@ from flowers_tfx.model.training import check_recipe
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.roots import check_root
 from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
-from flowers_tfx.storage import BucketPath, StoragePath, check_bucket, file_sizes, storage_path
-from flowers_tfx.storage.lease import leased
+from flowers_tfx.storage import BucketPath, StoragePath, check_bucket, file_sizes, lock, storage_path
 
 _SLACK_BYTES = 500 * 2**20
 
@@ -48,23 +46,7 @@ def check(config: PipelineConfig) -> None:
 @contextlib.contextmanager
 def only_run(pipeline_root: str) -> Iterator[None]:
     """Holds the pipeline root for this run; the lock goes with the process, however it ends, in a bucket a minute later."""
-    root = storage_path(pipeline_root)
-    if isinstance(root, BucketPath):
-        with leased(root.store, (root / ".lock").key, pipeline_root, wait=False):
-            yield
-        return
-    with (root / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise InputError(
-                f"Another run is at work in {pipeline_root} (process {lock.read().strip() or 'unknown'}).",
-                "Wait for it, or give this run a pipeline_root of its own.",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    with lock(storage_path(pipeline_root), wait=False, holder="run", hint="Wait for it, or give this run a pipeline_root of its own."):
         yield
 
 

@@ -1,26 +1,29 @@
-"""The model registry: versions, their records, and the baselines beside them."""
+"""The model registry: versions with their records, the baselines beside them, and how both are published."""
 
-from flowers_tfx.registry.catalog import (
-    BASELINE_DIR,
+from flowers_tfx.registry.baselines import (
     BASELINE_FILE,
-    ENTRY_FILE,
-    LABELS_FILE,
     NO_BASELINE,
-    Entry,
     baseline_digest,
     baseline_files_digest,
     baseline_is_whole,
     baseline_push_id,
+    no_baseline_reason,
+    write_no_baseline_reason,
+)
+from flowers_tfx.registry.publishing import publish, publish_baseline
+from flowers_tfx.registry.versions import (
+    BASELINE_DIR,
+    ENTRY_FILE,
+    LABELS_FILE,
+    Entry,
     damage,
     entry,
     files_digest,
+    local_model,
     model_digest,
-    model_on_disk,
     newest_model,
-    newest_of_another_recipe,
-    newest_of_recipe,
-    publish,
-    publish_baseline,
+    newest_with_fingerprint,
+    newest_with_other_fingerprint,
     version_path,
     versions,
 )
@@ -39,13 +42,15 @@ __all__ = [
     "damage",
     "entry",
     "files_digest",
+    "local_model",
     "model_digest",
-    "model_on_disk",
     "newest_model",
-    "newest_of_another_recipe",
-    "newest_of_recipe",
+    "newest_with_fingerprint",
+    "newest_with_other_fingerprint",
+    "no_baseline_reason",
     "publish",
     "publish_baseline",
     "version_path",
     "versions",
+    "write_no_baseline_reason",
 ]

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Literal
 
 from flowers_tfx.data import spans
 from flowers_tfx.data.delivery import printable
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import BucketPath
-from flowers_tfx.storage.store import ABSENT, Changed, write_bound
+from flowers_tfx.storage import append_line
 
 FILE = "decisions.jsonl"
 Action = Literal["accept", "reject"]
@@ -71,39 +67,8 @@ def decide(data_root: str, action: Action, span_number: int, findings: Sequence[
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     said = [printable(text.strip()) for text in (reason, by)]
     decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), said[0], said[1], when)
-    root = spans.data_root_path(data_root)
-    line = json.dumps(decision.as_json(), ensure_ascii=False) + "\n"
-    if isinstance(root, BucketPath):
-        _append(root / FILE, line.encode())
-        return decision
-    with spans.locked(root), (root / FILE).open("ab") as file:
-        # A line that a full disk cut short must not swallow the next one.
-        if file.tell() and not _ends_with_newline(root / FILE):
-            file.write(b"\n")
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(spans.data_root_path(data_root) / FILE, json.dumps(decision.as_json(), ensure_ascii=False))
     return decision
-
-
-def _append(file: BucketPath, line: bytes) -> None:
-    """Nothing can be appended to an object: it is written anew, bound to what was read, until nobody else was faster."""
-    while True:
-        try:
-            held, tag = file.store.read(file.key)
-        except FileNotFoundError:
-            held, tag = b"", ABSENT
-        try:
-            write_bound(file.store, file.key, held + line, tag)
-            return
-        except Changed:
-            time.sleep(random.uniform(0, 0.2))
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
 
 
 def of_span(decisions: Iterable[Decision], span: Span) -> list[Decision]:

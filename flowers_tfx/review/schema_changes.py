@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from flowers_tfx.curated_schema import labels_of
 from flowers_tfx.features import LABEL
-from flowers_tfx.registry.absent_baseline import no_baseline_reason
+from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.validation import Finding
 
 SCHEMA_FILE = "schema.pbtxt"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowers_tfx.storage import BucketPath, StoragePath, storage_path
+from flowers_tfx.storage import BucketPath, StoragePath, atomic_folder, storage_path
 
 REVIEWS = "reviews"
 HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
@@ -44,16 +41,9 @@ def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> Sto
         for file in sorted(files, key=lambda file: file == JSON):
             (home / name / file).write_bytes(files[file].encode())
         return home / name
-    home.mkdir(parents=True, exist_ok=True)
-    unfinished = home / f".{name}.{uuid.uuid4().hex}.tmp"
-    unfinished.mkdir()
-    try:
+    with atomic_folder(home / name) as folder:
         for file, text in files.items():
-            (unfinished / file).write_text(text, encoding="utf-8")
-        os.rename(unfinished, home / name)
-    except OSError:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+            (folder / file).write_text(text, encoding="utf-8")
     return home / name
 
 

@@ -1,36 +1,38 @@
-"""TensorFlow's flower photos, fetched once: resumed after a cut, checked before anything is unpacked."""
+"""TensorFlow's flower photos: downloaded once, resumed after a cut, checked, and then unpacked without trusting the archive."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
+import gzip
 import hashlib
 import json
 import os
 import re
 import shutil
+import tarfile
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
 from flowers_tfx import __version__
 from flowers_tfx.errors import InputError
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.samples.unpack import unpack
-from flowers_tfx.storage.fresh_folder import fresh_folder, require_empty
+from flowers_tfx.storage import atomic_folder, require_empty, try_lock
 
 MARKER = ".download.json"  # hidden: indexing leaves it out
 _BLOCK = 1 << 20
-_ATTEMPTS = 5  # connections that brought nothing, one after the other
+_ATTEMPTS = 5  # connections in a row that brought nothing
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _NOT_THE_FILE = "It is another file now, or something between here and the server changes it: try again, or from another network."
+_BAD_ARCHIVE = "Nothing of it was kept. Fetch the archive anew, from a source that you trust."
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Archive:
         return urlsplit(self.url).hostname or self.url
 
 
-# Size and sha256 as tensorflow_datasets has recorded them (url_checksums/tf_flowers.txt). 3,670 photos, CC-BY 2.0.
+# Size and sha256 as recorded by tensorflow_datasets (url_checksums/tf_flowers.txt). 3,670 photos, CC-BY 2.0.
 FLOWER_PHOTOS = Archive(
     url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     size=228_813_984,
@@ -66,10 +68,10 @@ def download_flower_photos(
 ) -> Path:
     """Fills `out` with a folder per class, and returns it.
 
-    What was fetched before a cut lies beside `out`, hidden, and is not fetched again. A folder that the same call has
-    filled is left as it is.
+    What was fetched before a cut lies beside `out`, hidden, and is not fetched again. A folder that was filled by an
+    earlier call stays as it is.
     """
-    if _complete(out, archive):
+    if _is_complete(out, archive):
         return out
     require_empty(out)
     part = out.parent / f".{out.name}.tgz.part"
@@ -79,7 +81,7 @@ def download_flower_photos(
         with _locked(part, out) as file:
             _fetch(archive, file, progress, pause_s, timeout_s)
             _verify(archive, file, part)
-            with fresh_folder(out) as folder:
+            with atomic_folder(out) as folder:
                 unpack(part, folder, max_bytes=archive.unpacked)
                 (folder / MARKER).write_text(json.dumps({"url": archive.url, "sha256": archive.sha256}) + "\n", encoding="utf-8")
             file.truncate(0)
@@ -90,7 +92,7 @@ def download_flower_photos(
     return out
 
 
-def _complete(out: Path, archive: Archive) -> bool:
+def _is_complete(out: Path, archive: Archive) -> bool:
     try:
         return bool(json.loads((out / MARKER).read_text(encoding="utf-8"))["sha256"] == archive.sha256)
     except (OSError, ValueError, KeyError, TypeError):
@@ -109,12 +111,10 @@ def _require_space(parent: Path, archive: Archive, part: Path) -> None:
 
 @contextmanager
 def _locked(part: Path, out: Path) -> Iterator[IO[bytes]]:
-    """What was fetched so far, open at its end; an empty file does not stay."""
+    """The file with what was fetched so far, open at its end and locked; an empty one is deleted."""
     with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"Another process is downloading to {out}.", "Wait until it is done.") from error
+        if not try_lock(file):
+            raise InputError(f"Another process is downloading to {out}.", "Wait until it is done.")
         try:
             yield file
         finally:
@@ -123,7 +123,7 @@ def _locked(part: Path, out: Path) -> Iterator[IO[bytes]]:
 
 
 def _fetch(archive: Archive, file: IO[bytes], progress: ProgressCallback | None, pause_s: float, timeout_s: float) -> None:
-    """Appends what is missing. A broken connection is opened again while that helps, and a few times more."""
+    """Appends what is missing. A broken connection is opened again as long as bytes arrive, and _ATTEMPTS times without any."""
     idle, most = 0, _length(file)
     while _length(file) != archive.size:
         try:
@@ -202,3 +202,33 @@ def _verify(archive: Archive, file: IO[bytes], part: Path) -> None:
             f"The file from {archive.host} has the wrong checksum ({digest.hexdigest()[:12]}...); it was deleted.",
             _NOT_THE_FILE,
         )
+
+
+def unpack(archive: Path, folder: Path, max_bytes: int, max_members: int = 10_000) -> None:
+    """Unpacks a .tgz into `folder`, without the one top folder that its members lie in.
+
+    It writes the members' bytes itself: a member can set no owner, no mode, no link and no path outside of `folder`, on
+    any Python (`tarfile`'s own filters are missing in some versions of 3.10).
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for number, member in enumerate(tar):
+                max_bytes -= member.size
+                if max_bytes < 0 or number >= max_members:
+                    raise InputError("The archive unpacks to more than it should.", _BAD_ARCHIVE)
+                _write(tar, member, folder)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"The archive can't be unpacked ({error}).", _BAD_ARCHIVE) from error
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    path = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir()) or path.is_absolute() or ".." in path.parts or "\\" in member.name:
+        raise InputError(f"The archive holds {member.name!r}, which is not a plain file inside it.", _BAD_ARCHIVE)
+    stream = tar.extractfile(member) if member.isreg() else None
+    if stream is None or len(path.parts) < 2:
+        return  # a folder, which its files make; or a file beside the top folder
+    target = folder.joinpath(*path.parts[1:])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        shutil.copyfileobj(stream, file)

@@ -1,31 +1,42 @@
-"""Where files lie: paths on disk and in buckets, writing aside and renaming, locks, leases, and the stores behind gs:// and s3://."""
+"""Where files lie: paths on a disk and in buckets, atomic writes, locks, and the stores behind gs:// and s3://."""
 
-from flowers_tfx.storage.paths import (
-    BucketPath,
-    StoragePath,
-    beam_args,
-    check_bucket,
+from flowers_tfx.storage.atomic_writes import (
+    atomic_file,
+    atomic_folder,
     check_target,
-    fetch,
-    file_sizes,
-    in_bucket,
-    on_disk,
-    reach_buckets,
-    storage_path,
-    written_whole,
+    output_file,
+    remove_unfinished,
+    rename_folder,
+    require_empty,
+    unfinished_path,
 )
+from flowers_tfx.storage.bucket_path import BucketPath
+from flowers_tfx.storage.locks import Lock, append_line, check_bucket, lock, try_lock
+from flowers_tfx.storage.paths import StoragePath, fetch, file_sizes, in_bucket, local_file, storage_path
+from flowers_tfx.storage.s3_endpoint import beam_args, configure_beam_worker, endpoint_url
 
 __all__ = [
     "BucketPath",
+    "Lock",
     "StoragePath",
+    "append_line",
+    "atomic_file",
+    "atomic_folder",
     "beam_args",
     "check_bucket",
     "check_target",
+    "configure_beam_worker",
+    "endpoint_url",
     "fetch",
     "file_sizes",
     "in_bucket",
-    "on_disk",
-    "reach_buckets",
+    "local_file",
+    "lock",
+    "output_file",
+    "remove_unfinished",
+    "rename_folder",
+    "require_empty",
     "storage_path",
-    "written_whole",
+    "try_lock",
+    "unfinished_path",
 ]

@@ -15,7 +15,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage.store import ABSENT, Changed, Listed, NoBucket, NoPermission, ObjectStream
+from flowers_tfx.storage.store import ABSENT, BucketNotFound, ConditionFailed, ObjectInfo, ObjectStream, PermissionDenied
 
 _CHUNK_BYTES = 8 * 2**20
 
@@ -25,21 +25,21 @@ class Gcs:
 
     def __init__(self, bucket: str) -> None:
         self._name = bucket
-        with _told(bucket):
+        with _translate_errors(bucket):
             # An emulator takes no credentials, and looking for some on a machine without any takes a minute.
             emulated = bool(os.environ.get("STORAGE_EMULATOR_HOST"))
             client = storage.Client(project="none", credentials=AnonymousCredentials()) if emulated else storage.Client()  # type: ignore[no-untyped-call]
             self._client, self._bucket = client, client.bucket(bucket)
 
-    def listed(self, prefix: str, below: bool = True) -> Iterator[Listed]:
-        with _told(self._name):
-            blobs = self._client.list_blobs(self._name, prefix=prefix, delimiter=None if below else "/")
+    def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
+        with _translate_errors(self._name):
+            blobs = self._client.list_blobs(self._name, prefix=prefix, delimiter=None if recursive else "/")
             for blob in blobs:
-                yield Listed(blob.name, int(blob.size))
-            yield from (Listed(folder) for folder in sorted(blobs.prefixes))
+                yield ObjectInfo(blob.name, int(blob.size))
+            yield from (ObjectInfo(folder) for folder in sorted(blobs.prefixes))
 
     def read(self, key: str) -> tuple[bytes, str]:
-        with _told(self._name, key):
+        with _translate_errors(self._name, key):
             while True:
                 blob = self._bucket.get_blob(key)
                 if blob is None:
@@ -53,21 +53,21 @@ class Gcs:
             body.seek(start)
             return body
 
-        return ObjectStream(open_at, lambda: _told(self._name, key), (requests.exceptions.ConnectionError,))
+        return ObjectStream(open_at, lambda: _translate_errors(self._name, key), (requests.exceptions.ConnectionError,))
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
         blob = self._bucket.blob(key)
-        with _told(self._name):  # what is not there when something is written is the bucket
+        with _translate_errors(self._name):  # when a write finds something missing, it is the bucket
             condition = None if tag is None else 0 if tag == ABSENT else int(tag)
             blob.upload_from_string(data, "application/octet-stream", if_generation_match=condition)
         return str(blob.generation)
 
     def upload(self, path: Path, key: str) -> None:
-        with _told(self._name):
+        with _translate_errors(self._name):
             self._bucket.blob(key).upload_from_filename(str(path))
 
     def copy(self, source: str, key: str) -> None:
-        with _told(self._name, source):
+        with _translate_errors(self._name, source):
             token = None
             while True:
                 token, _, _ = self._bucket.blob(key).rewrite(self._bucket.blob(source), token=token)
@@ -75,30 +75,30 @@ class Gcs:
                     return
 
     def delete(self, keys: Iterable[str]) -> None:
-        with _told(self._name):
+        with _translate_errors(self._name):
             for key in keys:
                 with contextlib.suppress(exceptions.NotFound):
                     self._bucket.blob(key).delete()
 
 
 @contextlib.contextmanager
-def _told(bucket: str, key: str = "") -> Iterator[None]:
+def _translate_errors(bucket: str, key: str = "") -> Iterator[None]:
     """The library's errors in the program's words."""
     try:
         yield
     except exceptions.PreconditionFailed:
-        raise Changed(f"gs://{bucket}/{key}") from None
+        raise ConditionFailed(f"gs://{bucket}/{key}") from None
     except exceptions.NotFound as error:
         if key and "bucket does not exist" not in str(error):
             raise FileNotFoundError(f"gs://{bucket}/{key}") from None
-        raise NoBucket(f"The bucket gs://{bucket} is not there.", "Make it, or correct the name.") from None
+        raise BucketNotFound(f"The bucket gs://{bucket} is not there.", "Make it, or correct the name.") from None
     except (google.auth.exceptions.GoogleAuthError, exceptions.Unauthorized):
         raise InputError(
             f"There are no valid credentials for gs://{bucket}.",
             "Set GOOGLE_APPLICATION_CREDENTIALS in the environment, or run `gcloud auth application-default login`.",
         ) from None
     except exceptions.Forbidden:
-        raise NoPermission(
+        raise PermissionDenied(
             f"The credentials give no permission for this in gs://{bucket}.",
             "They must list, read, write and delete there: grant the role Storage Object Admin, or use others.",
         ) from None

@@ -1,9 +1,9 @@
-"""One writer at a time in a folder of a bucket, where no system lets go of a lock when its holder dies.
+"""A lock in a bucket, where no system releases one when its holder dies.
 
-The lock is an object that is made only where there is none (a conditional write, which the store decides). Its holder writes it anew
-every few seconds, bound to the tag of the last time. Who waits watches the tag: when it has not changed for LEASE_S seconds of the
-watcher's own clock, the holder is dead and the lock is taken over, bound to that very tag, so that of several watchers one wins. No two
-machines' clocks are compared.
+The lock is an object that is made only where there is none (a conditional write, which the store decides). Its holder writes it anew every
+few seconds, on the condition that it has the tag of the last time. Who waits watches the tag: when it has not changed for LEASE_S seconds
+of the watcher's own clock, the holder is dead and the watcher takes the lock over, on the condition of that tag, so that one of several
+watchers succeeds. No two machines' clocks are compared.
 
 A holder that was stopped for longer than LEASE_S (a suspended machine) may wake up with the lock lost. It finds out at `check()`, which
 it must call before the write that makes its work visible.
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from flowers_tfx import progress
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage.store import ABSENT, Changed, Store, write_bound
+from flowers_tfx.storage.store import ABSENT, ConditionFailed, Store, write_conditionally
 
 LEASE_S = 60.0
 POLL_S = 1.0
@@ -29,9 +29,9 @@ class Lease:
     def __init__(self, store: Store, key: str, owner: str, tag: str) -> None:
         self._store, self._key, self._owner, self._tag = store, key, owner, tag
         self._guard = threading.Lock()
-        self._over = threading.Event()
-        self._count = 0
-        self._thread = threading.Thread(target=self._beat, name="bucket-lease", daemon=True)
+        self._ended = threading.Event()
+        self._renewals = 0
+        self._thread = threading.Thread(target=self._keep_alive, name="bucket-lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -39,63 +39,76 @@ class Lease:
         with self._guard:
             try:
                 self._renew()
-            except Changed:
+            except ConditionFailed:
                 raise InputError(
                     "Another writer took over, because this one had been stopped for too long: nothing was written.", "Try again."
                 ) from None
 
     def end(self) -> None:
-        self._over.set()
+        self._ended.set()
         self._thread.join()
-        with self._guard, contextlib.suppress(Changed):
-            self._renew()  # bound to the tag: nobody else's lock is deleted
+        with self._guard, contextlib.suppress(ConditionFailed):
+            self._renew()  # conditional, so that nobody else's lock is deleted
             self._store.delete([self._key])
 
-    def _beat(self) -> None:
-        while not self._over.wait(LEASE_S / 4):
-            # A store that fails now may answer at the next beat, and check() tells the truth.
-            with self._guard, contextlib.suppress(Changed, InputError, RuntimeError):
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(LEASE_S / 4):
+            # A store that fails now may answer the next time, and check() finds out whether the lock is lost.
+            with self._guard, contextlib.suppress(ConditionFailed, InputError, RuntimeError):
                 self._renew()
 
     def _renew(self) -> None:
-        self._count += 1  # equal bytes can have equal tags
-        self._tag = write_bound(self._store, self._key, f"{self._owner} {self._count}\n".encode(), self._tag)
+        self._renewals += 1  # equal bytes can have equal tags
+        self._tag = write_conditionally(self._store, self._key, f"{self._owner} {self._renewals}\n".encode(), self._tag)
 
 
 @contextlib.contextmanager
-def leased(store: Store, key: str, place: str, wait: bool = True) -> Iterator[Lease]:
-    """Waits for its turn; with `wait` False for no longer than it takes to know whether the holder is alive. `place` is what people call
-    the folder that is locked. Raises InputError for a holder that is not waited for and a store that ignores the
-    conditions of writes, besides what the store raises."""
+def hold_lease(
+    store: Store,
+    key: str,
+    folder: str,
+    *,
+    wait: bool = True,
+    holder: str = "process",
+    hint: str = "Wait for it, or use another folder.",
+) -> Iterator[Lease]:
+    """Waits for its turn; without `wait`, only until it is known whether the holder is alive. `folder` is what messages call the locked
+    one.
+
+    Raises InputError where another `holder` is at work and is not waited for, for a store that ignores the conditions of writes, and as
+    the store does.
+    """
     owner = uuid.uuid4().hex
-    lease = Lease(store, key, owner, _taken(store, key, owner, place, wait))
+    tag = _acquire(store, key, owner, folder, f"Another {holder}", None if wait else hint)
+    lease = Lease(store, key, owner, tag)
     try:
-        with contextlib.suppress(Changed):
+        with contextlib.suppress(ConditionFailed):
             store.write(key, b"", ABSENT)
-            raise InputError(f"The store of {place} ignores the conditions of writes.", "Use a store that has them: S3, MinIO, Ceph, R2.")
+            raise InputError(f"The store of {folder} ignores the conditions of writes.", "Use a store that has them: S3, MinIO, Ceph, R2.")
         yield lease
     finally:
         lease.end()
 
 
-def _taken(store: Store, key: str, owner: str, place: str, wait: bool) -> str:
-    seen, since, told = "", time.monotonic(), False
+def _acquire(store: Store, key: str, owner: str, folder: str, other: str, refusal_hint: str | None) -> str:
+    """The tag of the lock that was made or taken over."""
+    last_tag, since, announced = "", time.monotonic(), False
     data = f"{owner} 0\n".encode()
     while True:
-        with contextlib.suppress(Changed):
-            return write_bound(store, key, data, ABSENT)
+        with contextlib.suppress(ConditionFailed):
+            return write_conditionally(store, key, data, ABSENT)
         try:
             tag = store.read(key)[1]
         except FileNotFoundError:
             continue
-        if tag != seen:
-            if seen and not wait:
-                raise InputError(f"Another process is at work in {place}.", "Wait for it, or use another place.")
-            seen, since = tag, time.monotonic()
+        if tag != last_tag:
+            if last_tag and refusal_hint is not None:
+                raise InputError(f"{other} is at work in {folder}.", refusal_hint)
+            last_tag, since = tag, time.monotonic()
         elif time.monotonic() - since > LEASE_S:
-            with contextlib.suppress(Changed):
-                return write_bound(store, key, data, tag)
-        if not told:
-            progress.notify(f"Another process is writing to {place}, or was killed there: waiting.")
-            told = True
+            with contextlib.suppress(ConditionFailed):
+                return write_conditionally(store, key, data, tag)
+        if not announced:
+            progress.notify(f"{other} is writing to {folder}, or was killed there: waiting.")
+            announced = True
         time.sleep(min(POLL_S, LEASE_S / 4))

@@ -15,7 +15,8 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage.store import ABSENT, Changed, Listed, NoBucket, NoPermission, ObjectStream, endpoint_url
+from flowers_tfx.storage.s3_endpoint import endpoint_url
+from flowers_tfx.storage.store import ABSENT, BucketNotFound, ConditionFailed, ObjectInfo, ObjectStream, PermissionDenied
 
 _KEYS_PER_DELETE = 1000
 _UNKNOWN_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "401"}
@@ -26,28 +27,29 @@ _MISSING = {"NoSuchKey", "NotFound", "404"}
 
 
 class S3:
-    """Conditional writes rely on `If-None-Match: *` and `If-Match` of PutObject: S3 itself (since 2024), MinIO, Ceph and R2 have them."""
+    """Conditional writes rely on `If-None-Match: *` and `If-Match` of PutObject: S3 itself (since 2024), MinIO, Ceph and R2 support
+    them."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"})
         try:
-            with _told(bucket):
+            with _translate_errors(bucket):
                 self._client = boto3.session.Session().client("s3", endpoint_url=endpoint_url() or None, config=config)
-        except ValueError as error:  # what the library says to an endpoint that is no URL
+        except ValueError as error:  # what the library raises for an endpoint that is not a URL
             raise _unreachable(bucket, error) from None
 
-    def listed(self, prefix: str, below: bool = True) -> Iterator[Listed]:
-        options = {} if below else {"Delimiter": "/"}
-        with _told(self._bucket):
+    def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
+        options = {} if recursive else {"Delimiter": "/"}
+        with _translate_errors(self._bucket):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **options):
-                yield from (Listed(folder["Prefix"]) for folder in page.get("CommonPrefixes", ()))
-                yield from (Listed(found["Key"], int(found["Size"])) for found in page.get("Contents", ()))
+                yield from (ObjectInfo(folder["Prefix"]) for folder in page.get("CommonPrefixes", ()))
+                yield from (ObjectInfo(entry["Key"], int(entry["Size"])) for entry in page.get("Contents", ()))
 
     def read(self, key: str) -> tuple[bytes, str]:
-        with _told(self._bucket, key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            return answer["Body"].read(), str(answer["ETag"])
+        with _translate_errors(self._bucket, key):
+            response = self._client.get_object(Bucket=self._bucket, Key=key)
+            return response["Body"].read(), str(response["ETag"])
 
     def stream(self, key: str) -> ObjectStream:
         def open_at(start: int) -> Any:
@@ -58,46 +60,46 @@ class S3:
                     return io.BytesIO()
                 raise
 
-        return ObjectStream(open_at, lambda: _told(self._bucket, key), _BROKEN)
+        return ObjectStream(open_at, lambda: _translate_errors(self._bucket, key), _BROKEN)
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
         condition = {} if tag is None else {"IfNoneMatch": "*"} if tag == ABSENT else {"IfMatch": tag}
         try:
-            with _told(self._bucket, key):
+            with _translate_errors(self._bucket, key):
                 return str(self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **condition)["ETag"])
         except FileNotFoundError:
-            # What a write with If-Match says where the object is gone.
-            raise Changed(key) from None
+            # The answer to a write with If-Match where the object is gone.
+            raise ConditionFailed(key) from None
 
     def upload(self, path: Path, key: str) -> None:
-        with _told(self._bucket):
+        with _translate_errors(self._bucket):
             self._client.upload_file(str(path), self._bucket, key)
 
     def copy(self, source: str, key: str) -> None:
-        with _told(self._bucket, source):
+        with _translate_errors(self._bucket, source):
             self._client.copy({"Bucket": self._bucket, "Key": source}, self._bucket, key)
 
     def delete(self, keys: Iterable[str]) -> None:
-        left = list(keys)
-        with _told(self._bucket):
-            for start in range(0, len(left), _KEYS_PER_DELETE):
-                objects = [{"Key": key} for key in left[start : start + _KEYS_PER_DELETE]]
-                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-                if failed := answer.get("Errors"):
+        keys = list(keys)
+        with _translate_errors(self._bucket):
+            for start in range(0, len(keys), _KEYS_PER_DELETE):
+                objects = [{"Key": key} for key in keys[start : start + _KEYS_PER_DELETE]]
+                response = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+                if failed := response.get("Errors"):
                     raise botocore.exceptions.ClientError({"Error": failed[0]}, "DeleteObjects")
 
 
 @contextlib.contextmanager
-def _told(bucket: str, key: str = "") -> Iterator[None]:
+def _translate_errors(bucket: str, key: str = "") -> Iterator[None]:
     """The library's errors in the program's words; none of them repeats a secret."""
     try:
         yield
     except botocore.exceptions.ClientError as error:
-        raise _said_by_store(error.response.get("Error", {}), bucket, key) from None
+        raise _store_error(error.response.get("Error", {}), bucket, key) from None
     except S3UploadFailedError as error:
         inner = error.__context__
-        said = inner.response.get("Error", {}) if isinstance(inner, botocore.exceptions.ClientError) else {"Code": str(error)}
-        raise _said_by_store(said, bucket, key) from None
+        details = inner.response.get("Error", {}) if isinstance(inner, botocore.exceptions.ClientError) else {"Code": str(error)}
+        raise _store_error(details, bucket, key) from None
     except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError):
         raise InputError(
             f"There are no credentials for s3://{bucket}.", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
@@ -115,12 +117,12 @@ def _unreachable(bucket: str, error: Exception) -> InputError:
     )
 
 
-def _said_by_store(said: dict[str, Any], bucket: str, key: str) -> Exception:
-    code = str(said.get("Code", ""))
+def _store_error(details: dict[str, Any], bucket: str, key: str) -> Exception:
+    code = str(details.get("Code", ""))
     if code == "NoSuchBucket":
-        return NoBucket(f"The bucket s3://{bucket} is not there.", "Make it, or correct the name.")
+        return BucketNotFound(f"The bucket s3://{bucket} is not there.", "Make it, or correct the name.")
     if code in _CHANGED:
-        return Changed(key)
+        return ConditionFailed(key)
     if code in _MISSING:
         return FileNotFoundError(f"s3://{bucket}/{key}")
     if code in _UNKNOWN_CREDENTIALS:
@@ -129,19 +131,19 @@ def _said_by_store(said: dict[str, Any], bucket: str, key: str) -> Exception:
             "Correct AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment.",
         )
     if code in _NO_PERMISSION:
-        return NoPermission(
+        return PermissionDenied(
             f"The credentials give no permission for this in s3://{bucket} ({code}).",
             "They must list, read, write and delete there: correct the bucket's policy, or use others.",
         )
     if code in ("NotImplemented", "501"):
         return InputError(f"The store of s3://{bucket} has no conditional writes.", "Use a store that has: S3, MinIO, Ceph, R2.")
-    return RuntimeError(f"The store of s3://{bucket} failed: {code} {said.get('Message', '')}".rstrip())
+    return RuntimeError(f"The store of s3://{bucket} failed: {code} {details.get('Message', '')}".rstrip())
 
 
 def _endpoint() -> str:
-    """Where the store is, without a user or a password that the address may hold."""
-    given = endpoint_url()
-    if not given:
+    """The store's address, without the user and the password that it may contain."""
+    url = endpoint_url()
+    if not url:
         return "Amazon S3"
-    parts = urlsplit(given)
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "the endpoint that the environment names"

@@ -13,7 +13,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.review import decisions
 from flowers_tfx.storage import BucketPath
 from flowers_tfx.storage.gcs import Gcs
-from flowers_tfx.storage.store import ABSENT, Changed
+from flowers_tfx.storage.store import ABSENT, ConditionFailed
 from tests.e2e.conftest import Workshop
 from tests.e2e.go_programs import go_program
 from tests.e2e.prism import free_port, service
@@ -45,11 +45,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
 
 def test_the_store_decides_between_writers(store: Gcs) -> None:
     tag = store.write("key", b"one", ABSENT)
-    with pytest.raises(Changed):
+    with pytest.raises(ConditionFailed):
         store.write("key", b"two", ABSENT)
     assert store.read("key") == (b"one", tag)
     newer = store.write("key", b"two", tag)
-    with pytest.raises(Changed):
+    with pytest.raises(ConditionFailed):
         store.write("key", b"three", tag)
     assert store.read("key") == (b"two", newer)
     store.delete(["key", "another"])

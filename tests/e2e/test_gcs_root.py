@@ -13,7 +13,7 @@ from benchmarks import node_digests, runners
 from flowers_tfx import registry, storage
 from flowers_tfx.storage import BucketPath
 from flowers_tfx.storage.gcs import Gcs
-from flowers_tfx.storage.lease import leased
+from flowers_tfx.storage.lease import hold_lease
 from tests.e2e.conftest import Workshop, states
 from tests.e2e.go_programs import go_program
 from tests.e2e.googleapis import proxied
@@ -92,9 +92,9 @@ def test_with_nothing_new_everything_is_a_hit(first: Any, workshop: Workshop) ->
 
 
 def test_a_second_run_at_the_same_time_is_refused(first: Any, store: Gcs, workshop: Workshop) -> None:
-    with leased(store, (ROOT / ".lock").key, str(ROOT)):
+    with hold_lease(store, (ROOT / ".lock").key, str(ROOT)):
         refused = workshop.run(*settings(workshop), code=2)
-    assert "Another process is at work" in refused["error"]
+    assert "Another run is at work" in refused["error"]
 
 
 def test_a_bucket_that_is_not_there(store: Gcs, workshop: Workshop) -> None:

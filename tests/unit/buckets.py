@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flowers_tfx.storage.store import ABSENT, Changed, Listed, ObjectStream
+from flowers_tfx.storage.store import ABSENT, ConditionFailed, ObjectInfo, ObjectStream
 
 
 class Killed(BaseException):
@@ -27,17 +27,17 @@ class FakeStore:
     def dies_after(self, writes: int | None) -> None:
         self.writes_left = writes
 
-    def listed(self, prefix: str, below: bool = True) -> Iterator[Listed]:
+    def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
         self._alive()
         folders = set()
         for key in sorted(self.objects):
             if key.startswith(prefix):
                 rest = key[len(prefix) :]
-                if below or "/" not in rest:
-                    yield Listed(key, len(self.objects[key][0]))
+                if recursive or "/" not in rest:
+                    yield ObjectInfo(key, len(self.objects[key][0]))
                 else:
                     folders.add(prefix + rest.partition("/")[0] + "/")
-        yield from (Listed(folder) for folder in sorted(folders))
+        yield from (ObjectInfo(folder) for folder in sorted(folders))
 
     def read(self, key: str) -> tuple[bytes, str]:
         self._alive()
@@ -57,7 +57,7 @@ class FakeStore:
                 self.writes_left -= 1
             held = str(self.objects[key][1]) if key in self.objects else ABSENT
             if self.has_conditions and tag is not None and tag != held:
-                raise Changed(key)
+                raise ConditionFailed(key)
             self._tag += 1
             self.objects[key] = data, self._tag
             self.order.append(key)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowers_tfx.storage import lease, paths
+from flowers_tfx.storage import bucket_path, lease
 from tests.unit.buckets import FakeStore
 
 
@@ -12,7 +12,7 @@ from tests.unit.buckets import FakeStore
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     """What s3://bucket/... and gs://bucket/... mean in the test."""
     fake = FakeStore()
-    monkeypatch.setattr(paths, "open_store", lambda scheme, bucket: fake)
+    monkeypatch.setattr(bucket_path, "open_store", lambda scheme, bucket: fake)
     monkeypatch.setattr(lease, "POLL_S", 0.01)
     return fake
 

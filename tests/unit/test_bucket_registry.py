@@ -27,7 +27,7 @@ def test_a_version_is_uploaded_with_what_makes_it_visible_last(store: FakeStore,
     assert registry.entry(ROOT, pushed.version) == pushed
     assert pushed.digest == registry.model_digest(model) == registry.model_digest(registry.version_path(ROOT, pushed.version))
     assert names(store) == {f"{pushed.version}/{name}" for name in written}
-    with registry.model_on_disk(registry.newest_model(ROOT)) as folder:
+    with registry.local_model(registry.newest_model(ROOT)) as folder:
         assert folder.name == str(pushed.version)
         assert (folder / "saved_model.pb").read_text() == "graph"
 
@@ -77,7 +77,7 @@ def test_pushes_at_the_same_time_get_versions_of_their_own(store: FakeStore, tmp
         thread.start()
     for thread in threads:
         thread.join()
-    assert {registry.entry(ROOT, v).recipe for v in registry.versions(ROOT)} == {f"r{n}" for n in range(5)}
+    assert {registry.entry(ROOT, v).fingerprint for v in registry.versions(ROOT)} == {f"r{n}" for n in range(5)}
 
 
 def test_the_same_model_of_the_same_recipe_is_published_once(store: FakeStore, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from flowers_tfx import storage
 from flowers_tfx.data import spans
-from flowers_tfx.data.span_writers import writing
+from flowers_tfx.data.span_writers import span_writer
 from flowers_tfx.errors import InputError
 from flowers_tfx.review import decisions
 from flowers_tfx.storage import BucketPath, check_bucket
@@ -24,7 +24,7 @@ def manifest(number: int) -> str:
 
 def write_span(wanted: int | None = None) -> int:
     """As ingest does: a file of a worker, a file of its own, the manifest."""
-    with writing(ROOT) as writer:
+    with span_writer(ROOT) as writer:
         number = writer.number(wanted, spans.list_spans(ROOT))
         with writer.draft(number) as draft:
             shard = f"{draft.work_uri}/train-0.abc"
@@ -81,10 +81,10 @@ def test_ingests_at_the_same_time_get_numbers_of_their_own(store: FakeStore) -> 
 
 
 def test_a_number_is_claimed_even_where_the_lease_fails(store: FakeStore) -> None:
-    with writing(ROOT) as one:
+    with span_writer(ROOT) as one:
         number = one.number(None, [])
         store.delete(["data/.lock"])  # as if it had been taken over
-        with writing(ROOT) as another:
+        with span_writer(ROOT) as another:
             assert another.number(None, []) == number + 1
             with pytest.raises(InputError, match="did not end"):
                 another.number(number, [])
@@ -98,7 +98,7 @@ def test_a_span_that_is_there_is_never_written_again(store: FakeStore) -> None:
 
 
 def test_an_ingest_without_news_leaves_nothing(store: FakeStore) -> None:
-    with writing(ROOT) as writer, writer.draft(writer.number(None, [])) as draft:
+    with span_writer(ROOT) as writer, writer.draft(writer.number(None, [])) as draft:
         BucketPath(f"{draft.work_uri}/ledger.json").write_bytes(b"{}")
         assert draft.local("ledger.json").read_bytes() == b"{}"
     assert store.objects == {}

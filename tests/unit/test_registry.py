@@ -37,12 +37,12 @@ def test_the_same_model_of_the_same_recipe_is_published_once(tmp_path: Path) -> 
 
 def test_a_model_is_never_its_own_baseline(tmp_path: Path) -> None:
     root = str(tmp_path / "registry")
-    assert registry.newest_of_another_recipe(root, "a") is None
+    assert registry.newest_with_other_fingerprint(root, "a") is None
     first = registry.publish(saved_model(tmp_path / "m1", "1"), root, "a", (), "")
-    assert registry.newest_of_another_recipe(root, "a") is None
+    assert registry.newest_with_other_fingerprint(root, "a") is None
     second = registry.publish(saved_model(tmp_path / "m2", "2"), root, "b", (), "")
-    assert registry.newest_of_another_recipe(root, "b") == first
-    assert registry.newest_of_another_recipe(root, "c") == second
+    assert registry.newest_with_other_fingerprint(root, "b") == first
+    assert registry.newest_with_other_fingerprint(root, "c") == second
 
 
 def test_half_written_versions_are_never_seen_and_swept_away(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_pushes_at_the_same_time_get_versions_of_their_own(tmp_path: Path) -> No
     for thread in threads:
         thread.join()
     assert len(registry.versions(root)) == 8
-    assert {registry.entry(root, v).recipe for v in registry.versions(root)} == {f"r{n}" for n in range(8)}
+    assert {registry.entry(root, v).fingerprint for v in registry.versions(root)} == {f"r{n}" for n in range(8)}
 
 
 def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> None:
@@ -74,20 +74,20 @@ def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> 
     assert registry.damage(root, first) == ""
     (tmp_path / "registry" / str(first.version) / "variables" / "variables.index").write_text("other")
     assert "files were changed" in registry.damage(root, first)
-    assert registry.newest_of_recipe(root, "r") is None
+    assert registry.newest_with_fingerprint(root, "r") is None
     assert registry.publish(tmp_path / "m", root, "r", (), "").version > first.version
     (tmp_path / "registry" / str(first.version) / registry.ENTRY_FILE).write_text(json.dumps([1]))
     broken = registry.entry(root, first.version)
     assert "cannot be read" in registry.damage(root, broken)
-    assert registry.newest_of_another_recipe(root, "another") != broken  # the newest one serves
-    assert registry.newest_of_another_recipe(root, "r") == broken  # it serves: what it is compared with must not change in silence
+    assert registry.newest_with_other_fingerprint(root, "another") != broken  # the newest one serves
+    assert registry.newest_with_other_fingerprint(root, "r") == broken  # it serves: what it is compared with must not change in silence
     assert registry.publish(saved_model(tmp_path / "m2"), root, "r", (), "").version > first.version
 
 
 def test_a_model_that_something_else_put_there_has_no_recipe(tmp_path: Path) -> None:
     saved_model(tmp_path / "registry" / "3")
     entry = registry.entry(str(tmp_path / "registry"), 3)
-    assert (entry.version, entry.recipe) == (3, "")
+    assert (entry.version, entry.fingerprint) == (3, "")
     assert entry.digest == registry.model_digest(tmp_path / "registry" / "3")
 
 

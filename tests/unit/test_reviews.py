@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flowers_tfx.errors import InputError
 from flowers_tfx.review.stored_reviews import HTML, JSON, newest_review, store_review, stored_reviews
 from flowers_tfx.storage import BucketPath
 from tests.unit.buckets import FakeStore, Killed
@@ -33,7 +34,7 @@ def test_what_a_killed_run_left_is_no_review(tmp_path: Path) -> None:
 
 def test_no_review_takes_the_place_of_another(tmp_path: Path) -> None:
     put(tmp_path, "1-a", "2026-01-01", [1])
-    with pytest.raises(OSError):
+    with pytest.raises(InputError, match="not empty"):
         put(tmp_path, "1-a", "2026-01-02", [1])
     assert [stored.review["created"] for stored in stored_reviews(str(tmp_path))] == ["2026-01-01"]
     assert [path.name for path in (tmp_path / "reviews").iterdir()] == ["1-a"]

@@ -1,5 +1,4 @@
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.samples.draw import CLASSES, draw_picture, draw_samples
-from flowers_tfx.storage.fresh_folder import fresh_folder
 
 COUNT = 12  # pictures a class: enough to see variety, quick to draw
 
@@ -124,18 +122,3 @@ def test_an_interrupted_call_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         draw_samples(tmp_path / "out", per_class=1, progress=stop)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_two_at_once_never_mix(tmp_path: Path) -> None:
-    def fill() -> Iterator[None]:
-        with fresh_folder(tmp_path / "out") as folder:
-            (folder / "mine").touch()
-            yield
-
-    first, second = fill(), fill()
-    next(first)
-    next(second)
-    next(first, None)
-    with pytest.raises(InputError, match="meanwhile"):
-        next(second)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]

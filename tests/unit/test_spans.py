@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 
 from flowers_tfx import features
 from flowers_tfx.data import spans
+from flowers_tfx.data.span_writers import span_writer
 from flowers_tfx.errors import InputError
 
 
@@ -95,46 +93,22 @@ def test_the_digest_sees_content_and_nothing_else() -> None:
     assert spans.span_digest([photo_row(split="test"), photo_row(digest="01")]) != digest
 
 
-def test_one_at_a_time_and_the_dead_hold_no_lock(tmp_path: Path) -> None:
-    root = tmp_path / "new" / "root"
-    hold = (
-        "import pathlib, sys, time\n"
-        "from flowers_tfx.data.spans import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(60)"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", hold, str(root)], stdout=subprocess.PIPE)
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    waiter = subprocess.Popen([sys.executable, "-c", hold, str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert waiter.stderr is not None
-        assert waiter.stdout is not None
-        assert "waiting for it to end" in waiter.stderr.readline()
-        holder.kill()
-        started = time.monotonic()
-        assert waiter.stdout.readline() == "1\n"
-        assert time.monotonic() - started < 5
-    finally:
-        for process in (holder, waiter):
-            process.kill()
-            process.communicate()
-
-
-def test_stale_folders_go_and_nothing_else(tmp_path: Path) -> None:
+def test_what_killed_ingests_left_goes_and_nothing_else(tmp_path: Path) -> None:
     make_span(tmp_path, 1)
     (tmp_path / ".span-2.0123456789abcdef.tmp" / "work").mkdir(parents=True)
     (tmp_path / ".other.tmp").mkdir()
-    spans.remove_stale(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.tmp", "span-1"]
+    with span_writer(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".other.tmp", "span-1"]
 
 
 def test_a_full_disk_is_seen_before_the_work(tmp_path: Path) -> None:
-    spans.check_space(tmp_path, 1000)
-    with pytest.raises(InputError, match="GB free"):
-        spans.check_space(tmp_path, 10**18)
+    with span_writer(tmp_path) as writer:
+        writer.check_space(1000)
+        with pytest.raises(InputError, match="GB free"):
+            writer.check_space(10**18)
 
 
 def test_a_data_root_that_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="can't be written to"), spans.locked(tmp_path / "file"):
+    with pytest.raises(InputError, match="can't be written to"), span_writer(tmp_path / "file"):
         pass

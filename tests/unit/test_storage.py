@@ -10,14 +10,14 @@ import pytest
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, storage_path
-from flowers_tfx.storage.lease import leased
-from flowers_tfx.storage.store import ABSENT, Changed, write_bound
+from flowers_tfx.storage.lease import hold_lease
+from flowers_tfx.storage.store import ABSENT, ConditionFailed, write_conditionally
 from tests.unit.buckets import FakeStore
 
 ROOT = BucketPath("s3://bucket/some/folder")
 
 
-def test_a_place_is_a_path_or_lies_in_a_bucket() -> None:
+def test_a_storage_path_is_a_local_path_or_one_in_a_bucket() -> None:
     assert storage_path("some/folder") == Path("some/folder")
     assert storage_path("file:///some/folder") == Path("/some/folder")
     assert str(storage_path("s3://bucket/some/folder/")) == "s3://bucket/some/folder"
@@ -26,7 +26,7 @@ def test_a_place_is_a_path_or_lies_in_a_bucket() -> None:
 
 
 @pytest.mark.parametrize("uri", ["ftp://host/folder", "s3://", "gs:///folder", "s3://bucket/a//folder"])
-def test_what_is_no_place_is_refused(uri: str) -> None:
+def test_other_schemes_are_refused(uri: str) -> None:
     with pytest.raises(InputError):
         storage_path(uri)
 
@@ -43,7 +43,7 @@ def test_a_folder_of_a_bucket_reads_like_one_on_a_disk(store: FakeStore, tmp_pat
     assert (ROOT / "a.txt").is_file() and not (ROOT / "a").is_file() and not (ROOT / "a.t").is_file()
     with (ROOT / "a/c/d.txt").open(encoding="utf-8") as file:
         assert list(file) == ["a/c/d.txt"]
-    with storage.on_disk(ROOT / "a.txt") as copy:
+    with storage.local_file(ROOT / "a.txt") as copy:
         assert copy.read_text() == (ROOT / "a.txt").read_text() == "a.txt"
     assert not copy.exists()
     storage.fetch(ROOT / "a", tmp_path / "copy")
@@ -74,9 +74,9 @@ def test_of_several_who_write_a_new_file_one_succeeds(store: FakeStore) -> None:
 
 def test_a_writer_whose_answer_was_lost_knows_its_own_object(store: FakeStore) -> None:
     store.write("key", b"mine")
-    assert write_bound(store, "key", b"mine", ABSENT) == store.read("key")[1]
-    with pytest.raises(Changed):
-        write_bound(store, "key", b"another's", ABSENT)
+    assert write_conditionally(store, "key", b"mine", ABSENT) == store.read("key")[1]
+    with pytest.raises(ConditionFailed):
+        write_conditionally(store, "key", b"another's", ABSENT)
 
 
 def test_a_probe_leaves_nothing_behind(store: FakeStore) -> None:
@@ -97,7 +97,7 @@ def test_a_lease_keeps_others_out_for_longer_than_it_lasts(store: FakeStore, sho
 
     def work() -> None:
         nonlocal inside, most
-        with leased(store, "lock", "here") as lease:
+        with hold_lease(store, "lock", "here") as lease:
             inside += 1
             most = max(most, inside)
             time.sleep(0.6)  # it is renewed meanwhile
@@ -117,7 +117,7 @@ def test_the_lease_of_a_dead_holder_is_taken_over(store: FakeStore, short_lease:
     short_lease(0.2)
     store.write("lock", b"dead")
     began = time.monotonic()
-    with leased(store, "lock", "here") as lease:
+    with hold_lease(store, "lock", "here") as lease:
         lease.check()
     assert time.monotonic() - began >= 0.2
     assert store.objects == {}
@@ -126,18 +126,18 @@ def test_the_lease_of_a_dead_holder_is_taken_over(store: FakeStore, short_lease:
 def test_who_does_not_wait_is_told_of_a_holder_that_is_alive(store: FakeStore, short_lease: Callable[[float], None]) -> None:
     short_lease(0.4)
     with (
-        leased(store, "lock", "here"),
+        hold_lease(store, "lock", "here"),
         pytest.raises(InputError, match="Another process is at work in here"),
-        leased(store, "lock", "here", wait=False),
+        hold_lease(store, "lock", "here", wait=False),
     ):
         raise AssertionError("two holders")
     store.write("lock", b"dead")
-    with leased(store, "lock", "here", wait=False) as lease:
+    with hold_lease(store, "lock", "here", wait=False) as lease:
         lease.check()
 
 
 def test_a_holder_that_slept_too_long_finds_the_lease_lost(store: FakeStore) -> None:
-    with leased(store, "lock", "here") as lease:
+    with hold_lease(store, "lock", "here") as lease:
         store.write("lock", b"somebody else's")
         with pytest.raises(InputError, match="Another writer took over"):
             lease.check()

@@ -16,7 +16,7 @@ from google.api_core import exceptions
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage.gcs import Gcs
 from flowers_tfx.storage.s3 import S3
-from flowers_tfx.storage.store import ABSENT, Changed, NoBucket, NoPermission
+from flowers_tfx.storage.store import ABSENT, BucketNotFound, ConditionFailed, PermissionDenied
 
 SECRET = "open-sesame"
 
@@ -47,11 +47,11 @@ def test_s3_is_told_the_condition(s3: S3, tag: str | None, condition: dict[str, 
 @pytest.mark.parametrize(
     ("code", "status", "kind", "words"),
     [
-        ("PreconditionFailed", 412, Changed, "key"),
-        ("ConditionalRequestConflict", 409, Changed, "key"),
-        ("NoSuchKey", 404, Changed, "key"),
-        ("NoSuchBucket", 404, NoBucket, "is not there"),
-        ("AccessDenied", 403, NoPermission, "no permission"),
+        ("PreconditionFailed", 412, ConditionFailed, "key"),
+        ("ConditionalRequestConflict", 409, ConditionFailed, "key"),
+        ("NoSuchKey", 404, ConditionFailed, "key"),
+        ("NoSuchBucket", 404, BucketNotFound, "is not there"),
+        ("AccessDenied", 403, PermissionDenied, "no permission"),
         ("InvalidAccessKeyId", 403, InputError, "does not accept the credentials"),
         ("SignatureDoesNotMatch", 403, InputError, "does not accept the credentials"),
         ("NotImplemented", 501, InputError, "no conditional writes"),
@@ -108,7 +108,7 @@ def test_an_upload_that_is_refused_is_told(s3: S3, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"data")
     with Stubber(s3._client) as stub:
         stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
-        with pytest.raises(NoBucket):
+        with pytest.raises(BucketNotFound):
             s3.upload(tmp_path / "file", "key")
 
 
@@ -144,10 +144,10 @@ def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | 
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (exceptions.PreconditionFailed("x"), Changed, "bucket"),
-        (exceptions.NotFound("The specified bucket does not exist."), NoBucket, "is not there"),
-        (exceptions.NotFound("Not Found"), NoBucket, "is not there"),
-        (exceptions.Forbidden("x"), NoPermission, "no permission"),
+        (exceptions.PreconditionFailed("x"), ConditionFailed, "bucket"),
+        (exceptions.NotFound("The specified bucket does not exist."), BucketNotFound, "is not there"),
+        (exceptions.NotFound("Not Found"), BucketNotFound, "is not there"),
+        (exceptions.Forbidden("x"), PermissionDenied, "no permission"),
         (exceptions.Unauthorized("x"), InputError, "no valid credentials"),
         (google.auth.exceptions.DefaultCredentialsError("x"), InputError, "no valid credentials"),
         (google.auth.exceptions.RefreshError("x"), InputError, "no valid credentials"),

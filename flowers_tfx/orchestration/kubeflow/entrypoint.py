@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, Blocked, InputError
 from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, translate_input, translate_output
+from flowers_tfx.storage import atomic_file
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -69,9 +70,8 @@ def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
 def _answer(call: StepCall) -> None:
     """The launcher reads this file when the process has ended with 0: half of it must never be there."""
     answer = translate_output(json.loads(call.output_file.read_text(encoding="utf-8")), call)
-    unfinished = call.output_file.with_name(f".{call.output_file.name}.tmp")
-    unfinished.write_text(json.dumps(answer), encoding="utf-8")
-    os.replace(unfinished, call.output_file)
+    with atomic_file(call.output_file) as unfinished:
+        unfinished.write_text(json.dumps(answer), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

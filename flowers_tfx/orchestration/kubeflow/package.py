@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.storage import written_whole
+from flowers_tfx.storage import output_file
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write_package(package: Package, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The package {path} cannot be written: {error.strerror}.", "Name another file with --out.") from None
-    with written_whole(path, "--out") as unfinished:
+    with output_file(path, "--out") as unfinished:
         unfinished.write_text(package.text(), encoding="utf-8")
 
 

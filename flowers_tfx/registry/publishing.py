@@ -1,0 +1,85 @@
+"""Publishing to the model registry: versions and their baselines, each visible whole or not at all, one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx import storage
+from flowers_tfx.errors import InputError
+from flowers_tfx.registry.bucket_versions import BucketVersions
+from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, Entry, damage, entry, files_digest, model_digest, version_path, versions
+
+_UNFINISHED_NAMES = r"\d+|baseline"
+
+
+def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[str, Any], ...], push_id: str) -> Entry:
+    """Publishes a SavedModel as the next version. The same model with the same fingerprint is published once.
+
+    Raises InputError where the registry cannot be written to.
+    """
+    digest = model_digest(model)
+    with _registry_writer(registry) as writer:
+        for version in reversed(versions(registry)):
+            known = entry(registry, version)
+            if (known.digest, known.fingerprint) == (digest, fingerprint) and not damage(registry, known):
+                return known
+        # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
+        version = max(int(time.time()), max(writer.used_numbers(), default=0) + 1)
+        pushed = Entry(version, digest, fingerprint, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
+        writer.write_version(model, version, json.dumps(pushed.as_json(), indent=2))
+        return pushed
+
+
+def publish_baseline(source: Path, registry: str, version: int) -> str:
+    """Puts the files of `source` beside a version, and replaces those that lie there. Returns their digest.
+
+    Raises InputError where the version is gone or the registry cannot be written to.
+    """
+    folder = version_path(registry, version)
+    if not folder.is_dir():
+        raise InputError(f"Version {version} is gone from the registry {registry}.", "Run again: the model is pushed anew.")
+    with _registry_writer(registry) as writer:
+        writer.write_baseline(source, version)
+    return files_digest(folder / BASELINE_DIR)
+
+
+@contextlib.contextmanager
+def _registry_writer(registry: str) -> Iterator[_FolderVersions | BucketVersions]:
+    """Holds the registry, which is made if need be, for one writer, and removes what killed ones left."""
+    root = storage.storage_path(registry)
+    with storage.lock(root) as lock:
+        if isinstance(root, Path):
+            storage.remove_unfinished(root, _UNFINISHED_NAMES)
+            yield _FolderVersions(root)
+            return
+        writer = BucketVersions(root, lock)
+        writer.remove_unpublished()
+        yield writer
+
+
+class _FolderVersions:
+    """On a disk, what is published appears by one rename."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def used_numbers(self) -> list[int]:
+        return [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
+
+    def write_version(self, model: Path, version: int, record: str) -> None:
+        with storage.atomic_folder(self._root / str(version), durable=True) as folder:
+            shutil.copytree(model, folder, dirs_exist_ok=True)
+            (folder / ENTRY_FILE).parent.mkdir(exist_ok=True)
+            (folder / ENTRY_FILE).write_text(record, encoding="utf-8")
+
+    def write_baseline(self, source: Path, version: int) -> None:
+        target = self._root / str(version) / BASELINE_DIR
+        # Beside the versions, not in one: an unfinished file there would count as a change of the model.
+        with storage.atomic_folder(target, durable=True, replace=True, parent=self._root) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)

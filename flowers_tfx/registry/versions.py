@@ -1,0 +1,134 @@
+"""Reading the model registry: REGISTRY/<version>/ is a SavedModel as TensorFlow Serving reads it, and versions ascend.
+
+A version is there whole or not at all: on a disk it appears by a rename, in a bucket by its record, which is written last and without
+which it is not a version. The record says what the model was trained on: its fingerprint and the digests of its spans.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx import storage
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage import BucketPath, StoragePath
+
+LABELS_FILE = "assets.extra/labels.txt"
+ENTRY_FILE = "assets.extra/registry.json"
+MODEL_FILE = "saved_model.pb"
+# What the data review compares new photos with: published after the model, beside it.
+BASELINE_DIR = "assets.extra/baseline"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pushed version. `digest`: of the model's files; `fingerprint`: of window, code and settings, called `recipe` in the record;
+    `spans`: what it was trained on; `push_id`: the token of the push; `damage`: what is wrong with it, empty for a version that can be
+    used."""
+
+    version: int
+    digest: str
+    fingerprint: str
+    spans: tuple[Mapping[str, Any], ...] = ()
+    created: str = ""
+    push_id: str = ""
+    damage: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of registry.json."""
+        return {
+            "digest": self.digest,
+            "recipe": self.fingerprint,
+            "spans": self.spans,
+            "created": self.created,
+            "push_id": self.push_id,
+        }
+
+
+def version_path(registry: str, version: int) -> StoragePath:
+    """Raises InputError for a registry that is neither a folder nor one in a bucket."""
+    return storage.storage_path(registry) / str(version)
+
+
+def versions(registry: str) -> list[int]:
+    """Versions that hold a SavedModel, ascending."""
+    root = storage.storage_path(registry)
+    if isinstance(root, BucketPath):
+        names = root.file_sizes()
+        folders = {name.partition("/")[0] for name in names}
+        return sorted(int(v) for v in folders if v.isdecimal() and {f"{v}/{MODEL_FILE}", f"{v}/{ENTRY_FILE}"} <= names.keys())
+    if not root.is_dir():
+        return []
+    return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal() and (path / MODEL_FILE).is_file())
+
+
+def entry(registry: str, version: int) -> Entry:
+    """The record of a version; its fingerprint is empty where another program put the version there, or the record is broken."""
+    folder = version_path(registry, version)
+    try:
+        record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
+        return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
+    except FileNotFoundError:
+        return Entry(version, model_digest(folder), fingerprint="")
+    except (OSError, ValueError, KeyError, TypeError):
+        return Entry(version, digest="", fingerprint="", damage=f"its record, {ENTRY_FILE}, cannot be read")
+
+
+def newest_with_other_fingerprint(registry: str, fingerprint: str) -> Entry | None:
+    """The serving model that a candidate is compared with: a model is never its own baseline."""
+    return next((known for known in _newest_first(registry) if known.fingerprint != fingerprint), None)
+
+
+def newest_with_fingerprint(registry: str, fingerprint: str) -> Entry | None:
+    """What was pushed with this fingerprint already; a damaged version is to be pushed anew."""
+    return next((known for known in _newest_first(registry) if known.fingerprint == fingerprint and not damage(registry, known)), None)
+
+
+def _newest_first(registry: str) -> Iterator[Entry]:
+    return (entry(registry, version) for version in reversed(versions(registry)))
+
+
+def damage(registry: str, known: Entry) -> str:
+    """What is wrong with a version, whose files are read once; empty where nothing is."""
+    if known.damage or model_digest(version_path(registry, known.version)) == known.digest:
+        return known.damage
+    return "its files were changed after it was pushed"
+
+
+def newest_model(registry: str) -> StoragePath:
+    """Folder of the newest version. Raises InputError when there is none."""
+    numbers = versions(registry)
+    if not numbers:
+        raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
+    return version_path(registry, numbers[-1])
+
+
+@contextlib.contextmanager
+def local_model(model: StoragePath) -> Iterator[Path]:
+    """The version's folder, or a copy of one in a bucket without what only reviews need, which is deleted at the end of the block."""
+    if isinstance(model, Path):
+        yield model
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        storage.fetch(model, Path(folder) / model.name, lambda name: not name.startswith(f"{BASELINE_DIR}/"))
+        yield Path(folder) / model.name
+
+
+def model_digest(folder: StoragePath) -> str:
+    """sha256 over the names and bytes of a model's files, the registry's own record and the baseline left out."""
+    return files_digest(folder, lambda name: name != ENTRY_FILE and not name.startswith(f"{BASELINE_DIR}/"))
+
+
+def files_digest(folder: StoragePath, included: Callable[[str], bool] = lambda _: True) -> str:
+    """sha256 over the names and bytes of the files below a folder."""
+    digest = hashlib.sha256()
+    for name in storage.file_sizes(folder):
+        if included(name):
+            digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+    return digest.hexdigest()

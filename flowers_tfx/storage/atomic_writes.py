@@ -1,0 +1,154 @@
+"""Atomic writes on a disk: a file or a folder is written under another name and then renamed, so that readers see all of it or nothing.
+
+What is being written to NAME lies beside it as `.NAME.<hex>.tmp`. A killed process leaves that behind, and nothing under NAME. A bucket
+has no rename (docs/adr/0008).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage.bucket_path import BucketPath
+
+_DISK_HINT = "Check the disk and its permissions."
+_LONGEST_NAME = 200  # of 255 bytes, most of which a name may already have
+P = TypeVar("P", Path, BucketPath)
+
+
+def unfinished_path(path: P) -> P:
+    """The name beside `path` under which it is written; a new one at each call."""
+    return path.parent / f".{path.name[:_LONGEST_NAME]}.{uuid.uuid4().hex}.tmp"
+
+
+def remove_unfinished(folder: Path | BucketPath, names: str) -> None:
+    """Deletes what killed writers of folders left, where the names of these match the regular expression `names`. Only the holder of the
+    lock of `folder` may call it."""
+    pattern = re.compile(rf"\.(?:{names})\.[0-9a-f]+\.tmp")
+    paths: list[Path | BucketPath] = list(folder.iterdir())
+    for path in paths:
+        if pattern.fullmatch(path.name):
+            path.remove() if isinstance(path, BucketPath) else shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, hint: str = _DISK_HINT) -> Iterator[Path]:
+    """A name beside `path`; the file written there takes the place of `path` when the block ends without an error.
+
+    Raises InputError with `hint` for an OSError in the block or of the rename.
+    """
+    unfinished = unfinished_path(path)
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise _not_written(path, error, hint) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, *, durable: bool = False, replace: bool = False, parent: Path | None = None) -> Iterator[Path]:
+    """A new folder beside `path`, or in `parent` on the same disk, which becomes `path` when the block ends without an error, and is
+    deleted otherwise.
+
+    `durable`: see `rename_folder`. `replace`: a folder that lies at `path` is replaced; without, it must be empty or absent.
+    Raises InputError where it isn't, and for an OSError in the block or of the rename.
+    """
+    if not replace:
+        require_empty(path)
+    beside = (parent or path.parent) / path.name
+    unfinished = unfinished_path(beside)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.mkdir()
+    except OSError as error:
+        raise InputError(f"The folder {path} can't be made ({error.strerror}).", "Name a folder that you may write to.") from error
+    try:
+        yield unfinished
+        if replace and path.exists():
+            with _moved_away(path, unfinished_path(beside)):
+                rename_folder(unfinished, path, durable=durable)
+        else:
+            rename_folder(unfinished, path, durable=durable)
+    except FileExistsError as error:
+        raise InputError(f"The folder {path} was filled by another process meanwhile.", "Run the command again.") from error
+    except OSError as error:
+        raise _not_written(path, error, _DISK_HINT) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def rename_folder(unfinished: Path, path: Path, *, durable: bool) -> None:
+    """One rename. With `durable`, everything reaches the disk before the name does: after a power cut, too, the folder is whole or absent.
+    Raises FileExistsError where a folder that isn't empty is there."""
+    if durable:
+        for file in [*unfinished.rglob("*"), unfinished]:
+            _flush(file)
+    try:
+        os.rename(unfinished, path)
+    except OSError as error:
+        if path.is_dir():
+            raise FileExistsError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+        raise
+    if durable:
+        _flush(path.parent)
+
+
+def require_empty(folder: Path) -> None:
+    """Raises InputError for a file, and for a folder that holds anything."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"The folder {folder} is not empty.", "Name a new folder, or empty this one.")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder.", "Name a folder that does not exist yet.")
+
+
+def check_target(path: Path, option: str) -> None:
+    """Before hours of work. Raises InputError where no file can be written to: a rename would replace even /dev/null."""
+    try:
+        if not path.parent.is_dir():
+            raise InputError(f"The folder {path.parent} is not there.", f"Make it, or name another file with {option}.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file.", f"Name a file with {option}.")
+    except OSError as error:
+        raise _not_written(path, error, f"Name another file with {option}.") from None
+
+
+@contextlib.contextmanager
+def output_file(path: Path, option: str) -> Iterator[Path]:
+    """`atomic_file` for a path that a user gave with `option`, after `check_target`."""
+    check_target(path, option)
+    with atomic_file(path, f"Name another file with {option}.") as unfinished:
+        yield unfinished
+
+
+@contextlib.contextmanager
+def _moved_away(folder: Path, old: Path) -> Iterator[None]:
+    """Calls `folder` `old` during the block, and deletes it after; it comes back if there is an error."""
+    os.rename(folder, old)
+    try:
+        yield
+    except BaseException:
+        os.rename(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _not_written(path: Path, error: OSError, hint: str) -> InputError:
+    return InputError(f"{path} can't be written: {error.strerror or error}.", hint)

@@ -1,0 +1,126 @@
+"""One writer at a time in a folder, whether it lies on a disk or in a bucket, and lines appended to a file by several.
+
+On a disk the lock is `flock` on the file `.lock` of the folder: the system releases it when the process dies, however it dies. The file
+stays, and holds the process id of its last holder. In a bucket the lock is a lease on the object `.lock`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from flowers_tfx import progress
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage.bucket_path import BucketPath
+from flowers_tfx.storage.lease import hold_lease
+from flowers_tfx.storage.paths import StoragePath
+from flowers_tfx.storage.store import ABSENT, ConditionFailed, write_conditionally
+
+LOCK_NAME = ".lock"
+
+
+class Lock(Protocol):
+    def check(self) -> None:
+        """To be called before the write that makes the work visible. Raises InputError where the lock was lost to somebody else."""
+        ...
+
+
+class _FileLock:
+    def check(self) -> None:
+        """The system takes no lock away."""
+
+
+@contextlib.contextmanager
+def lock(
+    folder: StoragePath, *, wait: bool = True, holder: str = "process", hint: str = "Wait for it, or use another folder."
+) -> Iterator[Lock]:
+    """Holds the folder, which is made if need be, during the block.
+
+    Waits for its turn and gives notice of it once; without `wait`, raises InputError where another `holder` is at work.
+    Raises InputError where the folder can't be written to, and as the store does in a bucket.
+    """
+    if isinstance(folder, BucketPath):
+        with hold_lease(folder.store, (folder / LOCK_NAME).key, str(folder), wait=wait, holder=holder, hint=hint) as lease:
+            yield lease
+        return
+    with _open_lock_file(folder) as file:
+        if not try_lock(file):
+            process = _holder_of(file)
+            if not wait:
+                raise InputError(f"Another {holder} is at work in {folder} (process {process}).", hint)
+            progress.notify(f"Another {holder} (process {process}) is writing to {folder}: waiting for it to end.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield _FileLock()
+
+
+def try_lock(file: IO[Any]) -> bool:
+    """Locks an open file until it is closed or the process ends. False where another open file, here or in another process, has the
+    lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def check_bucket(folder: BucketPath) -> None:
+    """Writes, reads, lists and deletes a probe, so that what would fail after hours of work fails now.
+
+    Raises InputError for a bucket that is not there or can't be written to, wrong credentials, a store that can't be reached, and one
+    that ignores the conditions of writes: in such a one two writers could take the same number.
+    """
+    probe = folder / ".probe"
+    with hold_lease(probe.store, probe.key, str(folder)):
+        if not probe.read_bytes() or not probe.is_file():
+            raise RuntimeError(f"{probe} was written and is not there")
+
+
+def append_line(file: StoragePath, line: str) -> None:
+    """Appends a line whole, whoever else appends; on a disk it is flushed, under the lock of the folder."""
+    if isinstance(file, BucketPath):
+        return _append_to_object(file, line.encode() + b"\n")
+    with lock(file.parent), file.open("a+b") as out:
+        # A line that a full disk cut short must not swallow the next one.
+        if out.tell():
+            out.seek(-1, os.SEEK_END)
+            if out.read(1) != b"\n":
+                out.write(b"\n")
+        out.write(line.encode() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _append_to_object(file: BucketPath, line: bytes) -> None:
+    """Nothing can be appended to an object: it is written anew, on the condition that it is still the one that was read."""
+    while True:
+        try:
+            content, tag = file.store.read(file.key)
+        except FileNotFoundError:
+            content, tag = b"", ABSENT
+        try:
+            write_conditionally(file.store, file.key, content + line, tag)
+            return
+        except ConditionFailed:
+            time.sleep(random.uniform(0, 0.2))
+
+
+def _open_lock_file(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / LOCK_NAME).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"The folder {folder} can't be written to: {error.strerror}.", "Name another folder.") from error
+
+
+def _holder_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "unknown"
