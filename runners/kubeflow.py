@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # Before the imports below: the command line keeps their noise off the screen.
-    from flowers_tfx.cli import main
+    # Before the imports below, which take long.
+    from runners.command import exec_flowers
 
-    main(["kubeflow", "compile", *sys.argv[1:]])
+    exec_flowers("kubeflow", "compile", *sys.argv[1:])
 
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 

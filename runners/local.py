@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # Before the imports below: the command line shows what they cost, and keeps their noise in the log.
-    from flowers_tfx.cli import main
+    # Before the imports below, which take long.
+    from runners.command import exec_flowers
 
-    main(["run", "--runner", "local", *sys.argv[1:]])
+    exec_flowers("run", "--runner", "local", *sys.argv[1:])
 
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 

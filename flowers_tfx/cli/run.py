@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.status import Status
@@ -18,6 +19,10 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.quiet import redirected
 from flowers_tfx.orchestration.roots import check_root, log_folder
+
+if TYPE_CHECKING:
+    from flowers_tfx.orchestration.launches import Watcher
+    from flowers_tfx.orchestration.run_report import RunReport
 
 
 def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bool) -> int:
@@ -32,15 +37,23 @@ def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bo
                 from flowers_tfx.orchestration.run_records import typical_seconds
                 from flowers_tfx.orchestration.settings import metadata_connection
 
-                module = importlib.import_module(f"runners.{runner}")
+                run = _runner(runner)
             display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
             stack.enter_context(progress.listening(display))
-            report = module.run(config, display.watch)
+            report = run(config, display.watch)
         if not as_json:
             print_report(Console(file=screen), report, str(log or ""))
     if as_json:
         sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False) + "\n")
     return int(report.exit_code)
+
+
+def _runner(name: str) -> Callable[[PipelineConfig, Watcher], RunReport]:
+    if name == "beam":
+        from runners.beam import run
+    else:
+        from runners.local import run
+    return run
 
 
 def _log_path(config: PipelineConfig) -> Path:

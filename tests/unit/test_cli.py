@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -79,3 +81,21 @@ def test_what_the_command_line_says_is_for_nobody_else(monkeypatch: pytest.Monke
     with pytest.raises(SystemExit):
         cli.main()
     assert sys.argv == ["flowers"]
+
+
+@pytest.mark.parametrize(
+    ("runner", "usage"), [("local", "flowers run "), ("beam", "flowers run "), ("kubeflow", "flowers kubeflow compile ")]
+)
+def test_a_runner_as_a_program_is_that_command(runner: str, usage: str, tmp_path: Path) -> None:
+    checkout = str(Path(__file__).parents[2])
+
+    def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", f"runners.{runner}", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": checkout}, check=False
+        )
+
+    assert f"Usage: {usage}" in program("--help").stdout
+    refused = program("--no-such-option", "--json")
+    assert refused.returncode == 2
+    assert "--no-such-option" in json.loads(refused.stdout)["error"]
