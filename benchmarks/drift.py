@@ -71,12 +71,12 @@ def measured(cache: Path, photos: Path, weights: Path) -> None:
     wanted = [entry for entry in wanted if not (cache / f"{entry[0]}.parquet").exists()]
     if not wanted:
         return
+    from flowers_tfx.config import ModelConfig
     from flowers_tfx.data.properties import measure
     from flowers_tfx.data.sampling import sample
     from flowers_tfx.model.embedding import Embedder
-    from flowers_tfx.model.network import NetworkSettings
 
-    embedder = Embedder(NetworkSettings("MobileNetV2", 0.35, 224, str(weights), classes=2))
+    embedder = Embedder(ModelConfig(weights=str(weights)))
     began = time.monotonic()
     for number, (name, kind, strength, chosen) in enumerate(wanted, 1):
         rows = []

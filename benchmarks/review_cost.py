@@ -91,10 +91,10 @@ def cost(examples: int, weights: str) -> dict[str, float]:
     random = np.random.default_rng(0)
     embed: Any = lambda photos: random.normal(0, 1, (len(photos), 1280)).astype(np.float32)  # noqa: E731
     if weights:
+        from flowers_tfx.config import ModelConfig
         from flowers_tfx.model.embedding import Embedder
-        from flowers_tfx.model.network import NetworkSettings
 
-        embed = Embedder(NetworkSettings("MobileNetV2", 0.35, 224, weights, classes=2))
+        embed = Embedder(ModelConfig(weights=weights))
     with tempfile.TemporaryDirectory() as folder:
         old_span, span = made_span(Path(folder), 2000, 1), made_span(Path(folder), examples, 2)
         policy = Policy()

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_0.35_224_imagenet_no_top.weights.h5"
 IMAGE_SIZE = 224
+MODEL = {"backbone": "MobileNetV2", "alpha": 0.35, "image_size": IMAGE_SIZE}
 TRAIN, EVAL = 0.7, 0.1  # shares; the rest judges
 
 
@@ -74,13 +75,13 @@ def measure(photos: Path, weights: Path, epochs: int, seed: int) -> dict[str, An
 def split(photos: Path, seed: int) -> tuple[Part, Part, Part, int]:
     import tensorflow as tf
 
-    from flowers_tfx.model.picture_graph import upright_picture
+    from flowers_tfx.model.picture_graph import prepare_picture
 
     classes = sorted(folder for folder in photos.iterdir() if folder.is_dir())
     files = [(path, label) for label, folder in enumerate(classes) for path in sorted(folder.glob("*.jpg"))]
     order = np.random.default_rng(seed).permutation(len(files))
     paths = tf.data.Dataset.from_tensor_slices([str(files[at][0]) for at in order])
-    prepared = paths.map(lambda path: upright_picture(tf.io.read_file(path), IMAGE_SIZE), num_parallel_calls=2)
+    prepared = paths.map(lambda path: prepare_picture(tf.io.read_file(path), IMAGE_SIZE), num_parallel_calls=2)
     pictures = np.stack(list(prepared.as_numpy_iterator()))
     labels = np.array([files[at][1] for at in order])
     ends = [int(TRAIN * len(files)), int((TRAIN + EVAL) * len(files)), len(files)]
@@ -93,14 +94,14 @@ def plain_fit(train: Part, held_out: Part, classes: int, weights: str, epochs: i
     import keras
     import tensorflow as tf
 
-    from flowers_tfx.model.network import NetworkSettings, build
-    from flowers_tfx.model.training import TrainingSettings
+    from flowers_tfx.config import ModelConfig, TrainingConfig
+    from flowers_tfx.model.network import build
 
-    recipe = TrainingSettings()
-    network = build(NetworkSettings("MobileNetV2", 0.35, IMAGE_SIZE, weights, classes), recipe.dropout, seed)
+    settings = TrainingConfig()
+    network = build(ModelConfig(**MODEL, weights=weights), classes, settings.dropout, seed)
     network.backbone.trainable = False
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
-    optimizer = keras.optimizers.Adam(recipe.head_learning_rate)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
+    optimizer = keras.optimizers.Adam(settings.head_learning_rate)
     network.full.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
 
     def batches(part: Part) -> tf.data.Dataset:
@@ -108,8 +109,8 @@ def plain_fit(train: Part, held_out: Part, classes: int, weights: str, epochs: i
         return tf.data.Dataset.from_tensor_slices((part.pictures, one_hot))
 
     network.full.fit(
-        batches(train).shuffle(len(train.labels), seed=seed).batch(recipe.batch_size).prefetch(2),
-        validation_data=batches(held_out).batch(recipe.batch_size),
+        batches(train).shuffle(len(train.labels), seed=seed).batch(settings.batch_size).prefetch(2),
+        validation_data=batches(held_out).batch(settings.batch_size),
         epochs=epochs,
         verbose=0,
     )
@@ -120,18 +121,17 @@ def cached_features(train: Part, held_out: Part, classes: int, weights: str, epo
     """Stage 1 of the program as it is."""
     import tensorflow as tf
 
-    from flowers_tfx.model.network import NetworkSettings
+    from flowers_tfx.config import ModelConfig, TrainingConfig
     from flowers_tfx.model.picture_set import PictureSet
-    from flowers_tfx.model.training import TrainingSettings
     from flowers_tfx.model.training import train as train_network
 
     def as_set(part: Part) -> PictureSet:
         return PictureSet(len(part.labels), lambda: tf.data.Dataset.from_tensor_slices((part.pictures, part.labels)))
 
-    recipe = TrainingSettings(head_epochs=epochs, fine_tune_layers=0, patience=epochs, seed=seed)
-    network = NetworkSettings("MobileNetV2", 0.35, IMAGE_SIZE, weights, classes)
+    settings = TrainingConfig(head_epochs=epochs, fine_tune_layers=0, patience=epochs, seed=seed)
+    model = ModelConfig(**MODEL, weights=weights)
     with tempfile.TemporaryDirectory() as log_dir:
-        result = train_network(network, recipe, as_set(train), as_set(held_out), log_dir)
+        result = train_network(model, classes, settings, as_set(train), as_set(held_out), log_dir)
     return lambda pictures: result.model.predict(pictures, verbose=0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowers_tfx import features
-from flowers_tfx.config import PipelineConfig
+from flowers_tfx.config import PipelineConfig, parse_config
 from flowers_tfx.data import uris
 from flowers_tfx.data.measured import Embed, measure_csv
 from flowers_tfx.data.tables import Table, write_table
@@ -39,8 +39,6 @@ def embedder(config: PipelineConfig, weights: str) -> tuple[Embed, str]:
     """The frozen backbone of the configuration with these weights, and its name. Raises InputError when they don't fit."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from flowers_tfx.model.embedding import Embedder
-    from flowers_tfx.model.network import NetworkSettings
 
-    model = config.model
-    made = Embedder(NetworkSettings(model.backbone, model.alpha, model.image_size, weights, classes=2))
-    return made, made.name
+    embed = Embedder(parse_config({"model": {**config.model.model_dump(), "weights": weights}}).model)
+    return embed, embed.name

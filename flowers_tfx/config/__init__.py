@@ -1,11 +1,13 @@
 """Every setting of a run: typed sections, and how they are read from YAML and `key=value` overrides."""
 
 from flowers_tfx.config.beam import BeamConfig
+from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig, StepConfig
 from flowers_tfx.config.loading import load_config, parse_config
 from flowers_tfx.config.pipeline import PipelineConfig, known_keys
 from flowers_tfx.config.review import ReviewConfig
-from flowers_tfx.config.training import EvaluationConfig, IngestConfig, ModelConfig, TrainingConfig
+from flowers_tfx.config.training import ModelConfig, TrainingConfig
 
 __all__ = [
     "BeamConfig",

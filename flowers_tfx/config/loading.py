@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from flowers_tfx.config.pipeline import PipelineConfig, known_keys
+from flowers_tfx.config.pipeline import PipelineConfig, known_keys, takes_text
 from flowers_tfx.config.section import first_problem
 from flowers_tfx.errors import InputError
 
@@ -24,7 +24,7 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
         key, equals, text = override.partition("=")
         if not equals:
             raise InputError(f"--set {override!r} has no value.", "Write it as key=value, such as training.seed=1.")
-        _put(settings, key.strip(), _scalar(key, text))
+        _put(settings, key.strip(), _value(key.strip(), text))
     return parse_config(settings)
 
 
@@ -56,14 +56,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _scalar(key: str, text: str) -> Any:
+def _value(key: str, text: str) -> Any:
+    """Strings stay as typed, where YAML would turn a salt `1`, a date or a path `~` into something else."""
+    if takes_text(key):
+        return text
     try:
-        value = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-    # Strings that YAML would turn into something else (a salt `1`, a date, a path `~`) stay as typed where a string is wanted.
-    wants_text = any(name == key.strip() and isinstance(default, str) and default != "all" for name, default, _ in known_keys())
-    return text if wants_text and _describe(key.strip()) and key.strip() != "training.xla" else value
 
 
 def _put(settings: dict[str, Any], key: str, value: Any) -> None:

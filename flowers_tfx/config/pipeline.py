@@ -6,15 +6,18 @@ The reference in docs/configuration.md is generated from the fields and descript
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, field_validator
+from pydantic.fields import FieldInfo
 
 from flowers_tfx.config.beam import BeamConfig
+from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
 from flowers_tfx.config.review import ReviewConfig
 from flowers_tfx.config.section import Section, listed
-from flowers_tfx.config.training import EvaluationConfig, IngestConfig, ModelConfig, TrainingConfig
+from flowers_tfx.config.training import ModelConfig, TrainingConfig
 
 
 class PipelineConfig(Section):
@@ -51,11 +54,24 @@ class PipelineConfig(Section):
         return value
 
 
-def known_keys() -> Iterator[tuple[str, Any, str]]:
-    """Dotted key, default and description of every setting, in the order of the classes."""
+def known_fields() -> Iterator[tuple[str, FieldInfo]]:
+    """Dotted key and field of every setting, in the order of the classes."""
     for name, field in PipelineConfig.model_fields.items():
         if isinstance(field.default, Section):
             for inner, inner_field in type(field.default).model_fields.items():
-                yield f"{name}.{inner_field.alias or inner}", inner_field.default, inner_field.description or ""
+                yield f"{name}.{inner_field.alias or inner}", inner_field
         else:
-            yield field.alias or name, field.default, field.description or ""
+            yield field.alias or name, field
+
+
+def known_keys() -> Iterator[tuple[str, Any, str]]:
+    """Dotted key, default and description of every setting, in the order of the classes."""
+    for key, field in known_fields():
+        yield key, field.default, field.description or ""
+
+
+def takes_text(key: str) -> bool:
+    """Whether the setting is a string, or one of several strings; False for unknown keys."""
+    annotation = next((field.annotation for known, field in known_fields() if known == key), None)
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return annotation is str or (bool(choices) and all(isinstance(choice, str) for choice in choices))

@@ -28,5 +28,6 @@ def listed(value: Any) -> Any:
 
 
 def switch(value: Any) -> Any:
-    """YAML reads `on`, `off`, `true` and `false` as booleans, a command line as strings."""
-    return {True: "on", False: "off", "true": "on", "false": "off"}.get(value, value)
+    """`on` or `off` from the words that YAML reads as booleans, and from booleans."""
+    word = str(value).lower() if isinstance(value, bool | str) else ""
+    return {"true": "on", "yes": "on", "on": "on", "false": "off", "no": "off", "off": "off"}.get(word, value)

@@ -1,16 +1,20 @@
-"""What is taken in, and what makes a model: delivery, network, training, and the floors of its evaluation."""
+"""What makes a model: the network, and how it is trained. The Trainer takes these two sections as they are."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from flowers_tfx.backbones import BACKBONE_NAMES, Backbone, find_backbone
 from flowers_tfx.config.section import Section, listed, switch
 
-BACKBONES = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large")
+IMAGENET, NO_WEIGHTS = "imagenet", "none"
 Augmentation = Literal["flip", "crop", "color"]
-AUGMENTATIONS: tuple[Augmentation, ...] = ("flip", "crop", "color")
+AUGMENTATIONS: tuple[Augmentation, ...] = get_args(Augmentation)
+Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+Switch = Literal["auto", "on", "off"]
 
 
 def _augmentations(value: Any) -> Any:
@@ -21,28 +25,62 @@ def _augmentations(value: Any) -> Any:
     return AUGMENTATIONS if value == "all" else listed(value)
 
 
-class IngestConfig(Section):
-    csv: str = Field("", description="CSV of `uri,label` lines to take in at the start of each run; empty: no IngestImages node")
-    labels: str = Field("", description="labels file of the delivery, a class a line; empty: the pipeline's own `labels`")
-    split_salt: str = Field("", description="changes which photos fall into train, eval and test")
-    shards: int = Field(1, ge=1, le=10_000, description="TFRecord files per split of a span")
-    max_pixels: int = Field(50_000_000, ge=1_000_000, description="larger photos are set aside, px")
-
-
 class ModelConfig(Section):
-    backbone: str = Field("MobileNetV2", description=f"one of {', '.join(BACKBONES)}")
-    alpha: float = Field(0.35, gt=0, le=2, description="width multiplier of the backbone")
-    image_size: int = Field(224, ge=32, le=1024, description="side of the square pictures that the network sees, px")
-    weights: str = Field("imagenet", description="`imagenet`, `none` (train from scratch), or a path or bucket URI of an .h5 file")
+    backbone: str = Field("MobileNetV2", description=f"one of {', '.join(BACKBONE_NAMES)}")
+    alpha: float = Field(
+        0.35, gt=0, le=2, validate_default=True, description="width multiplier of the backbone; 1.0 where the backbone has none"
+    )
+    image_size: int = Field(224, le=1024, validate_default=True, description="side of the square pictures that the network sees, px")
+    weights: str = Field(
+        IMAGENET, validate_default=True, description="`imagenet`, `none` (train from scratch), or a path or bucket URI of an .h5 file"
+    )
+
+    @property
+    def pretrained(self) -> bool:
+        return self.weights != NO_WEIGHTS
+
+    @property
+    def weights_path(self) -> Path | None:
+        """A weights file on this machine; None where the weights come from elsewhere, or there are none."""
+        return None if self.weights in (IMAGENET, NO_WEIGHTS) or "://" in self.weights else Path(self.weights)
 
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, value: str) -> str:
-        plain = {name.lower(): name for name in BACKBONES} | {"mobilenetv1": "MobileNet"}
-        name = plain.get(value.lower().replace("_", "").replace("-", "").replace(" ", ""))
-        if name is None:
-            raise ValueError(f"must be one of {', '.join(BACKBONES)}")
-        return name
+        row = find_backbone(value)
+        if row is None:
+            raise ValueError(f"must be one of {', '.join(BACKBONE_NAMES)}")
+        return row.name
+
+    @field_validator("alpha")
+    @classmethod
+    def _width_of_the_backbone(cls, value: float, info: ValidationInfo) -> float:
+        row = _row(info)
+        if row and not row.has_alpha and value != 1.0:
+            raise ValueError(f"must be 1.0, since {row.name} has no width multiplier")
+        return value
+
+    @field_validator("image_size")
+    @classmethod
+    def _size_of_the_backbone(cls, value: int, info: ValidationInfo) -> int:
+        row = _row(info)
+        if row and value < row.min_image_size:
+            raise ValueError(f"{row.name} needs {row.min_image_size} px or more")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_of_the_backbone(cls, value: str, info: ValidationInfo) -> str:
+        row, alpha = _row(info), info.data.get("alpha")
+        if value == IMAGENET and alpha and row and row.has_alpha and alpha not in row.imagenet_alphas:
+            known = ", ".join(map(str, row.imagenet_alphas))
+            raise ValueError(f"{row.name} has ImageNet weights for alpha {known}, not for alpha {alpha}")
+        return value
+
+
+def _row(info: ValidationInfo) -> Backbone | None:
+    """The row of the section's backbone; None where that was refused."""
+    return find_backbone(info.data.get("backbone", ""))
 
 
 class TrainingConfig(Section):
@@ -57,22 +95,27 @@ class TrainingConfig(Section):
     batch_size: int = Field(16, ge=1, le=65_536, description="photos per step")
     learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate of stage 2 (of the whole training with `weights: none`)")
     head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of the features that the head does not see at a training step")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label's weight that is spread over all classes")
+    patience: int = Field(10, ge=1, le=10_000, description="a stage ends after so many epochs without a lower loss on `eval`")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model, bit for bit, on a CPU")
     class_weights: bool = Field(False, description="weigh classes by their inverse frequency")
     augment: Annotated[tuple[Augmentation, ...], BeforeValidator(_augmentations)] = Field(
         AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`"
     )
-    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "auto", description="`auto`: mixed_float16 on a GPU, float32 on a CPU"
-    )
-    xla: Annotated[Literal["auto", "on", "off"], BeforeValidator(switch)] = Field("auto", description="`auto`: on with a GPU only")
+    precision: Precision = Field("auto", description="`auto`: mixed_float16 on a GPU, float32 on a CPU")
+    xla: Annotated[Switch, BeforeValidator(switch)] = Field("auto", description="`auto`: on with a GPU only")
+
+    @property
+    def fine_tunes(self) -> bool:
+        return self.fine_tune_layers != 0 and self.fine_tune_epochs > 0
+
+    @property
+    def scratch_epochs(self) -> int:
+        """Epochs without pretrained weights, where there is one stage only."""
+        return self.fine_tune_epochs or self.head_epochs
 
     @field_validator("fine_tune_layers", mode="before")
     @classmethod
     def _all_layers(cls, value: Any) -> Any:
         return {"all": -1, "none": 0}.get(value, value) if isinstance(value, str) else value
-
-
-class EvaluationConfig(Section):
-    min_accuracy: float = Field(0.6, ge=0, le=1, description="a candidate below this accuracy on `test` is not blessed")
-    max_drop: float = Field(0.02, ge=0, le=1, description="how far below the serving model's accuracy a candidate may lie")

@@ -1,1 +1,1 @@
-"""The model: pictures as the network sees them, the network, and how it is trained. Nothing in here imports TFX."""
+"""The model: photos as the network sees them, the network, its training and its export. Nothing in here imports TFX."""

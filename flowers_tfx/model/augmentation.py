@@ -1,15 +1,17 @@
 """Random changes of training pictures: flips, crops, colour. A batch at a time, deterministic by seed.
 
 `crop` and `flip` are one crop-and-resize (a mirrored box is a mirrored picture), `color` is one 3x3 matrix and an
-offset per picture, so that all three together cost a few per cent of a training step on a CPU.
+offset per picture, so all three together cost a few per cent of a training step on a CPU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import tensorflow as tf
 
-NAMES = ("flip", "crop", "color")
+from flowers_tfx.config.training import AUGMENTATIONS, Augmentation
 
 _CROP_AREA = (0.6, 1.0)  # share of the picture
 _CROP_LOG_ASPECT = 0.29  # width over height between 3/4 and 4/3
@@ -20,13 +22,13 @@ _HUE_TURN = 0.15  # radians
 _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float32)
 
 
-def augmented(pictures: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...] = NAMES) -> tf.Tensor:
-    """float32 [N, s, s, 3] from pictures of this shape, both 0..255. `seed`, an int [2], alone decides the change."""
+def augment(pictures: tf.Tensor, seed: tf.Tensor, names: Collection[Augmentation] = AUGMENTATIONS) -> tf.Tensor:
+    """float32 [N, s, s, 3] from pictures of this shape, both 0..255. `seed`, an int [2], is the only source of randomness."""
     pictures = tf.cast(pictures, tf.float32)
     if "flip" in names or "crop" in names:
-        pictures = _cropped(pictures, seed, flip="flip" in names, crop="crop" in names)
+        pictures = _crop_and_flip(pictures, seed, flip="flip" in names, crop="crop" in names)
     if "color" in names:
-        pictures = _recoloured(pictures, seed)
+        pictures = _change_color(pictures, seed)
     return pictures
 
 
@@ -34,7 +36,7 @@ def _uniform(seed: tf.Tensor, stream: int, count: tf.Tensor, low: float, high: f
     return tf.random.stateless_uniform([count], tf.random.experimental.stateless_fold_in(seed, stream), low, high)
 
 
-def _cropped(pictures: tf.Tensor, seed: tf.Tensor, flip: bool, crop: bool) -> tf.Tensor:
+def _crop_and_flip(pictures: tf.Tensor, seed: tf.Tensor, flip: bool, crop: bool) -> tf.Tensor:
     count = tf.shape(pictures)[0]
     height, width, left, top = tf.ones([count]), tf.ones([count]), tf.zeros([count]), tf.zeros([count])
     if crop:
@@ -53,7 +55,7 @@ def _cropped(pictures: tf.Tensor, seed: tf.Tensor, flip: bool, crop: bool) -> tf
     return tf.ensure_shape(tf.image.crop_and_resize(pictures, boxes, tf.range(count), size), pictures.shape)
 
 
-def _recoloured(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _change_color(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Brightness, contrast about the mean, saturation and hue: all linear in RGB, hence one matrix and one offset."""
     count = tf.shape(pictures)[0]
     brightness = _uniform(seed, 5, count, -_BRIGHTNESS, _BRIGHTNESS) * 255

@@ -1,36 +1,37 @@
-"""Embeddings: what the frozen backbone sees in a photo, as numbers. Two photos with like embeddings show like things."""
+"""Embeddings: the features of a photo that the frozen backbone computes. Photos with close embeddings show similar things."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from flowers_tfx.backbones import find_backbone
+from flowers_tfx.config.training import ModelConfig
 from flowers_tfx.errors import InputError
-from flowers_tfx.model.network import IMAGENET, NO_WEIGHTS, NetworkSettings, build
-from flowers_tfx.model.picture_graph import pictures
+from flowers_tfx.model.network import build_backbone
+from flowers_tfx.model.picture_graph import prepare_pictures
 
 _BATCH = 32
 
 
 class Embedder:
-    """Pooled features of a pretrained backbone. Raises InputError when it has no weights, or they can't be had."""
+    """Pooled features of a pretrained backbone. Raises InputError where it has no weights, or they cannot be read."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
-        if not settings.pretrained:
+    def __init__(self, model: ModelConfig) -> None:
+        if not model.pretrained:
             raise InputError(
-                "Embeddings need a pretrained backbone: random weights see nothing.", "Name weights, `imagenet` or the path of an .h5 file."
+                "Embeddings need a pretrained backbone: features of random weights say nothing about a photo.",
+                "Name weights, `imagenet` or the path of an .h5 file.",
             )
-        self._settings = settings
-        network = build(settings).backbone
-        size = settings.image_size
+        self._model = model
+        backbone, size = build_backbone(model), model.image_size
         self._graph = tf.function(
-            lambda data: network(tf.cast(pictures(data, size), tf.float32), training=False),
+            lambda photos: backbone(tf.cast(prepare_pictures(photos, size), tf.float32), training=False),
             input_signature=[tf.TensorSpec([None], tf.string)],
         )
 
@@ -41,14 +42,16 @@ class Embedder:
 
     @cached_property
     def name(self) -> str:
-        """Names the network: embeddings of other names can't be compared."""
-        return network_name(self._settings)
+        """Name of the network; embeddings of networks with different names cannot be compared."""
+        return network_name(self._model)
 
 
-def network_name(settings: NetworkSettings) -> str:
-    """Backbone, width, picture size and weights by their content; empty where there are none."""
-    if settings.weights == NO_WEIGHTS:
+def network_name(model: ModelConfig) -> str:
+    """Backbone, width, picture size, and weights by their content; empty for a network without pretrained weights."""
+    if not model.pretrained:
         return ""
-    local = settings.weights != IMAGENET and "://" not in settings.weights
-    weights = hashlib.sha256(Path(settings.weights).read_bytes()).hexdigest()[:16] if local else settings.weights
-    return f"{settings.backbone}-{settings.alpha:g}-{settings.image_size}-{weights}"
+    path = model.weights_path
+    weights = hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else model.weights
+    row = find_backbone(model.backbone)
+    width = f"{model.alpha:g}-" if row and row.has_alpha else ""
+    return f"{model.backbone}-{width}{model.image_size}-{weights}"

@@ -1,4 +1,4 @@
-"""MobileNets by name, with a small head: pictures in, logits out."""
+"""A network of keras.applications with a small head: pictures in, logits out."""
 
 from __future__ import annotations
 
@@ -11,36 +11,13 @@ import h5py  # type: ignore[import-untyped]
 import keras
 import tensorflow as tf
 
+from flowers_tfx.backbones import Backbone, find_backbone
+from flowers_tfx.config.training import IMAGENET, ModelConfig
 from flowers_tfx.errors import InputError
 
-IMAGENET, NO_WEIGHTS = "imagenet", "none"
-MIN_IMAGE_SIZE_PX = 32  # five halvings
-# Width multipliers that keras.applications has ImageNet weights for.
-IMAGENET_ALPHAS = {
-    "MobileNet": (0.25, 0.5, 0.75, 1.0),
-    "MobileNetV2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
-    "MobileNetV3Small": (0.75, 1.0),
-    "MobileNetV3Large": (0.75, 1.0),
-}
-BACKBONES = tuple(IMAGENET_ALPHAS)
-# keras.applications has 0.99 and 0.999, made for millions of steps: after the few hundred of a small data set the
-# moving statistics would still be those of the start, and the network would answer nonsense outside training.
+# keras.applications has 0.99 and more, made for millions of steps: after the few hundred of a small data set the moving
+# statistics would still be those of the start, and the network would be wrong outside training.
 _MOMENTUM_FROM_SCRATCH = 0.9
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """What the network is. `weights`: "imagenet", "none", or the path or bucket URI of an .h5 file without top."""
-
-    backbone: str
-    alpha: float
-    image_size: int
-    weights: str
-    classes: int
-
-    @property
-    def pretrained(self) -> bool:
-        return self.weights != NO_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -50,158 +27,136 @@ class Network:
     backbone: keras.Model  # pictures to pooled features [N, F]
     head: keras.Model  # features to logits
     full: keras.Model  # pictures to logits
-    convolutional: keras.Model  # the network of keras.applications in the backbone
+    application: keras.Model  # the network of keras.applications inside the backbone
 
     def unfreeze(self, layers: int) -> None:
         """Lets the last `layers` of the backbone train (0: none, -1: all), as Keras counts them.
 
-        Of pretrained batch normalisation, scale and offset train, and the statistics stay: see `_KnownStatistics`.
+        Of pretrained batch normalisation, scale and offset train, and the statistics stay: see `_FrozenStatistics`.
         """
-        first = 0 if layers < 0 else max(len(self.convolutional.layers) - layers, 0)
-        for at, layer in enumerate(self.convolutional.layers):
-            layer.trainable = at >= first
+        first = 0 if layers < 0 else max(len(self.application.layers) - layers, 0)
+        for position, layer in enumerate(self.application.layers):
+            layer.trainable = position >= first
 
 
-class _KnownStatistics(keras.layers.Layer):
-    """Runs a pretrained network always as in inference: normalised with the statistics of ImageNet, never with those of a batch.
+class _FrozenStatistics(keras.layers.Layer):
+    """Runs a pretrained network always in inference mode: batches are normalised with the statistics of ImageNet, never with their own.
 
-    Trained with the statistics of small batches it gave 0.74 accuracy instead of 0.90. Freezing the normalisation layers as a whole would
-    also stop their scale and offset. Keras hands `training` down to every layer that asks for it; this one does not.
+    Trained with the statistics of small batches, the network reached 0.74 accuracy instead of 0.90. Freezing the normalisation layers as a
+    whole would also stop their scale and offset. Keras passes `training` on to every layer that asks for it; this one does not.
     """
 
     def __init__(self, network: keras.Model) -> None:
-        super().__init__(name="known_statistics")
+        super().__init__(name="frozen_statistics")
         self.network = network
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         return self.network(pictures, training=False)
 
 
-def build(settings: NetworkSettings, dropout: float = 0.0, seed: int = 0) -> Network:
-    """The network with its weights loaded and its head new, deterministic by `seed`. Sets Keras' global random seed.
+def build(model: ModelConfig, classes: int, dropout: float = 0.0, seed: int = 0) -> Network:
+    """The network with its weights loaded and a new head, deterministic by `seed`. Sets Keras' global random seed.
 
-    Raises InputError where settings don't fit together or weights can't be had.
+    Raises InputError where the weights do not fit or cannot be read.
     """
-    check(settings)
-    keras.utils.set_random_seed(seed)
-    shape = (settings.image_size, settings.image_size, 3)
-    inner = _application(settings, shape)
-    features = inner.output_shape[-1]
-    inputs = keras.Input(shape, name="pictures")
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(inputs)
-    pooled = _KnownStatistics(inner)(scaled) if settings.pretrained else inner(scaled)
-    backbone = keras.Model(inputs, pooled, name="features")
+    backbone, application = _build_backbone(model, seed)
     head = keras.Sequential(
         [
-            keras.Input((features,), name="features"),
+            keras.Input((application.output_shape[-1],), name="features"),
             keras.layers.Dropout(dropout, seed=seed, name="dropout"),
             # float32 whatever the precision: softmax and loss need the range.
-            keras.layers.Dense(
-                settings.classes,
-                dtype="float32",
-                kernel_initializer=keras.initializers.GlorotUniform(seed),
-                name="logits",
-            ),
+            keras.layers.Dense(classes, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed), name="logits"),
         ],
         name="head",
     )
-    full = keras.Model(inputs, head(backbone(inputs)), name="flowers")
-    return Network(backbone, head, full, inner)
+    full = keras.Model(backbone.input, head(backbone(backbone.input)), name="flowers")
+    return Network(backbone, head, full, application)
 
 
-def check(settings: NetworkSettings) -> None:
-    """Raises InputError where the settings don't fit together; loads and downloads nothing."""
-    if settings.backbone not in IMAGENET_ALPHAS:
-        raise InputError(f"The backbone {settings.backbone!r} is unknown.", f"Known are {', '.join(BACKBONES)}.")
-    if settings.image_size < MIN_IMAGE_SIZE_PX:
-        raise InputError(
-            f"image_size {settings.image_size} is too small for {settings.backbone}.",
-            f"It needs {MIN_IMAGE_SIZE_PX} px or more.",
-        )
-    if not 0 < settings.alpha <= 4:
-        raise InputError(
-            f"alpha {settings.alpha} is no width multiplier of {settings.backbone}.",
-            "Use a number such as 0.35 or 1.0.",
-        )
-    alphas = IMAGENET_ALPHAS[settings.backbone]
-    if settings.weights == IMAGENET and settings.alpha not in alphas:
-        known = ", ".join(str(alpha) for alpha in alphas)
-        raise InputError(
-            f"{settings.backbone} has no ImageNet weights for alpha {settings.alpha}.",
-            f"There are some for alpha {known}.",
-        )
-    if settings.classes < 2:
-        raise InputError(f"A classifier needs two classes or more, not {settings.classes}.")
+def build_backbone(model: ModelConfig, seed: int = 0) -> keras.Model:
+    """Pictures to pooled features [N, F], without a head. Raises InputError where the weights do not fit or cannot be read."""
+    return _build_backbone(model, seed)[0]
 
 
-def _application(settings: NetworkSettings, shape: tuple[int, int, int]) -> keras.Model:
-    options = {
-        "input_shape": shape,
-        "alpha": settings.alpha,
+def _build_backbone(model: ModelConfig, seed: int) -> tuple[keras.Model, keras.Model]:
+    """The backbone, and the network of keras.applications inside it."""
+    row = find_backbone(model.backbone)
+    if row is None:
+        raise InputError(f"The backbone {model.backbone!r} is unknown.", "flowers_tfx/backbones.py lists the known ones.")
+    keras.utils.set_random_seed(seed)
+    application = _load_application(row, model)
+    inputs = keras.Input((model.image_size, model.image_size, 3), name="pictures")
+    pixels = inputs
+    if row.rescaling:
+        factor, offset = row.rescaling
+        pixels = keras.layers.Rescaling(factor, offset=offset, name="scaling")(inputs)
+    features = _FrozenStatistics(application)(pixels) if model.pretrained else application(pixels)
+    return keras.Model(inputs, features, name="features"), application
+
+
+def _load_application(row: Backbone, model: ModelConfig) -> keras.Model:
+    arguments = {
+        "input_shape": (model.image_size, model.image_size, 3),
         "include_top": False,
-        "pooling": "avg",
-        "name": "backbone",
+        "pooling": row.pooling,
+        **({"alpha": model.alpha} if row.has_alpha else {}),
+        **row.arguments,
     }
-    if settings.backbone.startswith("MobileNetV3"):
-        options["include_preprocessing"] = False  # our own scaling layer does the same for all four
-    application = getattr(keras.applications, settings.backbone)
-    if settings.weights == IMAGENET:
+    create = getattr(keras.applications, row.name)
+    if model.weights == IMAGENET:
         try:
-            return application(weights="imagenet", **options)
+            return create(weights="imagenet", **arguments)
         except Exception as error:  # Keras raises a bare Exception where the download fails
-            cause = f"The ImageNet weights of {settings.backbone} {settings.alpha} could not be downloaded"
             raise InputError(
-                f"{cause}: {_first_line(error)}",
+                f"The ImageNet weights of {_title(row, model)} could not be downloaded: {_first_line(error)}",
                 "Give a local weights file as model.weights, or train from scratch with model.weights=none.",
             ) from error
-    model = application(weights=None, **options)
-    if settings.pretrained:
-        _load(model, settings)
+    application = create(weights=None, **arguments)
+    if model.pretrained:
+        _load_weights(application, row, model)
     else:
-        for layer in model.layers:
+        for layer in application.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = _MOMENTUM_FROM_SCRATCH
-    return model
+    return application
 
 
-def _load(model: keras.Model, settings: NetworkSettings) -> None:
-    """Loads an HDF5 weights file, in Keras 3's layout or the older one: by what is in it, as names can lie."""
+def _load_weights(application: keras.Model, row: Backbone, model: ModelConfig) -> None:
+    """Loads an HDF5 weights file, in the layout of Keras 3 or the older one: its content decides, since the name can be wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        source = _local_copy(settings.weights, Path(folder))
+        source = _local_copy(model, Path(folder))
         if not h5py.is_hdf5(source):
-            raise InputError(
-                f"The weights file {settings.weights} is not an HDF5 file.",
-                "It must be an .h5 file of keras.applications.",
-            )
+            raise InputError(f"The weights file {model.weights} is not an HDF5 file.", "It must be an .h5 file of keras.applications.")
         with h5py.File(source, "r") as stored:
             older = "layer_names" in stored.attrs or "model_weights" in stored
         named = Path(folder) / ("older.h5" if older else "model.weights.h5")
         shutil.copyfile(source, named)
         try:
-            model.load_weights(named)
+            application.load_weights(named)
         except Exception as error:  # h5py and Keras raise many kinds for a file of another network
-            cause = f"The weights file {settings.weights} does not fit {settings.backbone} with alpha {settings.alpha}"
             raise InputError(
-                f"{cause}: {_first_line(error)}",
-                "It must hold the weights of this backbone and alpha, without the top layer.",
+                f"The weights file {model.weights} does not fit {_title(row, model)}: {_first_line(error)}",
+                f"It must hold the weights of this backbone{' and alpha' if row.has_alpha else ''}, without the top layer.",
             ) from error
 
 
-def _local_copy(uri: str, folder: Path) -> Path:
-    if "://" not in uri:
-        path = Path(uri)
+def _local_copy(model: ModelConfig, folder: Path) -> Path:
+    if path := model.weights_path:
         if not path.is_file():
             raise InputError(
-                f"The weights file {uri} does not exist.",
-                "model.weights is `imagenet`, `none`, or a path or bucket URI.",
+                f"The weights file {model.weights} does not exist.", "model.weights is `imagenet`, `none`, or a path or bucket URI."
             )
         return path
     copy = folder / "downloaded"
     try:
-        tf.io.gfile.copy(uri, str(copy))
+        tf.io.gfile.copy(model.weights, str(copy))
     except (tf.errors.OpError, OSError) as error:
-        raise InputError(f"The weights file {uri} could not be read: {_first_line(error)}") from error
+        raise InputError(f"The weights file {model.weights} could not be read: {_first_line(error)}") from error
     return copy
+
+
+def _title(row: Backbone, model: ModelConfig) -> str:
+    return f"{row.name} with alpha {model.alpha}" if row.has_alpha else row.name
 
 
 def _first_line(error: Exception) -> str:

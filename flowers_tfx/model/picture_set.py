@@ -1,15 +1,16 @@
-"""Training pictures as Transform made them: kept in memory where they fit, streamed where they don't."""
+"""Training pictures as Transform made them: kept in memory where they fit, streamed where they do not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from flowers_tfx.model.augmentation import augmented
+from flowers_tfx.config.training import Augmentation
+from flowers_tfx.model.augmentation import augment
 
 MEMORY_LIMIT_BYTES = 2 * 2**30
 _SHUFFLE_BUFFER = 2048  # pictures, where they are streamed
@@ -26,7 +27,7 @@ class PictureSet:
 
 
 class Pictures:
-    """A split that is read several times: only once from disk, where its pictures fit into the memory limit."""
+    """A split that is read several times, but from disk only once if its pictures fit into the memory limit."""
 
     def __init__(self, source: PictureSet, image_size: int) -> None:
         self.number = source.number
@@ -42,14 +43,14 @@ class Pictures:
         """Batches of (pictures, labels)."""
         return self._dataset.batch(batch_size).prefetch(2)
 
-    def shuffled(self, batch_size: int, seed: int, augment: tuple[str, ...]) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: int, augmentations: Collection[Augmentation]) -> tf.data.Dataset:
         """Endless batches of (augmented pictures, labels), of one size; `steps(batch_size)` of them are an epoch."""
         buffer = self.number if self.in_memory else min(self.number, _SHUFFLE_BUFFER)
         batches = self._dataset.shuffle(buffer, seed=seed).batch(batch_size, drop_remainder=self.number >= batch_size)
 
         def change(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             pictures, labels = batch
-            return augmented(pictures, tf.stack([tf.constant(seed, tf.int64), step]), augment), labels
+            return augment(pictures, tf.stack([tf.constant(seed, tf.int64), step]), augmentations), labels
 
         return batches.repeat().enumerate().map(change, num_parallel_calls=2, deterministic=True).prefetch(2)
 

@@ -1,4 +1,4 @@
-"""Transform's `preprocessing_fn`: photos become fixed-size pictures once, so that no epoch decodes a full-size photo."""
+"""Transform's `preprocessing_fn`: photos become fixed-size pictures once, so no epoch of training decodes a full-size photo."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import tensorflow as tf
 
 from flowers_tfx.features import IMAGE, LABEL
-from flowers_tfx.model.picture_graph import pictures
+from flowers_tfx.model.picture_graph import prepare_pictures
 
 PICTURE = "picture"  # serialized uint8 tensor [image_size, image_size, 3]: lossless, and quicker to read than a PNG
-LABEL_ID = "label_id"  # place of the class in the curated schema's domain
+LABEL_ID = "label_id"  # index of the class in the curated schema's domain
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
     """`custom_config` holds `image_size` (px) and `labels` (class names in the order of the model's outputs)."""
-    prepared = pictures(tf.reshape(inputs[IMAGE], [-1]), custom_config["image_size"])
+    prepared = prepare_pictures(tf.reshape(inputs[IMAGE], [-1]), custom_config["image_size"])
     return {
         PICTURE: tf.map_fn(tf.io.serialize_tensor, prepared, fn_output_signature=tf.string),
         LABEL_ID: label_ids(tf.reshape(inputs[LABEL], [-1]), custom_config["labels"]),

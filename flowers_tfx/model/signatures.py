@@ -1,4 +1,4 @@
-"""The exported SavedModel and its signatures. Every one of them prepares photos with the graph that Transform used."""
+"""The exported SavedModel and its signatures. Each of them prepares photos with the graph that Transform used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from flowers_tfx.features import IMAGE, LABEL
-from flowers_tfx.model.picture_graph import pictures
+from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
 from flowers_tfx.registry import LABELS_FILE
 
@@ -26,14 +26,14 @@ _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -> tf.Module:
     """Photos in, classes out: `network` maps pictures (float32 [N, s, s, 3], 0-255) to logits [N, classes].
 
-    Only the variables and these functions are saved. With the Keras model itself in it, a SavedModel took three times as long to write
-    and to load.
+    Only the variables and these functions are saved: a SavedModel that also holds the Keras model took three times as long to write and
+    to load.
     """
     names = tf.constant(list(labels))
 
     @tf.function(input_signature=[_BYTES])
     def probabilities_of(photos: tf.Tensor) -> tf.Tensor:
-        prepared = tf.cast(pictures(photos, image_size), tf.float32)
+        prepared = tf.cast(prepare_pictures(photos, image_size), tf.float32)
         return tf.nn.softmax(tf.cast(network(prepared, training=False), tf.float32))
 
     @tf.function(input_signature=[_BYTES])
@@ -53,7 +53,7 @@ def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -
 
     @tf.function(input_signature=[_EXAMPLES])
     def transform_labels(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialized Examples, string [N] -> label_id int64 [N], the place of the class in the model's outputs."""
+        """Serialized Examples, string [N] -> label_id int64 [N], the index of the class in the model's outputs."""
         return {LABEL_ID: label_ids(_feature(examples, LABEL), list(labels))}
 
     model = tf.Module()
@@ -67,7 +67,7 @@ def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def export(network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
-    """Writes the SavedModel with its class order and how it was trained beside it, in assets.extra/."""
+    """Writes the SavedModel, and into its assets.extra/ the class order and how it was trained."""
     model = flower_model(network, image_size, labels)
     signatures = {
         "serving_default": model.serving_default,

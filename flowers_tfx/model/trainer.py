@@ -1,48 +1,46 @@
-"""Trainer's `run_fn`: from transformed Examples to an exported model. What training is stands in training.py."""
+"""Trainer's `run_fn`: from transformed Examples to an exported model. training.py holds the training itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import tensorflow as tf
-from tfx.components.trainer.fn_args_utils import FnArgs
 
-from flowers_tfx import progress
-from flowers_tfx.model.network import NetworkSettings
+from flowers_tfx.config.training import ModelConfig, TrainingConfig
 from flowers_tfx.model.picture_set import PictureSet
 from flowers_tfx.model.preprocessing import parse_transformed
 from flowers_tfx.model.signatures import export
-from flowers_tfx.model.training import TrainingSettings, TrainResult, train
+from flowers_tfx.model.training import TrainResult, train
 
 
-def run_fn(fn_args: FnArgs) -> None:
+class TrainerArguments(Protocol):
+    """The part of TFX's FnArgs that `run_fn` reads. Files are glob patterns."""
+
+    custom_config: Mapping[str, Any]
+    train_files: Sequence[str]
+    eval_files: Sequence[str]
+    model_run_dir: str
+    serving_model_dir: str
+
+
+def run_fn(fn_args: TrainerArguments) -> None:
     """`custom_config["settings"]` is the JSON of orchestration.settings.model_settings."""
     settings = json.loads(fn_args.custom_config["settings"])
-    labels = settings["labels"]
-    network = network_settings(settings)
+    labels, model = settings["labels"], ModelConfig(**settings["model"])
     result = train(
-        network,
-        training_settings(settings),
-        picture_set(fn_args.train_files, network.image_size),
-        picture_set(fn_args.eval_files, network.image_size),
+        model,
+        len(labels),
+        TrainingConfig(**settings["training"]),
+        read_split(fn_args.train_files, model.image_size),
+        read_split(fn_args.eval_files, model.image_size),
         fn_args.model_run_dir,
-        _report,
     )
-    export(result.model, network.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
+    export(result.model, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
 
 
-def network_settings(settings: dict[str, Any]) -> NetworkSettings:
-    return NetworkSettings(**settings["model"], classes=len(settings["labels"]))
-
-
-def training_settings(settings: dict[str, Any]) -> TrainingSettings:
-    values = settings["training"]
-    return TrainingSettings(**{**values, "augment": tuple(values["augment"])})
-
-
-def picture_set(patterns: Sequence[str], image_size: int) -> PictureSet:
+def read_split(patterns: Sequence[str], image_size: int) -> PictureSet:
     """The pictures of one split, in the order of Transform's files."""
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
 
@@ -54,8 +52,8 @@ def picture_set(patterns: Sequence[str], image_size: int) -> PictureSet:
     return PictureSet(count, read)
 
 
-def _record(settings: dict[str, Any], result: TrainResult) -> dict[str, Any]:
-    """How the model came about, as it lies beside it."""
+def _record(settings: Mapping[str, Any], result: TrainResult) -> dict[str, Any]:
+    """How the model was trained, as it is stored beside the model."""
     return {
         **settings,
         "chosen_stage": result.chosen_stage,
@@ -63,7 +61,3 @@ def _record(settings: dict[str, Any], result: TrainResult) -> dict[str, Any]:
         "stages": {name: dict(metrics) for name, metrics in result.stage_metrics.items()},
         "epochs": result.trained_epochs,
     }
-
-
-def _report(stage: str, done: int, total: int, _metrics: Any, seconds_left: float) -> None:
-    progress.report(progress.Progress(stage.replace("_", " "), done, total, seconds_left))

@@ -15,12 +15,11 @@ import keras
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
-from flowers_tfx.model.network import NO_WEIGHTS, build
-from flowers_tfx.model.trainer import network_settings, training_settings
-from flowers_tfx.model.training import check_recipe
+from flowers_tfx.model.network import build_backbone
+from flowers_tfx.model.training import check_trainable
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.roots import check_root
-from flowers_tfx.orchestration.settings import model_settings, pipeline_schema
+from flowers_tfx.orchestration.settings import pipeline_schema
 from flowers_tfx.storage import BucketPath, StoragePath, check_bucket, file_sizes, lock, storage_path
 
 _SLACK_BYTES = 500 * 2**20
@@ -65,11 +64,10 @@ def _check_writable(key: str, folder: StoragePath) -> None:
 
 
 def _check_network(config: PipelineConfig) -> None:
-    """Builds the network once: weights that do not fit, or cannot be had, must not be found out after the data are prepared."""
-    settings = model_settings(config, list(pipeline_schema(config).labels))
-    check_recipe(network_settings(settings), training_settings(settings))
-    if config.model.weights != NO_WEIGHTS:
-        build(network_settings(settings))
+    """Builds the pretrained network once, so that missing or wrong weights stop the run before its data are prepared."""
+    check_trainable(config.model, len(pipeline_schema(config).labels), config.training)
+    if config.model.pretrained:
+        build_backbone(config.model)
         keras.backend.clear_session()
 
 

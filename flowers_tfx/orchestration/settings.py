@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from flowers_tfx import storage
 from flowers_tfx.code_digest import code_digest
-from flowers_tfx.config import PipelineConfig
+from flowers_tfx.config import ModelConfig, PipelineConfig
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
@@ -56,7 +56,7 @@ def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
         "labels": labels,
         "model": config.model.model_dump(),
         "training": config.training.model_dump(mode="json"),
-        "weights_digest": _weights_digest(config.model.weights),
+        "weights_digest": _weights_digest(config.model),
         "code": code_digest("flowers_tfx.model.trainer"),
     }
 
@@ -129,11 +129,11 @@ def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
     return config.labels
 
 
-def _weights_digest(weights: str) -> str:
-    """Content counts: other weights under the same name make another model."""
-    path = Path(weights)
-    if weights in ("imagenet", "none") or "://" in weights:
+def _weights_digest(model: ModelConfig) -> str:
+    """sha256 of a local weights file: other weights under the same name make another model. Empty without a local file."""
+    path = model.weights_path
+    if path is None:
         return ""
     if not path.is_file():
-        raise InputError(f"The weights {weights} are not there.", "Name an .h5 file with model.weights, or use imagenet or none.")
+        raise InputError(f"The weights {path} do not exist.", "Name an .h5 file with model.weights, or use imagenet or none.")
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from flowers_tfx import progress
+from flowers_tfx.config.training import ModelConfig
 from flowers_tfx.data.spans import Span
 from flowers_tfx.model.embedding import Embedder
-from flowers_tfx.model.network import NO_WEIGHTS
-from flowers_tfx.model.trainer import network_settings
 from flowers_tfx.review.photo_sample import with_embeddings
 
 
@@ -19,8 +18,8 @@ class PhotoEmbedder:
     """`network`: its name, empty where the settings have no pretrained weights: rows then stay without embeddings."""
 
     def __init__(self, settings: str) -> None:
-        values = json.loads(settings)
-        self._embed = None if values["model"]["weights"] == NO_WEIGHTS else Embedder(network_settings(values))
+        model = ModelConfig(**json.loads(settings)["model"])
+        self._embed = Embedder(model) if model.pretrained else None
         self.network = self._embed.name if self._embed else ""
 
     def embedded(self, rows: pd.DataFrame, held: Sequence[Span], most: int) -> pd.DataFrame:

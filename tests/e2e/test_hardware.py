@@ -11,6 +11,8 @@ import keras
 import pytest
 import tensorflow as tf
 
+from flowers_tfx.config import ModelConfig, TrainingConfig
+from flowers_tfx.config.training import Precision
 from flowers_tfx.model import hardware
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,17 +24,18 @@ import tensorflow as tf
 from unittest import mock
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from flowers_tfx.config import ModelConfig, TrainingConfig
 from flowers_tfx.model import hardware, training
-from flowers_tfx.model.network import NetworkSettings
 from flowers_tfx.model.picture_set import PictureSet
 two = hardware.strategy(("CPU:0", "CPU:1"))
 assert two.num_replicas_in_sync == 2
 rng = np.random.default_rng(0)
 pictures, labels = rng.integers(0, 256, (32, 32, 32, 3), dtype=np.uint8), np.arange(32) % 2
 split = PictureSet(32, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
-settings = training.TrainingSettings(fine_tune_epochs=2, batch_size=8, learning_rate=1e-3, augment=())
+settings = TrainingConfig(fine_tune_epochs=2, batch_size=8, learning_rate=1e-3, augment=())
 with mock.patch.object(hardware, "strategy", lambda: two):
-    result = training.train(NetworkSettings("MobileNet", 0.25, 32, "none", 2), settings, split, split, sys.argv[1])
+    model = ModelConfig(backbone="MobileNet", alpha=0.25, image_size=32, weights="none")
+    result = training.train(model, 2, settings, split, split, sys.argv[1])
 assert result.trained_epochs == 2
 answers = result.model(pictures, training=False).numpy()
 assert np.isfinite(answers).all()
@@ -50,25 +53,25 @@ print("trained on two devices")
         ("mixed_bfloat16", False, "mixed_bfloat16"),
     ],
 )
-def test_precision(asked: hardware.Precision, on_gpu: bool, policy: str) -> None:
+def test_precision(asked: Precision, on_gpu: bool, policy: str) -> None:
     assert hardware.precision_policy(asked, on_gpu) == policy
 
 
 def test_xla_is_for_gpus_unless_asked_for() -> None:
-    assert [hardware.compiles_with_xla("auto", on_gpu) for on_gpu in (False, True)] == [False, True]
-    assert hardware.compiles_with_xla("on", False)
-    assert not hardware.compiles_with_xla("off", True)
+    assert [hardware.xla_enabled("auto", on_gpu) for on_gpu in (False, True)] == [False, True]
+    assert hardware.xla_enabled("on", False)
+    assert not hardware.xla_enabled("off", True)
 
 
-def test_the_precision_of_before_comes_back_even_after_an_error() -> None:
+def test_the_use_precision_before_comes_back_even_after_an_error() -> None:
     before = keras.config.dtype_policy()
-    with pytest.raises(ZeroDivisionError), hardware.precision_of("mixed_bfloat16") as name:
+    with pytest.raises(ZeroDivisionError), hardware.use_precision("mixed_bfloat16") as name:
         assert name == keras.config.dtype_policy().name == "mixed_bfloat16"
         raise ZeroDivisionError
     assert keras.config.dtype_policy() == before
 
 
-@pytest.mark.skipif(hardware.gpus() > 1, reason="this host has several GPUs")
+@pytest.mark.skipif(hardware.gpu_count() > 1, reason="this host has several GPUs")
 def test_one_device_needs_no_strategy() -> None:
     assert hardware.strategy() is tf.distribute.get_strategy()
 
@@ -95,15 +98,15 @@ def test_training_on_two_devices_gives_one_plain_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_mixed_precision_answers_in_float32(tmp_path: Path) -> None:
-    from flowers_tfx.model.network import NetworkSettings
     from flowers_tfx.model.picture_set import PictureSet
-    from flowers_tfx.model.training import TrainingSettings, train
+    from flowers_tfx.model.training import train
 
     pictures = tf.random.stateless_uniform([16, 32, 32, 3], [0, 1], 0, 256, tf.int32)
     labels = tf.range(16, dtype=tf.int64) % 2
     split = PictureSet(16, lambda: tf.data.Dataset.from_tensor_slices((tf.cast(pictures, tf.uint8), labels)))
-    settings = TrainingSettings(fine_tune_epochs=1, batch_size=8, precision="mixed_bfloat16")
-    result = train(NetworkSettings("MobileNet", 0.25, 32, "none", 2), settings, split, split, tmp_path)
+    settings = TrainingConfig(fine_tune_epochs=1, batch_size=8, precision="mixed_bfloat16")
+    model = ModelConfig(backbone="MobileNet", alpha=0.25, image_size=32, weights="none")
+    result = train(model, 2, settings, split, split, tmp_path)
     assert result.model.dtype_policy.name == "float32"
     assert result.model(pictures, training=False).dtype == tf.float32
     assert keras.config.dtype_policy().name == "float32"

@@ -122,9 +122,9 @@ def test_a_step_starts_and_says_what_it_was_not_given(container: Container) -> N
 def test_the_weights_are_baked_in_and_fit_the_network(built: Built, container: Container) -> None:
     path = f"{BAKED}/{built.weights.name}"
     assert container.out("sha256sum", path).split()[0] == subprocess.check_output(["sha256sum", built.weights], text=True).split()[0]
-    build = "from flowers_tfx.model.network import NetworkSettings, build; import sys; settings = NetworkSettings("
-    build += "backbone='MobileNetV2', alpha=0.35, image_size=224, classes=5, weights=sys.argv[1])"
-    build += "; print(len(build(settings, 0.2, 1).full.get_weights()))"
+    build = "from flowers_tfx.config import ModelConfig; from flowers_tfx.model.network import build; import sys"
+    build += "; model = ModelConfig(backbone='MobileNetV2', alpha=0.35, image_size=224, weights=sys.argv[1])"
+    build += "; print(len(build(model, classes=5).full.get_weights()))"
     assert int(container.out("python", "-c", build, path)) > 200
 
 

@@ -75,7 +75,7 @@ def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Works
 
 
 def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -> None:
-    from flowers_tfx.model.picture_graph import upright_picture
+    from flowers_tfx.model.picture_graph import prepare_picture
     from flowers_tfx.model.preprocessing import parse_transformed
 
     shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
@@ -89,7 +89,7 @@ def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -
     for path in workshop.data_root.glob("span-1/train-*.tfrecord.gz"):
         for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP"):
             photo = tf.train.Example.FromString(record.numpy()).features.feature["image"].bytes_list.value[0]
-            served.add(upright_picture(tf.constant(photo), 32).numpy().tobytes())
+            served.add(prepare_picture(tf.constant(photo), 32).numpy().tobytes())
     assert transformed == served
 
 

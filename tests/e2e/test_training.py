@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from flowers_tfx.config.training import AUGMENTATIONS, ModelConfig, TrainingConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import picture_set
-from flowers_tfx.model.augmentation import NAMES, augmented
-from flowers_tfx.model.network import NetworkSettings, build
+from flowers_tfx.model.augmentation import augment
+from flowers_tfx.model.network import build
 from flowers_tfx.model.picture_set import Pictures, PictureSet
-from flowers_tfx.model.training import TrainingFailed, TrainingSettings, TrainResult, train
+from flowers_tfx.model.training import TrainingFailed, TrainResult, check_trainable, train
+from flowers_tfx.progress import Progress, listening
 
 pytestmark = pytest.mark.slow
 
 SIZE = 32
 CLASSES = 3
-SCRATCH = NetworkSettings("MobileNet", 0.25, SIZE, "none", CLASSES)
-QUICK = TrainingSettings(head_epochs=3, fine_tune_layers=-1, fine_tune_epochs=2, batch_size=16)
-HEAD_ONLY = replace(QUICK, fine_tune_layers=0)
+SCRATCH = ModelConfig(backbone="MobileNet", alpha=0.25, image_size=SIZE, weights="none")
+QUICK = TrainingConfig(head_epochs=3, fine_tune_layers=-1, fine_tune_epochs=2, batch_size=16)
+
+
+def changed(section: Any, **values: Any) -> Any:
+    """The section with other values, validated."""
+    return type(section)(**{**section.model_dump(), **values})
+
+
+HEAD_ONLY = changed(QUICK, fine_tune_layers=0)
 
 
 def coloured(number: int, seed: int = 0, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +53,7 @@ def split(number: int, seed: int = 0, size: int = SIZE) -> PictureSet:
 
 
 @pytest.fixture(scope="module")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> NetworkSettings:
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> ModelConfig:
     """A network with a weights file: random, but with statistics that let features differ."""
     keras.utils.set_random_seed(3)
     path = tmp_path_factory.mktemp("weights") / "v1.weights.h5"
@@ -57,20 +65,20 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> NetworkSettings:
     for _ in range(6):
         model(pictures, training=True)
     model.save_weights(path)
-    return replace(SCRATCH, weights=str(path))
+    return changed(SCRATCH, weights=str(path))
 
 
-def run(network: NetworkSettings, settings: TrainingSettings, log_dir: Path, number: int = 48) -> TrainResult:
-    return train(network, settings, split(number), split(24, seed=1), log_dir)
+def run(network: ModelConfig, settings: TrainingConfig, log_dir: Path, number: int = 48) -> TrainResult:
+    return train(network, CLASSES, settings, split(number), split(24, seed=1), log_dir)
 
 
 @pytest.fixture(scope="module")
-def head(pretrained: NetworkSettings, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+def head(pretrained: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     return run(pretrained, HEAD_ONLY, tmp_path_factory.mktemp("head"))
 
 
 @pytest.fixture(scope="module")
-def tuned(pretrained: NetworkSettings, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+def tuned(pretrained: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     return run(pretrained, QUICK, tmp_path_factory.mktemp("tuned"))
 
 
@@ -82,21 +90,27 @@ def accuracy(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> fl
     return float((np.asarray(model(pictures, training=False)).argmax(axis=1) == labels).mean())
 
 
-def test_two_stages_tell_what_they_did(pretrained: NetworkSettings, tuned: TrainResult, tmp_path: Path) -> None:
-    seen: list[tuple[str, int, int]] = []
+def test_two_stages_report_what_they_do(pretrained: ModelConfig, tuned: TrainResult, tmp_path: Path) -> None:
+    seen: list[tuple[str, float, float]] = []
 
-    def progress(stage: str, epoch: int, epochs: int, metrics: Mapping[str, float], seconds_left: float) -> None:
-        assert seconds_left >= 0
-        assert stage == "features" or {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(metrics)
-        seen.append((stage, epoch, epochs))
+    class Recorder:
+        def report(self, progress: Progress) -> None:
+            assert progress.seconds_left is not None
+            assert progress.seconds_left >= 0
+            seen.append((progress.what, progress.done, progress.total))
 
-    result = train(pretrained, QUICK, split(48), split(24, seed=1), tmp_path, progress)
+        def notify(self, message: str) -> None:
+            raise AssertionError(message)
+
+    with listening(Recorder()):
+        result = train(pretrained, CLASSES, QUICK, split(48), split(24, seed=1), tmp_path)
     assert seen[0][0] == "features"
     assert [step for step in seen if step[0] != "features"] == [
         *[("head", epoch, 3) for epoch in (1, 2, 3)],
-        *[("fine_tune", epoch, 2) for epoch in (1, 2)],
+        *[("fine tune", epoch, 2) for epoch in (1, 2)],
     ]
     assert result.trained_epochs == 5
+    assert all({"loss", "accuracy", "val_loss", "val_accuracy"} <= set(epoch.metrics) for epoch in result.history)
     assert set(result.seconds) == {"features", "head", "fine_tune"}
     assert set(result.stage_metrics) == {"head", "fine_tune"}
     assert result.eval_metrics == result.stage_metrics[result.chosen_stage]
@@ -113,19 +127,19 @@ def test_metrics_are_those_of_the_model_that_comes_out(head: TrainResult, tuned:
         assert accuracy(result.model, *coloured(24, seed=1)) == pytest.approx(result.eval_metrics["accuracy"])
 
 
-def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: NetworkSettings, head: TrainResult) -> None:
+def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: ModelConfig, head: TrainResult) -> None:
     assert head.chosen_stage == "head"
-    assert same_weights(head.network.backbone, build(pretrained).backbone)
+    assert same_weights(head.network.backbone, build(pretrained, CLASSES).backbone)
 
 
 def test_from_scratch_repeats_bit_for_bit_and_the_seed_matters(tmp_path: Path) -> None:
-    first, again, other = (run(SCRATCH, replace(QUICK, seed=seed), tmp_path / str(seed)) for seed in (4, 4, 5))
+    first, again, other = (run(SCRATCH, changed(QUICK, seed=seed), tmp_path / str(seed)) for seed in (4, 4, 5))
     assert same_weights(first.model, again.model)
     assert not same_weights(first.model, other.model)
 
 
 def test_streamed_pictures_train_as_well(
-    pretrained: NetworkSettings, head: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretrained: ModelConfig, head: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picture_set, "MEMORY_LIMIT_BYTES", 0)
     assert not Pictures(split(4), SIZE).in_memory
@@ -134,9 +148,9 @@ def test_streamed_pictures_train_as_well(
 
 @pytest.mark.parametrize("learning_rate", [1.0, 1e30])
 def test_a_stage_that_wrecks_the_network_is_not_chosen(
-    pretrained: NetworkSettings, head: TrainResult, tmp_path: Path, learning_rate: float
+    pretrained: ModelConfig, head: TrainResult, tmp_path: Path, learning_rate: float
 ) -> None:
-    wrecked = run(pretrained, replace(QUICK, learning_rate=learning_rate), tmp_path)
+    wrecked = run(pretrained, changed(QUICK, learning_rate=learning_rate), tmp_path)
     assert wrecked.chosen_stage == "head"
     assert same_weights(head.model, wrecked.model)
     assert wrecked.eval_metrics == head.eval_metrics
@@ -144,70 +158,72 @@ def test_a_stage_that_wrecks_the_network_is_not_chosen(
 
 def test_divergence_from_scratch_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match="diverged"):
-        run(SCRATCH, replace(QUICK, learning_rate=1e30), tmp_path)
+        run(SCRATCH, changed(QUICK, learning_rate=1e30), tmp_path)
 
 
-def test_only_the_last_layers_change(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    tuned = run(pretrained, replace(QUICK, head_epochs=0, fine_tune_layers=5), tmp_path).network.backbone
-    pairs = zip(tuned.weights, build(pretrained).backbone.get_weights(), strict=True)
-    changed = {variable.path for variable, before in pairs if not np.array_equal(variable.numpy(), before)}
-    assert {path.rpartition("/")[2] for path in changed} == {"kernel", "gamma", "beta"}
-    assert all("conv_pw_13" in path for path in changed)
+def test_only_the_last_layers_change(pretrained: ModelConfig, tmp_path: Path) -> None:
+    tuned = run(pretrained, changed(QUICK, head_epochs=0, fine_tune_layers=5), tmp_path).network.backbone
+    pairs = zip(tuned.weights, build(pretrained, CLASSES).backbone.get_weights(), strict=True)
+    moved = {variable.path for variable, before in pairs if not np.array_equal(variable.numpy(), before)}
+    assert {path.rpartition("/")[2] for path in moved} == {"kernel", "gamma", "beta"}
+    assert all("conv_pw_13" in path for path in moved)
 
 
-def test_class_weights_help_the_rare_class(pretrained: NetworkSettings, tmp_path: Path) -> None:
+def test_class_weights_help_the_rare_class(pretrained: ModelConfig, tmp_path: Path) -> None:
     pictures, labels = coloured(120)
     keep = np.flatnonzero((labels != 0) | (np.arange(120) < 12))
     rare = PictureSet(len(keep), lambda: tf.data.Dataset.from_tensor_slices((pictures[keep], labels[keep])))
     answers = []
     for weighted in (False, True):
-        settings = replace(HEAD_ONLY, head_epochs=5, class_weights=weighted)
-        result = train(pretrained, settings, rare, split(24, seed=1), tmp_path)
+        settings = changed(HEAD_ONLY, head_epochs=5, class_weights=weighted)
+        result = train(pretrained, CLASSES, settings, rare, split(24, seed=1), tmp_path)
         answers.append(np.asarray(keras.ops.softmax(result.model(coloured(60, seed=2)[0])))[:, 0].mean())
     assert answers[1] > answers[0]
 
 
 @pytest.mark.slow
 def test_from_scratch_does_not_collapse_outside_training(tmp_path: Path) -> None:
-    network = replace(SCRATCH, backbone="MobileNetV2", alpha=0.35, image_size=64)
-    settings = TrainingSettings(fine_tune_epochs=10, batch_size=16, learning_rate=2e-3, augment=("flip",))
-    result = train(network, settings, split(240, size=64), split(48, seed=1, size=64), tmp_path)
+    network = changed(SCRATCH, backbone="MobileNetV2", alpha=0.35, image_size=64)
+    settings = TrainingConfig(fine_tune_epochs=10, batch_size=16, learning_rate=2e-3, augment=("flip",))
+    result = train(network, CLASSES, settings, split(240, size=64), split(48, seed=1, size=64), tmp_path)
     assert result.chosen_stage == "from_scratch"
     # With Keras' own momentum of 0.999 it is 0.33, chance, although training shows 0.9.
     assert accuracy(result.model, *coloured(90, seed=2, size=64)) > 0.75
 
 
-def test_empty_splits_and_nothing_to_train_are_refused(pretrained: NetworkSettings, tmp_path: Path) -> None:
+def test_empty_splits_and_nothing_to_train_are_refused(pretrained: ModelConfig, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train holds no photos"):
-        train(pretrained, QUICK, split(0), split(4), tmp_path)
+        train(pretrained, CLASSES, QUICK, split(0), split(4), tmp_path)
     with pytest.raises(InputError, match="eval holds no photos"):
-        train(pretrained, QUICK, split(4), split(0), tmp_path)
+        train(pretrained, CLASSES, QUICK, split(4), split(0), tmp_path)
     with pytest.raises(InputError, match="nothing to train"):
-        run(pretrained, replace(HEAD_ONLY, head_epochs=0), tmp_path)
+        run(pretrained, changed(HEAD_ONLY, head_epochs=0), tmp_path)
     with pytest.raises(InputError, match="nothing to train"):
-        run(SCRATCH, replace(QUICK, head_epochs=0, fine_tune_epochs=0), tmp_path)
+        run(SCRATCH, changed(QUICK, head_epochs=0, fine_tune_epochs=0), tmp_path)
+    with pytest.raises(InputError, match="two classes"):
+        check_trainable(SCRATCH, 1, QUICK)
 
 
-def test_fewer_photos_than_a_batch_are_enough(pretrained: NetworkSettings, tmp_path: Path) -> None:
-    assert run(pretrained, replace(QUICK, fine_tune_epochs=1), tmp_path, number=5).trained_epochs == 4
+def test_fewer_photos_than_a_batch_are_enough(pretrained: ModelConfig, tmp_path: Path) -> None:
+    assert run(pretrained, changed(QUICK, fine_tune_epochs=1), tmp_path, number=5).trained_epochs == 4
 
 
 def test_augmentation_is_a_function_of_its_seed_and_stays_in_range() -> None:
     pictures = coloured(8)[0]
-    for names in [(name,) for name in NAMES] + [NAMES]:
-        one, again, other = (np.asarray(augmented(pictures, tf.constant([1, s]), names)) for s in (2, 2, 3))
+    for names in [(name,) for name in AUGMENTATIONS] + [AUGMENTATIONS]:
+        one, again, other = (np.asarray(augment(pictures, tf.constant([1, s]), names)) for s in (2, 2, 3))
         np.testing.assert_array_equal(one, again)
         assert not np.array_equal(one, other)
         assert one.shape == pictures.shape
         assert one.min() >= 0
         assert one.max() <= 255
         assert np.isfinite(one).all()
-    np.testing.assert_array_equal(augmented(pictures, tf.constant([1, 2]), ()), pictures)
+    np.testing.assert_array_equal(augment(pictures, tf.constant([1, 2]), ()), pictures)
 
 
 def test_a_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
     pictures = coloured(200)[0].astype(np.float32)
-    flipped = np.asarray(augmented(pictures, tf.constant([0, 0]), ("flip",)))
+    flipped = np.asarray(augment(pictures, tf.constant([0, 0]), ("flip",)))
     mirrored = np.array([np.allclose(a, b[:, ::-1], atol=1e-3) for a, b in zip(flipped, pictures, strict=True)])
     same = np.array([np.allclose(a, b, atol=1e-3) for a, b in zip(flipped, pictures, strict=True)])
     assert (mirrored ^ same).all()
@@ -216,9 +232,9 @@ def test_a_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
 
 def test_colour_changes_keep_gray_gray_and_edges_in_place() -> None:
     gray = np.repeat(coloured(4)[0][..., :1], 3, axis=-1)
-    changed = np.asarray(augmented(gray, tf.constant([0, 1]), ("color",)))
-    np.testing.assert_allclose(changed[..., 0], changed[..., 1], atol=1.0)
-    for before, after in zip(gray[..., 0], changed[..., 0], strict=True):
+    recoloured = np.asarray(augment(gray, tf.constant([0, 1]), ("color",)))
+    np.testing.assert_allclose(recoloured[..., 0], recoloured[..., 1], atol=1.0)
+    for before, after in zip(gray[..., 0], recoloured[..., 0], strict=True):
         assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import re
 from pathlib import Path
+from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
@@ -12,11 +13,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from flowers_tfx.backbones import BACKBONES, Backbone
+from flowers_tfx.config import ModelConfig, parse_config
 from flowers_tfx.errors import InputError
-from flowers_tfx.model.network import BACKBONES, NetworkSettings, build, check
+from flowers_tfx.model import signatures
+from flowers_tfx.model.embedding import network_name
+from flowers_tfx.model.network import Network, build
 
-SIZE = 32
-SMALL = NetworkSettings("MobileNetV2", 0.35, SIZE, "none", 5)
+SIZE, CLASSES = 32, 5
+SMALL = {"backbone": "MobileNetV2", "alpha": 0.35, "image_size": SIZE, "weights": "none"}
+
+
+def network_of(seed: int = 0, **changes: Any) -> Network:
+    return build(ModelConfig.model_validate(SMALL | changes), CLASSES, seed=seed)
 
 
 def some_pictures(number: int = 2, size: int = SIZE) -> np.ndarray:
@@ -32,9 +41,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_every_backbone_maps_pictures_to_features_and_logits(backbone: str) -> None:
-    network = build(replace(SMALL, backbone=backbone, alpha=0.75))
+@pytest.mark.parametrize("row", BACKBONES, ids=lambda row: row.name)
+def test_every_backbone_maps_pictures_to_features_and_logits(row: Backbone) -> None:
+    network = network_of(backbone=row.name, alpha=0.75 if row.has_alpha else 1.0)
     features = network.backbone(some_pictures())
     assert len(features.shape) == 2
     logits = network.full(some_pictures(), training=False)
@@ -44,44 +53,44 @@ def test_every_backbone_maps_pictures_to_features_and_logits(backbone: str) -> N
 
 
 def test_scaling_is_inside_and_bytes_are_as_good_as_floats() -> None:
-    full = build(SMALL).full
+    full = network_of().full
     pictures = some_pictures()
     np.testing.assert_array_equal(full(pictures), full(pictures.astype(np.float32)))
     scaled = keras.applications.mobilenet_v2.preprocess_input(pictures.astype(np.float32))
-    inner = build(SMALL).convolutional
-    np.testing.assert_allclose(build(SMALL).backbone(pictures), inner(scaled), atol=1e-6)
+    application = network_of().application
+    np.testing.assert_allclose(network_of().backbone(pictures), application(scaled), atol=1e-6)
 
 
 def test_the_seed_decides_the_weights() -> None:
-    first, again, other = (build(SMALL, seed=seed).full.get_weights() for seed in (1, 1, 2))
+    first, again, other = (network_of(seed).full.get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
 def test_weights_come_from_a_file(weights: Path) -> None:
-    network = build(replace(SMALL, weights=str(weights)))
+    network = network_of(weights=str(weights))
     with h5py.File(weights) as stored:
         kernel = np.asarray(stored["layers/conv2d/vars/0"])
-    np.testing.assert_array_equal(network.convolutional.get_layer("Conv1").kernel, kernel)
+    np.testing.assert_array_equal(network.application.get_layer("Conv1").kernel, kernel)
 
 
 def test_the_layout_counts_and_not_the_name(weights: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "mobilenet.h5"
     renamed.write_bytes(weights.read_bytes())
-    expected = build(replace(SMALL, weights=str(weights))).backbone(some_pictures())
-    np.testing.assert_array_equal(build(replace(SMALL, weights=str(renamed))).backbone(some_pictures()), expected)
+    expected = network_of(weights=str(weights)).backbone(some_pictures())
+    np.testing.assert_array_equal(network_of(weights=str(renamed)).backbone(some_pictures()), expected)
 
 
 def test_weights_come_from_a_uri(weights: Path) -> None:
-    by_uri = build(replace(SMALL, weights=f"file://{weights}"))
-    by_path = build(replace(SMALL, weights=str(weights)))
+    by_uri = network_of(weights=f"file://{weights}")
+    by_path = network_of(weights=str(weights))
     np.testing.assert_array_equal(by_uri.backbone(some_pictures()), by_path.backbone(some_pictures()))
 
 
 def test_weights_of_another_network_are_refused(weights: Path) -> None:
-    for other in (replace(SMALL, alpha=0.5), replace(SMALL, backbone="MobileNet"), replace(SMALL, backbone="MobileNetV3Small")):
+    for other in ({"alpha": 0.5}, {"backbone": "MobileNet"}, {"backbone": "EfficientNetV2B0", "alpha": 1.0}):
         with pytest.raises(InputError, match="does not fit") as caught:
-            build(replace(other, weights=str(weights)))
+            network_of(**other, weights=str(weights))
         assert "\n" not in str(caught.value)
 
 
@@ -91,13 +100,13 @@ def test_a_file_that_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.h5"
     h5py.File(empty, "w").close()
     with pytest.raises(InputError, match="not an HDF5 file"):
-        build(replace(SMALL, weights=str(text)))
+        network_of(weights=str(text))
     with pytest.raises(InputError, match="does not fit"):
-        build(replace(SMALL, weights=str(empty)))
+        network_of(weights=str(empty))
     with pytest.raises(InputError, match="does not exist"):
-        build(replace(SMALL, weights=str(tmp_path / "nowhere.h5")))
+        network_of(weights=str(tmp_path / "nowhere.h5"))
     with pytest.raises(InputError, match="could not be read"):
-        build(replace(SMALL, weights=f"file://{tmp_path}/nowhere.h5"))
+        network_of(weights=f"file://{tmp_path}/nowhere.h5")
 
 
 def test_no_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,30 +115,86 @@ def test_no_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", no_network)
     with pytest.raises(InputError, match="could not be downloaded") as caught:
-        build(replace(SMALL, weights="imagenet"))
+        network_of(weights="imagenet")
     assert "\n" not in str(caught.value)
     assert "model.weights" in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("settings", "cause"),
+    ("changes", "cause"),
     [
-        (replace(SMALL, backbone="ResNet50"), "ResNet50"),
-        (replace(SMALL, alpha=0.4, weights="imagenet"), "alpha 0.4"),
-        (replace(SMALL, backbone="MobileNetV3Large", weights="imagenet"), "alpha 0.35"),
-        (replace(SMALL, alpha=-1.0), "alpha -1.0"),
-        (replace(SMALL, image_size=31), "image_size 31"),
-        (replace(SMALL, classes=1), "two classes"),
+        ({"backbone": "ResNet18"}, r"model\.backbone.*ResNet18"),
+        (
+            {"alpha": 0.4, "weights": "imagenet"},
+            r"model\.weights: MobileNetV2 has ImageNet weights for alpha 0\.35, 0\.5.*not for alpha 0\.4",
+        ),
+        ({"backbone": "MobileNetV3Large", "weights": "imagenet"}, "not for alpha 0.35"),
+        ({"alpha": -1.0}, r"model\.alpha.*-1"),
+        ({"backbone": "EfficientNetV2B0"}, r"model\.alpha: must be 1\.0, since EfficientNetV2B0 has no width multiplier \(got 0\.35\)"),
+        ({"image_size": 31}, r"model\.image_size: MobileNetV2 needs 32 px or more \(got 31\)"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(settings: NetworkSettings, cause: str) -> None:
+def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], cause: str) -> None:
     with pytest.raises(InputError, match=cause):
-        check(settings)
+        parse_config({"model": SMALL | changes})
+
+
+def test_a_default_that_does_not_fit_is_refused_too() -> None:
+    with pytest.raises(InputError, match=r"model\.alpha: must be 1\.0"):
+        parse_config({"model": {"backbone": "ConvNeXtTiny"}})
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("mobilenet_v1", "MobileNet"),
+        ("efficientnetv2-b0", "EfficientNetV2B0"),
+        ("ConvNeXt Tiny", "ConvNeXtTiny"),
+        ("MobileNetV3-Small", "MobileNetV3Small"),
+    ],
+)
+def test_backbones_are_known_by_several_spellings(spelling: str, name: str) -> None:
+    assert parse_config({"model": {"backbone": spelling, "alpha": 1.0}}).model.backbone == name
+
+
+def test_the_name_of_a_network_has_a_width_where_the_backbone_has_one(weights: Path) -> None:
+    with_width, without = SMALL | {"weights": str(weights)}, SMALL | {"backbone": "ConvNeXtTiny", "alpha": 1.0, "weights": "imagenet"}
+    assert re.fullmatch("MobileNetV2-0.35-32-[0-9a-f]{16}", network_name(ModelConfig(**with_width)))
+    assert network_name(ModelConfig(**without)) == "ConvNeXtTiny-32-imagenet"
+    assert network_name(ModelConfig(**SMALL)) == ""
+
+
+@pytest.mark.parametrize("name", ["EfficientNetV2B0", "ConvNeXtTiny"])
+def test_networks_that_rescale_pixels_themselves_load_train_and_export(name: str, tmp_path: Path) -> None:
+    """Their weights files are those of keras.applications as it saves them."""
+    keras.utils.set_random_seed(7)
+    application = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), pooling="avg")
+    path = tmp_path / "application.weights.h5"
+    application.save_weights(path)
+    network = network_of(backbone=name, alpha=1.0, weights=str(path))
+    pictures = some_pictures(4).astype(np.float32)
+    np.testing.assert_allclose(network.backbone(pictures), application(pictures), atol=1e-4)
+
+    network.unfreeze(-1)
+    frozen = [variable for variable in network.full.variables if "moving_" in variable.path]
+    before = [np.array(variable) for variable in frozen]
+    kernel = np.array(network.full.trainable_variables[0])
+    network.full.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    network.full.fit(pictures, np.arange(4), verbose=0)
+    assert all(np.array_equal(old, new) for old, new in zip(before, frozen, strict=True))
+    assert not np.array_equal(kernel, network.full.trainable_variables[0])
+
+    labels = [f"class {number}" for number in range(CLASSES)]
+    signatures.export(network.full, SIZE, labels, {}, str(tmp_path / "model"))
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    photo = tf.io.encode_png(tf.cast(pictures[0], tf.uint8))
+    expected = tf.nn.softmax(network.full(pictures[:1], training=False))
+    np.testing.assert_allclose(served(image_bytes=photo[None])["probabilities"], expected, atol=1e-5)
 
 
 def test_unfreezing_counts_from_the_end(weights: Path) -> None:
-    network = build(replace(SMALL, weights=str(weights)))
-    layers = network.convolutional.layers
+    network = network_of(weights=str(weights))
+    layers = network.application.layers
     for wanted, expected in ((0, 0), (-1, len(layers)), (10, 10), (10_000, len(layers))):
         network.unfreeze(wanted)
         trainable = [layer for layer in layers if layer.trainable]
@@ -137,11 +202,11 @@ def test_unfreezing_counts_from_the_end(weights: Path) -> None:
 
 
 def test_pretrained_statistics_stay_while_their_scale_trains(weights: Path) -> None:
-    network = build(replace(SMALL, weights=str(weights)))
+    network = network_of(weights=str(weights))
     network.unfreeze(-1)
     pictures = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3)).astype(np.float32)
     assert np.array_equal(network.full(pictures, training=True), network.full(pictures, training=False))
-    norm = next(x for x in network.convolutional.layers if isinstance(x, keras.layers.BatchNormalization))
+    norm = next(x for x in network.application.layers if isinstance(x, keras.layers.BatchNormalization))
     before = np.array(norm.moving_mean)
     network.full.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.full.fit(pictures, np.zeros(8), epochs=1, verbose=0)
@@ -150,9 +215,9 @@ def test_pretrained_statistics_stay_while_their_scale_trains(weights: Path) -> N
 
 
 def test_without_weights_normalisation_trains_and_forgets_its_start() -> None:
-    network = build(SMALL)
+    network = network_of()
     network.unfreeze(-1)
-    norms = [x for x in network.convolutional.layers if isinstance(x, keras.layers.BatchNormalization)]
+    norms = [x for x in network.application.layers if isinstance(x, keras.layers.BatchNormalization)]
     assert norms
     assert all(norm.trainable and norm.momentum <= 0.9 for norm in norms)
 
@@ -167,7 +232,7 @@ def test_without_weights_normalisation_trains_and_forgets_its_start() -> None:
 )
 def test_imagenet_weights_tell_flowers_apart(shared: Path, backbone: str, alpha: float, file: str) -> None:
     """Features of two daisies are closer than those of a daisy and a rose: the weights are in the right places."""
-    network = build(NetworkSettings(backbone, alpha, 224, os.fspath(shared / "weights" / file), 5))
+    network = network_of(backbone=backbone, alpha=alpha, image_size=224, weights=os.fspath(shared / "weights" / file))
 
     def mean_feature(name: str, part: slice) -> np.ndarray:
         photos = sorted((shared / "flower_photos" / name).glob("*.jpg"))[part]

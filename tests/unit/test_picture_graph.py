@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageOps
 
-from flowers_tfx.model.picture_graph import exif_orientation, pictures
+from flowers_tfx.model.picture_graph import exif_orientation, prepare_pictures
 
 SIZE = 64
 JPEG_ERROR = 3.0  # mean difference, of 255: two JPEG decoders and two resizers
@@ -55,7 +55,7 @@ def exif_segment(block: bytes) -> bytes:
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def graph(data: tf.Tensor) -> tf.Tensor:
-    return pictures(data, SIZE)
+    return prepare_pictures(data, SIZE)
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
@@ -190,7 +190,7 @@ def test_a_batch_is_its_photos_one_by_one() -> None:
 
 
 def test_no_photos_are_no_pictures() -> None:
-    graph = tf.function(lambda data: pictures(data, SIZE), input_signature=[tf.TensorSpec([None], tf.string)])
+    graph = tf.function(lambda data: prepare_pictures(data, SIZE), input_signature=[tf.TensorSpec([None], tf.string)])
     assert graph(tf.constant([], tf.string)).shape == (0, SIZE, SIZE, 3)
 
 
