@@ -143,10 +143,10 @@ def kolmogorov_smirnov(old: pd.DataFrame, new: pd.DataFrame) -> bool:
 
 def tfdv_at_a_tenth(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     """TFDV's own comparators at 0.1: Jensen-Shannon on the continuous columns, L-infinity on labels."""
-    from flowers_tfx.review.tfdv_distances import between
+    from flowers_tfx.review.tfdv_distances import tfdv_distances
 
     columns = [*CONTINUOUS, "label"]
-    return max((value or 0.0 for by in between(old[columns], new[columns]).values() for value in by.values()), default=0.0) > 0.1
+    return max((value or 0.0 for by in tfdv_distances(old[columns], new[columns]).values() for value in by.values()), default=0.0) > 0.1
 
 
 def evidently_preset(old: pd.DataFrame, new: pd.DataFrame) -> bool:

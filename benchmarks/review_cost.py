@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,24 @@ def made_span(root: Path, examples: int, number: int) -> Any:
     return spans.list_spans(root)[-1]
 
 
-def cost(examples: int, weights: str) -> dict[str, float]:
-    import numpy as np
+class RandomEmbedder:
+    """Random numbers as long as those of the network."""
 
-    from flowers_tfx.review import tfdv_distances as tfdv_scores
-    from flowers_tfx.review.photo_sample import rows_of, thumbnails, with_embeddings
+    name = "random"
+
+    def __call__(self, photos: Sequence[bytes]) -> Any:
+        import numpy as np
+
+        return np.random.default_rng(0).normal(0, 1, (len(photos), 1280)).astype(np.float32)
+
+
+def cost(examples: int, weights: str) -> dict[str, float]:
+    from flowers_tfx.review.comparison import Comparison, compare_sides
+    from flowers_tfx.review.embeddings import embed_side
     from flowers_tfx.review.report import Context, render_html
-    from flowers_tfx.review.report_photos import wanted_photos
-    from flowers_tfx.validation import Policy, compare
+    from flowers_tfx.review.sides import spans_side
+    from flowers_tfx.review.tfdv_distances import tfdv_distances
+    from flowers_tfx.validation import Policy
 
     seconds: dict[str, float] = {}
 
@@ -88,8 +98,7 @@ def cost(examples: int, weights: str) -> dict[str, float]:
         yield
         seconds[name] = round(time.monotonic() - began, 2)
 
-    random = np.random.default_rng(0)
-    embed: Any = lambda photos: random.normal(0, 1, (len(photos), 1280)).astype(np.float32)  # noqa: E731
+    embed: Any = RandomEmbedder()
     if weights:
         from flowers_tfx.config import ModelConfig
         from flowers_tfx.model.embedding import Embedder
@@ -98,19 +107,19 @@ def cost(examples: int, weights: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         old_span, span = made_span(Path(folder), 2000, 1), made_span(Path(folder), examples, 2)
         policy = Policy()
-        old = with_embeddings(rows_of([old_span]), [old_span], embed, policy.sample, lambda *_: None)
+        old = embed_side(spans_side([old_span]), embed, policy.sample)
         with timed("read rows"):
-            rows = rows_of([span])
+            new = spans_side([span])
         with timed("embeddings"):
-            new = with_embeddings(rows, [span], embed, policy.sample, lambda *_: None)
+            new = embed_side(new, embed, policy.sample)
         with timed("tests and facts"):
-            review = compare(old, new, policy)
+            review = compare_sides(old, new, policy).review
         with timed("TFDV's scores"):
-            review = review.with_scores(tfdv_scores.between(old, new))
+            review = review.with_scores(tfdv_distances(old.rows, new.rows))
         with timed("thumbnails"):
-            small = thumbnails([span], set(wanted_photos(review, old, new)))
+            small = Comparison(review, old, new).thumbnails()
         with timed("report"):
-            page = render_html(review, old, new, small, Context())
+            page = render_html(review, old.rows, new.rows, small, Context())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"examples": examples, **seconds, "all": round(sum(seconds.values()), 2), "peak_gib": round(peak, 2), "page_mb": len(page) / 1e6}
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from flowers_tfx import features
-from flowers_tfx.config import PipelineConfig, parse_config
+from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import uris
-from flowers_tfx.data.measured import Embed, measure_csv
+from flowers_tfx.data.measured import measure_csv
 from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.progress import ProgressCallback
+from flowers_tfx.review.embeddings import load_embedder
 from flowers_tfx.storage import check_target
 
 
@@ -20,8 +20,9 @@ def measure_photos(config: PipelineConfig, csv: str, out: Path, weights: str | N
     """Writes the per-photo table; without weights its column `embedding` is empty."""
     started = time.monotonic()
     check_target(out, "--out")
-    embed, network = embedder(config, weights) if weights else (None, "")
-    measured = measure_csv(csv, config.ingest.max_pixels, embed, progress)
+    embedder = load_embedder(config.model, weights) if weights else None
+    network = embedder.name if embedder else ""
+    measured = measure_csv(csv, config.ingest.max_pixels, embedder, progress)
     frame = measured.frame if features.EMBEDDING in measured.frame else measured.frame.assign(**{features.EMBEDDING: None})
     write_table(out, Table(frame, network, len(measured.rejects), uris.folder(csv), tuple(measured.rejects)))
     return {
@@ -33,12 +34,3 @@ def measure_photos(config: PipelineConfig, csv: str, out: Path, weights: str | N
         "embedding": network or None,
         "seconds": round(time.monotonic() - started, 3),
     }
-
-
-def embedder(config: PipelineConfig, weights: str) -> tuple[Embed, str]:
-    """The frozen backbone of the configuration with these weights, and its name. Raises InputError when they don't fit."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from flowers_tfx.model.embedding import Embedder
-
-    embed = Embedder(parse_config({"model": {**config.model.model_dump(), "weights": weights}}).model)
-    return embed, embed.name

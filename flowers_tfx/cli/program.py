@@ -163,12 +163,12 @@ def audit(
     as_json: bool,
 ) -> int:
     """Reviews the photos of a CSV (uri,label) before they are taken in, and lists labels that are probably wrong."""
-    from flowers_tfx.cli.audit import audit_csv
+    from flowers_tfx.cli.audit import audit as audit_photos
     from flowers_tfx.cli.review_lines import review_lines
     from flowers_tfx.config import load_config
 
     with _bar("Measuring") as progress:
-        found = audit_csv(load_config(config_path, overrides), csv, labels, out, weights, against, progress)
+        found = audit_photos(load_config(config_path, overrides), csv, labels, out, weights, against, progress)
     value = found.as_json()
     said = found.no_suspects or f"{len(found.suspects)} labels to look at"
     pages = (f"report: {value['reports']['review']}", f"labels: {said}: {value['reports']['suspects']}")
@@ -268,11 +268,12 @@ def predict(images: tuple[Path, ...], model: str | None, config_path: Path | Non
 @_json_option
 def spans(config_path: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Lists the spans of the data root with counts, dates, verdicts and decisions."""
-    from flowers_tfx.cli.review import list_spans
     from flowers_tfx.cli.review_lines import spans_table
     from flowers_tfx.config import load_config
+    from flowers_tfx.review.span_verdicts import span_verdicts
 
-    rows = list_spans(load_config(config_path, overrides))
+    config = load_config(config_path, overrides)
+    rows = span_verdicts(config.data_root, config.pipeline_root)
     if as_json:
         _put(rows, as_json)
     else:
@@ -291,15 +292,13 @@ def review(
     """Shows the newest data review; compares tables and spans; accepts findings, rejects spans."""
     if context.invoked_subcommand is not None:
         return None
-    from flowers_tfx.cli.review import newest
     from flowers_tfx.cli.review_lines import review_lines
     from flowers_tfx.config import load_config
+    from flowers_tfx.review.stored_reviews import local_page, require_review
 
-    found = newest(load_config(config_path, overrides), span)
+    found = require_review(load_config(config_path, overrides).pipeline_root, span)
     if open_it:
-        from flowers_tfx.cli.review import page_on_disk
-
-        click.launch(str(page_on_disk(found)))
+        click.launch(str(local_page(found)))
     _put({**found.review, "report": str(found.html)}, as_json, *review_lines(found.review), f"report: {found.html}")
     return None
 
@@ -323,12 +322,12 @@ def compare(
     as_json: bool,
 ) -> int:
     """Compares B with A, each a span folder or a table of `dataset measure`. Exit code 0: pass or warn, 3: blocked."""
-    from flowers_tfx.cli.review import compare_sides
+    from flowers_tfx.cli.review import compare_paths
     from flowers_tfx.cli.review_lines import review_lines
     from flowers_tfx.config import load_config
 
     with _bar("Embedding") as progress:
-        found = compare_sides(load_config(config_path, overrides), old, new, weights, seed, html, progress)
+        found = compare_paths(load_config(config_path, overrides), old, new, weights, seed, html, progress)
     _put(found.as_json(), as_json, *review_lines(found.as_json()), *([f"report: {html}"] if html else []))
     return EXIT_BLOCKED if found.verdict == "blocked" else EXIT_DONE
 

@@ -16,17 +16,15 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from flowers_tfx import features, registry
+from flowers_tfx import registry
 from flowers_tfx.components.artifacts import PublishedBaseline
 from flowers_tfx.components.carried import carried
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.data.windows import window_spans
-from flowers_tfx.review.photo_embedder import PhotoEmbedder
-from flowers_tfx.review.photo_sample import rows_of, thumbnails
-from flowers_tfx.review.sample_files import write_sample
-from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.review.baseline_sample import write_baseline_sample
+from flowers_tfx.review.embeddings import embedder_of_run
 
-SAID = "published.json"
+PUBLISHED = "published.json"
 
 
 class PublishBaselineSpec(component_spec.ComponentSpec):
@@ -64,30 +62,25 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
         home.mkdir(parents=True, exist_ok=True)
         version = _pushed_version(input_dict)
         if not version:
-            (home / SAID).write_text(json.dumps({"version": None, "reason": "no model was pushed"}), encoding="utf-8")
+            (home / PUBLISHED).write_text(json.dumps({"version": None, "reason": "no model was pushed"}), encoding="utf-8")
             return
         with tempfile.TemporaryDirectory(dir=home) as folder:
             files = Path(folder) / "baseline"
             self._collect(files, input_dict, exec_properties)
             digest = registry.publish_baseline(files, exec_properties["registry"], version)
-        (home / SAID).write_text(json.dumps({"version": version, "digest": digest}), encoding="utf-8")
+        (home / PUBLISHED).write_text(json.dumps({"version": version, "digest": digest}), encoding="utf-8")
 
     def _collect(self, files: Path, input_dict: dict[str, Any], properties: dict[str, Any]) -> None:
-        most = properties["sample"]
-        held = window_spans(properties["data_root"], properties["window"])
-        every = rows_of(held)
-        rows = every.iloc[sample_rows(every[features.DIGEST], every[features.URI], most, 0)].reset_index(drop=True)
-        embedder = PhotoEmbedder(properties["network"])
-        rows = embedder.embedded(rows, held, most)
-        write_sample(files / "sample", rows, embedder.network, thumbnails(held, set(rows[features.DIGEST])), len(every))
+        spans = window_spans(properties["data_root"], properties["window"])
+        sample = write_baseline_sample(files / "sample", spans, embedder_of_run(properties["network"]), properties["sample"])
         shutil.copytree(artifact_utils.get_single_uri(input_dict["statistics"]), files / "statistics")
         shutil.copytree(artifact_utils.get_single_uri(input_dict["schema"]), files / "schema")
         facts = {
             "push_id": properties.get("push_id") or uuid.uuid4().hex,
-            "photos": len(every),
-            "sample": len(rows),
+            "photos": sample.photos,
+            "sample": sample.sampled,
             "spans": json.loads(properties["window"]),
-            "network": embedder.network,
+            "network": sample.network,
             "files": registry.baseline_files_digest(files),
         }
         (files / registry.BASELINE_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")

@@ -13,6 +13,7 @@ from flowers_tfx.data import spans
 from flowers_tfx.data.delivery import printable
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
+from flowers_tfx.review.stored_reviews import newest_review
 from flowers_tfx.storage import append_line
 
 FILE = "decisions.jsonl"
@@ -36,13 +37,13 @@ class Decision:
 
 
 def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
-    """In the order in which they were taken. Raises InputError for a line that is none: a gate must not guess."""
+    """In the order in which they were taken. Raises InputError for a line that is not a decision: a gate must not guess."""
     path = spans.data_root_path(data_root) / FILE
     if not path.is_file():
         return []
-    found = []
+    decisions = []
     text = path.read_text(encoding="utf-8")
-    # Reasons hold whatever people write: str.splitlines() would split them at a U+2028, too.
+    # A reason can hold any character: str.splitlines() would split it at a U+2028, too.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
             value = json.loads(line)
@@ -51,33 +52,44 @@ def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
                 raise ValueError(decision.action)
         except (ValueError, TypeError, KeyError):
             raise InputError(
-                f"Line {number} of {path} is no decision.", "Restore the file from a copy; the program only appends to it."
+                f"Line {number} of {path} is not a decision.", "Restore the file from a copy; the program only appends to it."
             ) from None
-        found.append(decision)
-    return found
+        decisions.append(decision)
+    return decisions
+
+
+def check_findings(pipeline_root: str, span: int, findings: Sequence[str]) -> None:
+    """Raises InputError for a finding that the newest review of the span does not have, where there is a review."""
+    newest = (newest_review(pipeline_root, span), newest_review(pipeline_root))
+    # A review without new photos belongs to no span: its findings on the serving model are accepted with the newest span of the window.
+    reviews = [stored for stored in newest if stored and (stored is newest[0] or not stored.spans)]
+    known = [finding["id"] for stored in reviews for finding in stored.review["findings"]]
+    unknown = [name for name in findings if reviews and name not in known]
+    if unknown:
+        raise InputError(f"The review of span {span} has no finding {unknown[0]}.", f"It has {', '.join(known) or 'none'}.")
 
 
 def decide(data_root: str, action: Action, span_number: int, findings: Sequence[str], reason: str, by: str) -> Decision:
-    """Appends a decision on a span that is there. Raises InputError when it isn't, or nobody says why."""
+    """Appends a decision on a span. Raises InputError when the data root has no such span, or reason or name is missing."""
     span = next((span for span in spans.list_spans(data_root) if span.number == span_number), None)
     if span is None:
         raise InputError(f"The data root {data_root} holds no span {span_number}.", "`flowers spans` lists them.")
     if not reason.strip() or not by.strip():
         raise InputError("A decision needs a reason and a name.", "Give both: --reason TEXT --by NAME.")
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    said = [printable(text.strip()) for text in (reason, by)]
-    decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), said[0], said[1], when)
+    reason, by = (printable(text.strip()) for text in (reason, by))
+    decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), reason, by, when)
     append_line(spans.data_root_path(data_root) / FILE, json.dumps(decision.as_json(), ensure_ascii=False))
     return decision
 
 
 def of_span(decisions: Iterable[Decision], span: Span) -> list[Decision]:
-    """Those about this very content."""
+    """The decisions on this content of the span."""
     return [decision for decision in decisions if decision.span == span.number and decision.digest == span.digest]
 
 
 def is_rejected(decisions: Iterable[Decision], span: Span) -> bool:
-    """The last word counts: accepting after a rejection takes the span back in."""
+    """The last decision counts: accepting after a rejection takes the span back in."""
     own = of_span(decisions, span)
     return bool(own) and own[-1].action == "reject"
 

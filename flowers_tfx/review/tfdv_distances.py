@@ -12,7 +12,7 @@ _SMALLEST = 1e-9  # a threshold that everything exceeds, since TFDV tells a dist
 _MOST_ROWS = 20_000
 
 
-def between(baseline: pd.DataFrame, new: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+def tfdv_distances(baseline: pd.DataFrame, new: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Feature to `tfdv_jensen_shannon_divergence` of numbers or `tfdv_l_infinity_norm` of strings."""
     wanted = [p for p in features.PROPERTIES if p.name != "phash" and p.name in baseline and p.name in new]
     names = [p.name for p in wanted] + [name for name in (features.LABEL,) if name in baseline and name in new]

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flowers_tfx.review.galleries import photos_on_page
 from flowers_tfx.review.report import Context, render_html
-from flowers_tfx.review.report_photos import thumbnail, wanted_photos
+from flowers_tfx.review.thumbnails import thumbnail
 from flowers_tfx.validation import Policy, Review, compare
 from tests.conftest import small_photo
 
@@ -87,7 +88,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     new.loc[59, ["digest", "phash"]] = new.loc[58, ["digest", "phash"]]
     review: Review = compare(old, new, Policy(permutations=1500), compared_with={"kind": "serving", "version": "7"})
     assert review.verdict == "blocked"
-    wanted = wanted_photos(review, old, new)
+    wanted = photos_on_page(review, old)
     thumbnails = {digest: thumbnail(small_photo(seed, (160, 120))) for seed, digest in enumerate(wanted)}
     history = [{"name": f"span-{number}", "verdict": "pass", "scores": review.scores} for number in range(1, 13)]
     context = Context(

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flowers_tfx.cli.review import decide, newest
+from flowers_tfx.cli.review import decide
 from flowers_tfx.cli.review_lines import review_lines, spans_table
 from flowers_tfx.config import PipelineConfig, load_config
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.review.decisions import read_decisions
-from flowers_tfx.review.stored_reviews import JSON, store_review
+from flowers_tfx.review.stored_reviews import JSON, require_review, store_review
 from flowers_tfx.storage import check_target
 from flowers_tfx.validation import Policy, compare
 from tests.unit.tables import table
@@ -118,7 +118,7 @@ def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) 
     review(tmp_path, "1-a", "2026-01-01", [1], "property:noise")
     review(tmp_path, "1-b", "2026-01-02", [], "schema:baseline:3")
     assert decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")["findings"] == ["schema:baseline:3"]
-    assert newest(config(tmp_path), None).spans == ()
+    assert require_review(config(tmp_path).pipeline_root, None).spans == ()
     review(tmp_path, "2-c", "2026-01-03", [2], "label:shares")
     with pytest.raises(InputError, match="has no finding schema:baseline:3"):
         decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")

@@ -13,8 +13,10 @@ from PIL import Image
 from flowers_tfx import features
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.reports.words import chance, clean
-from flowers_tfx.review.report import Context, render_html, render_markdown
-from flowers_tfx.review.report_photos import thumbnail, wanted_photos
+from flowers_tfx.review.galleries import photos_on_page
+from flowers_tfx.review.report import Context, render_html
+from flowers_tfx.review.report_markdown import render_markdown
+from flowers_tfx.review.thumbnails import thumbnail
 from flowers_tfx.validation import Finding, Review
 from flowers_tfx.validation.review import Example
 from tests.conftest import small_photo
@@ -134,7 +136,7 @@ CONTEXT = Context(
     comparisons=(("span-4 against span-3", QUIET),),
     how_to_go_on=("flowers review accept 4 property:mean_luma",),
 )
-THUMBNAILS = {digest: b"\xff\xd8" + digest.encode() for digest in wanted_photos(REVIEW, BASELINE, NEW)}
+THUMBNAILS = {digest: b"\xff\xd8" + digest.encode() for digest in photos_on_page(REVIEW, BASELINE)}
 EMPTY = Review((), {}, {}, {})
 ALONE = replace(REVIEW, findings=(TWINS,), scores={}, compared_with={"kind": "none", "version": None, "digest": None, "photos": 0})
 
@@ -205,21 +207,21 @@ def test_what_is_no_photo_has_no_thumbnail(data: bytes) -> None:
 
 
 def test_wanted_are_the_examples_and_photos_near_the_median_the_most_severe_first() -> None:
-    wanted = wanted_photos(REVIEW, BASELINE, NEW)
+    wanted = photos_on_page(REVIEW, BASELINE)
     assert wanted[:4] == ["new-039", "new-038", "old-019", "old-020"]
     assert {"new-007", "new-001", "new-000"} < set(wanted)
     assert len(wanted) == len(set(wanted))
-    assert wanted_photos(REVIEW, BASELINE, NEW, limit=3) == wanted[:3]
+    assert photos_on_page(REVIEW, BASELINE, limit=3) == wanted[:3]
 
 
 def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
-    assert wanted_photos(REVIEW, BASELINE.iloc[::-1], NEW) == wanted_photos(REVIEW, BASELINE, NEW)
+    assert photos_on_page(REVIEW, BASELINE.iloc[::-1]) == photos_on_page(REVIEW, BASELINE)
 
 
 def test_typical_photos_of_a_category_have_its_most_common_value() -> None:
     old = BASELINE.assign(format=["PNG"] + ["JPEG"] * 39)
     found = replace(LUMA, id="property:format", feature="format", examples=examples("new-001", value="PNG"))
-    wanted = wanted_photos(replace(REVIEW, findings=(found,)), old, NEW)
+    wanted = photos_on_page(replace(REVIEW, findings=(found,)), old)
     assert len(wanted) == 9
     assert "old-000" not in wanted
     assert "with the most common value, JPEG" in page(replace(REVIEW, findings=(found,)), old=old).text
@@ -410,7 +412,7 @@ def test_what_is_not_known_is_a_dash_and_never_nan() -> None:
 @pytest.mark.parametrize("frame", [pd.DataFrame(), BASELINE.iloc[:0], BASELINE[["uri"]], BASELINE.drop(columns=["uri", "digest"])])
 def test_tables_without_rows_or_columns_are_shown_as_far_as_they_go(frame: pd.DataFrame) -> None:
     for old, new in ((frame, NEW), (BASELINE, frame), (frame, frame)):
-        assert wanted_photos(REVIEW, old, new)
+        assert photos_on_page(REVIEW, old)
         assert Page(render_html(REVIEW, old, new, THUMBNAILS, Context())).open == []
     assert "no drift" not in page(EMPTY, Context(), frame, frame).text
 

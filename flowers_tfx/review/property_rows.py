@@ -17,7 +17,7 @@ import pandas as pd
 from flowers_tfx import features
 from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
-from flowers_tfx.review.report_inputs import PROPERTIES, Floats, by_severity, numbers, texts
+from flowers_tfx.review.columns import PROPERTIES, Floats, numbers, texts
 from flowers_tfx.validation.review import LEVELS, Finding, Review
 from flowers_tfx.validation.subjects import ALL_PROPERTIES, OUTLYING_PHOTOS
 
@@ -69,7 +69,7 @@ class Trend:
 def property_rows(review: Review, baseline: pd.DataFrame, new: pd.DataFrame) -> list[Row]:
     """The most severe first, then by score."""
     worst: dict[str, Finding] = {}
-    for finding in by_severity(review.findings):
+    for finding in review.findings:
         if finding.spec.one_property or (finding.kind == "schema" and finding.feature in PROPERTIES):
             worst.setdefault(finding.feature, finding)
     names = [*features.PROPERTY_NAMES, *(name for name in worst if name not in PROPERTIES)]

@@ -1,4 +1,4 @@
-"""How one schema differs from another, in sentences and as findings."""
+"""Findings on schemas: what ExampleValidator reports, and how one schema differs from another."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from flowers_tfx.curated_schema import labels_of
 from flowers_tfx.features import LABEL
 from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.validation import Finding
+from flowers_tfx.validation.review import Level
 
 SCHEMA_FILE = "schema.pbtxt"
 
 
 def schema_changes(baseline_uri: str, curated_uri: str) -> list[Finding]:
-    """Findings on the curated schema against the one that the serving model was trained with; none where there is no such."""
+    """Findings on the curated schema against the one that the serving model was trained with; none without a serving model."""
     if no_baseline_reason(baseline_uri) is not None:
         return []
     try:
@@ -47,14 +48,34 @@ def _changes(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[Finding
         yield Finding("schema:changed:classes", "warn", "schema", LABEL, text)
 
 
-def differences(inferred: schema_pb2.Schema, curated: schema_pb2.Schema) -> Iterator[str]:
-    """Sentences: what SchemaGen found in the data and the curated schema does not say, or the other way round."""
-    found, wanted = ({feature.name: feature for feature in schema.feature} for schema in (inferred, curated))
-    for name in sorted(found.keys() - wanted.keys()):
-        yield f"The data have a feature {name}, which the curated schema does not know."
-    for name in sorted(wanted.keys() - found.keys()):
+def schema_differences(inferred_uri: str, curated_uri: str) -> list[str]:
+    """Sentences: how the schema that SchemaGen inferred from the data differs from the curated one."""
+    return list(_differences(read_schema(inferred_uri), read_schema(curated_uri)))
+
+
+def _differences(inferred: schema_pb2.Schema, curated: schema_pb2.Schema) -> Iterator[str]:
+    in_data, in_curated = ({feature.name: feature for feature in schema.feature} for schema in (inferred, curated))
+    for name in sorted(in_data.keys() - in_curated.keys()):
+        yield f"The data have a feature {name}, which is not in the curated schema."
+    for name in sorted(in_curated.keys() - in_data.keys()):
         yield f"The curated schema has a feature {name}, which no photo has."
-    for name in sorted(found.keys() & wanted.keys()):
-        kinds = [schema_pb2.FeatureType.Name(feature.type) for feature in (found[name], wanted[name])]
+    for name in sorted(in_data.keys() & in_curated.keys()):
+        kinds = [schema_pb2.FeatureType.Name(feature.type) for feature in (in_data[name], in_curated[name])]
         if kinds[0] != kinds[1]:
             yield f"{name} is {kinds[0]} in the data and {kinds[1]} in the curated schema."
+
+
+def anomaly_findings(uri: str) -> list[Finding]:
+    """The anomalies that ExampleValidator wrote: a finding for each feature, at the highest level of all splits."""
+    findings: dict[str, Finding] = {}
+    for path in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
+        anomalies = anomalies_pb2.Anomalies()
+        anomalies.ParseFromString(path.read_bytes())
+        split = path.parent.name.removeprefix("Split-")
+        for feature, info in sorted(anomalies.anomaly_info.items()):
+            level: Level = "error" if info.severity == anomalies_pb2.AnomalyInfo.ERROR else "warn"
+            text = f"ExampleValidator, split {split}: {feature}: {info.short_description or 'anomaly'}. {info.description}".strip()
+            name = f"schema:anomaly:{feature}"
+            if name not in findings or (level == "error" and findings[name].level != "error"):
+                findings[name] = Finding(name, level, "schema", feature, text)
+    return list(findings.values())

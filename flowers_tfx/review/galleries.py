@@ -1,10 +1,9 @@
-"""The photos of the report: which ones stand beside which finding, and their thumbnails, as many as a page may hold."""
+"""The photos on the page of a review: which ones stand beside which finding, and as many pictures of them as a page may hold."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,20 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
 from flowers_tfx import features
-from flowers_tfx.data.pictures import decode, open_picture
 from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
-from flowers_tfx.review.report_inputs import PROPERTIES, by_severity, is_compared, numbers, texts
+from flowers_tfx.review.columns import PROPERTIES, numbers, texts
+from flowers_tfx.review.report_words import is_compared
 from flowers_tfx.validation.review import Example, Finding, Review
 
 MAX_THUMBNAILS = 400
-# All thumbnails together, as they stand in the page, in base64: room for MAX_THUMBNAILS of THUMBNAIL_BYTES.
+# All thumbnails together, as they stand in the page, in base64: room for MAX_THUMBNAILS of thumbnails.THUMBNAIL_BYTES.
 MAX_THUMBNAIL_CHARS = 2_300_000
-THUMBNAIL_BYTES = 4_096
-_MAX_PIXELS = 50_000_000
 _MAX_GALLERIES = 30
 _TYPICAL = 8
 
@@ -53,21 +49,7 @@ class Gallery:
     paired: bool = False
 
 
-def thumbnail(data: bytes, side: int = 128) -> bytes:
-    """A JPEG of at most `THUMBNAIL_BYTES`, upright, its longer side at most `side` px. BadPicture when it can't be decoded."""
-    image = decode(open_picture(data, _MAX_PIXELS), max_analysis_px=16 * side * side)
-    image.thumbnail((side, side))
-    image.info.clear()  # Pillow would copy the photo's comment
-    while True:
-        for quality in (75, 60, 45, 30, 15):
-            out = io.BytesIO()
-            image.save(out, "JPEG", quality=quality, optimize=True)
-            if out.tell() <= THUMBNAIL_BYTES or max(image.size) <= 16:
-                return out.getvalue()
-        image.thumbnail((max(image.size) // 2, max(image.size) // 2), Image.Resampling.BOX)
-
-
-def wanted_photos(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, limit: int = MAX_THUMBNAILS) -> list[str]:
+def photos_on_page(review: Review, baseline: pd.DataFrame, limit: int = MAX_THUMBNAILS) -> list[str]:
     """Digests of the photos that the page shows, those of the most severe findings first, at most `limit`."""
     shown = (example.digest for gallery in galleries(review, baseline) for example in (*gallery.new, *gallery.typical))
     return list(dict.fromkeys(digest for digest in shown if digest))[:limit]
@@ -75,8 +57,8 @@ def wanted_photos(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, lim
 
 def galleries(review: Review, baseline: pd.DataFrame) -> Iterator[Gallery]:
     """The most severe findings first; their photos are examples, which `Album` makes pictures of."""
-    choice = _Typical(baseline if is_compared(review) else baseline.iloc[:0], review.scores)
-    for number, finding in enumerate(by_severity(review.findings)[:_MAX_GALLERIES], 1):
+    typical = _TypicalPhotos(baseline if is_compared(review) else baseline.iloc[:0], review.scores)
+    for number, finding in enumerate(review.findings[:_MAX_GALLERIES], 1):
         photos = finding.examples[: 2 * _TYPICAL]
         if not photos:
             continue
@@ -85,10 +67,10 @@ def galleries(review: Review, baseline: pd.DataFrame) -> Iterator[Gallery]:
         elif finding.spec.examples == "alone":
             yield Gallery(number, finding, photos)
         else:
-            yield Gallery(number, finding, photos, *choice.of(finding))
+            yield Gallery(number, finding, photos, *typical.choose(finding))
 
 
-class _Typical:
+class _TypicalPhotos:
     """Chooses photos of the baseline: the same ones for the same finding, whatever the order of the table."""
 
     def __init__(self, baseline: pd.DataFrame, scores: Mapping[str, Mapping[str, float | None]]) -> None:
@@ -98,17 +80,17 @@ class _Typical:
         self._frame = baseline.iloc[rows]
         self._scores = scores
 
-    def of(self, finding: Finding) -> tuple[tuple[Example, ...], str]:
+    def choose(self, finding: Finding) -> tuple[tuple[Example, ...], str]:
         prop = PROPERTIES.get(finding.feature)
         if prop is None or not finding.spec.one_property or prop.name not in self._frame:
-            return self._examples(self._any(finding.id, np.arange(len(self._frame)))), "drawn at random"
+            return self._examples(self._run_of_rows(finding.id, np.arange(len(self._frame)))), "drawn at random"
         median = known(self._scores.get(prop.name, {}).get("baseline_median"))
         if prop.role != "number":
             words = pd.Series(texts(self._frame, prop.name), dtype=object)
             common = words[words != ""].mode()
             if common.empty:
                 return (), ""
-            rows = self._any(finding.id, np.flatnonzero(words == common[0]))
+            rows = self._run_of_rows(finding.id, np.flatnonzero(words == common[0]))
             return self._examples(rows, prop.name), f"with the most common value, {common[0]}"
         if median is None:
             return (), ""
@@ -116,7 +98,7 @@ class _Typical:
         rows = np.argsort(away, kind="stable")[:_TYPICAL]
         return self._examples(rows[np.isfinite(away[rows])], prop.name), f"nearest the median, {amount(median, prop.unit)}"
 
-    def _any(self, name: str, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _run_of_rows(self, name: str, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A run of rows, which stand in the order of their digests, from a place that only `name` decides."""
         start = int(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:12], 16)
         chosen: npt.NDArray[Any] = rows[(start + np.arange(min(_TYPICAL, len(rows)))) % max(len(rows), 1)]
@@ -135,7 +117,7 @@ class Album:
     def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
         self._thumbnails, self._left, self._chars = thumbnails, MAX_THUMBNAILS, MAX_THUMBNAIL_CHARS
 
-    def filled(self, gallery: Gallery) -> Gallery:
+    def fill(self, gallery: Gallery) -> Gallery:
         unit = PROPERTIES[gallery.finding.feature].unit if gallery.finding.feature in PROPERTIES else ""
         new, typical = (tuple(self._photo(e, unit) for e in examples) for examples in (gallery.new, gallery.typical))
         return Gallery(gallery.number, gallery.finding, new, typical, gallery.how, gallery.paired)
@@ -147,5 +129,5 @@ class Album:
         self._left -= bool(picture)
         self._chars -= len(picture)
         value = example.value
-        said = "" if value is None else amount(value, unit) if isinstance(value, (int, float)) else str(value)
-        return Photo(example.uri.rsplit("/", 1)[-1] or example.digest[:12], example.uri, example.label, said, picture)
+        text = "" if value is None else amount(value, unit) if isinstance(value, (int, float)) else str(value)
+        return Photo(example.uri.rsplit("/", 1)[-1] or example.digest[:12], example.uri, example.label, text, picture)

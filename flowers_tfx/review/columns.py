@@ -1,27 +1,16 @@
-"""What all parts of the report read from a review and from the tables behind it."""
+"""Columns of per-photo tables as the page of a review reads them, whatever is wrong with them."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.validation.review import LEVELS, Finding, Review
 
 PROPERTIES = {prop.name: prop for prop in features.PROPERTIES}
 
 Floats = npt.NDArray[np.float64]
-
-
-def by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
-
-
-def is_compared(review: Review) -> bool:
-    return review.compared_with.get("kind") in ("serving", "span")
 
 
 def numbers(frame: pd.DataFrame, name: str) -> Floats:
@@ -32,7 +21,7 @@ def numbers(frame: pd.DataFrame, name: str) -> Floats:
 
 
 def texts(frame: pd.DataFrame, name: str) -> list[str]:
-    """A word a row, empty where it is missing."""
+    """A text a row, empty where it is missing."""
     if name not in frame:
         return [""] * len(frame)
     return ["" if value is None or value is pd.NA or value != value else str(value) for value in frame[name].tolist()]

@@ -1,0 +1,46 @@
+"""The sample of photos that a model was trained on: per-photo values, embeddings and thumbnails, as they lie beside a pushed version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flowers_tfx import features, registry
+from flowers_tfx.data.spans import Span
+from flowers_tfx.data.tables import Table, read_table, write_table
+from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
+from flowers_tfx.review.sides import Side, spans_side, table_side
+from flowers_tfx.review.thumbnails import make_thumbnails, write_thumbnails
+from flowers_tfx.validation.sampling import sample_rows
+
+PHOTOS = "photos.parquet"
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """`photos` of which the sample holds `sampled`; `network` made its embeddings, empty without any."""
+
+    photos: int
+    sampled: int
+    network: str
+
+
+def write_baseline_sample(home: Path, spans: Sequence[Span], embedder: PhotoEmbedder | None, most: int) -> SampleFacts:
+    """A sample of at most `most` photos of these spans, chosen by a hash of their content."""
+    every = spans_side(spans)
+    rows = every.rows.iloc[sample_rows(every.rows[features.DIGEST], every.rows[features.URI], most, 0)].reset_index(drop=True)
+    sample = embed_side(replace(every, rows=rows), embedder, most)
+    home.mkdir(parents=True, exist_ok=True)
+    write_table(home / PHOTOS, Table(sample.rows, sample.network, facts={"photos": len(every.rows)}))
+    write_thumbnails(home, make_thumbnails([sample], sample.rows[features.DIGEST]))
+    return SampleFacts(len(every.rows), len(rows), sample.network)
+
+
+def newest_baseline_sample(registry_uri: str) -> Side | None:
+    """The sample beside the newest version that has one."""
+    for version in reversed(registry.versions(registry_uri)):
+        path = registry.version_path(registry_uri, version) / registry.BASELINE_DIR / "sample" / PHOTOS
+        if path.is_file():
+            return table_side(path.name, read_table(path))
+    return None

@@ -1,0 +1,147 @@
+"""The two sides of a comparison: tables of photos, where they come from, and how to read the photos themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+import pandas as pd
+
+from flowers_tfx import features
+from flowers_tfx.data import pictures, spans, uris
+from flowers_tfx.data.spans import REJECTS, Span
+from flowers_tfx.data.tables import Table, open_span, read_table
+from flowers_tfx.data.windows import set_aside
+from flowers_tfx.errors import InputError
+from flowers_tfx.storage import StoragePath
+from flowers_tfx.validation import Delivery
+
+# Digests of photos to the digest and the bytes of each one that can be read, in any order.
+ReadPhotos = Callable[[set[str]], Iterable[tuple[str, bytes]]]
+MAX_REJECT_EXAMPLES = 50
+
+
+def no_photos(digests: set[str]) -> Iterable[tuple[str, bytes]]:
+    """For a side of which only the table is left."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Lines of a delivery that gave no photo: how many for each reason, and the first ones as {uri, label, line, reason}."""
+
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    examples: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison.
+
+    `rows`: a row a photo, with the columns uri, digest, label, image properties and, of the photos that `network` was asked about,
+    `embedding`. `as_baseline` and `as_new`: what the JSON of a review says of this side in either role; without them it says the name.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    read_photos: ReadPhotos = no_photos
+    network: str = ""
+    delivery: Delivery = field(default_factory=Delivery)
+    rejects: Rejects = field(default_factory=Rejects)
+    spans: tuple[Span, ...] = ()
+    as_baseline: Mapping[str, Any] = field(default_factory=dict)
+    as_new: Mapping[str, Any] = field(default_factory=dict)
+
+    def without_embeddings(self) -> Side:
+        return replace(self, rows=self.rows.drop(columns=[features.EMBEDDING], errors="ignore"), network="")
+
+
+def spans_side(chosen: Sequence[Span]) -> Side:
+    """The photos of these spans together."""
+    name = ", ".join(span.path.name for span in chosen)
+    facts = {"digest": joint_digest(chosen), "photos": sum(span.examples for span in chosen)}
+    return Side(
+        name,
+        span_rows(chosen),
+        lambda digests: read_span_photos(chosen, digests),
+        delivery=Delivery(*set_aside(chosen)),
+        rejects=span_rejects(chosen),
+        spans=tuple(chosen),
+        as_baseline={"kind": "span", "name": name, **facts},
+        as_new={"spans": [span.number for span in chosen], **facts},
+    )
+
+
+def table_side(name: str, table: Table) -> Side:
+    """The photos of a table of `flowers dataset measure`: their bytes are read from their URIs."""
+    return Side(
+        name,
+        table.frame,
+        lambda digests: read_table_photos(table, digests),
+        table.network,
+        Delivery(table.rejected),
+        Rejects(Counter(str(reject.get("reason", "")) for reject in table.rejects), table.rejects[:MAX_REJECT_EXAMPLES]),
+    )
+
+
+def open_side(path: StoragePath) -> Side:
+    """The side in a span folder or a table. Raises InputError when `path` is neither."""
+    hint = "Name a folder such as DATA_ROOT/span-1, or a table of `flowers dataset measure`."
+    try:
+        span = open_span(path)
+        if span is None and path.is_dir():
+            raise InputError(f"{path} is not a span.", hint)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", hint) from None
+    if span is None:
+        return table_side(path.name, read_table(path))
+    side = spans_side([span])
+    return replace(side, as_new={"name": path.name, **side.as_new})
+
+
+def span_rows(chosen: Sequence[Span]) -> pd.DataFrame:
+    """All rows of these spans' photos.parquet."""
+    frames = [spans.read_photos(span) for span in chosen]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=spans.photos_schema().names)
+
+
+def span_rejects(chosen: Sequence[Span]) -> Rejects:
+    """Rejected lines of these spans, in their order."""
+    reasons: Counter[str] = Counter()
+    examples: list[Mapping[str, Any]] = []
+    for span in chosen:
+        with (span.path / REJECTS).open(encoding="utf-8") as lines:
+            for reject in map(json.loads, lines):
+                reasons[str(reject.get("reason", ""))] += 1
+                if len(examples) < MAX_REJECT_EXAMPLES:
+                    examples.append(reject)
+    return Rejects(reasons, examples)
+
+
+def joint_digest(chosen: Sequence[Span]) -> str:
+    """The digest of one span, or a digest of the digests of several."""
+    digests = [span.digest for span in chosen]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def read_span_photos(chosen: Sequence[Span], digests: set[str]) -> Iterator[tuple[str, bytes]]:
+    from flowers_tfx.data.span_pictures import span_pictures  # loads TensorFlow, which a comparison of tables does without
+
+    yield from chain.from_iterable(span_pictures(span.path, digests) for span in chosen)
+
+
+def read_table_photos(table: Table, digests: set[str]) -> Iterator[tuple[str, bytes]]:
+    if features.URI not in table.frame or features.DIGEST not in table.frame:
+        return
+    for uri, digest in zip(table.frame[features.URI], table.frame[features.DIGEST], strict=True):
+        if digest in digests:
+            try:
+                path = uris.resolve(str(uri), table.base)
+                yield digest, uris.read_bytes(path.encode("utf-8", "surrogateescape"), pictures.MAX_FILE_BYTES)
+            except (uris.Unusable, ValueError):
+                continue

@@ -1,0 +1,59 @@
+"""Thumbnails: small JPEGs of photos, and the file that keeps them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from flowers_tfx.data.pictures import BadPicture, decode, open_picture
+from flowers_tfx.review.sides import Side
+
+THUMBNAILS = "thumbnails.parquet"
+THUMBNAIL_BYTES = 4_096
+_MAX_PIXELS = 50_000_000
+
+
+def thumbnail(data: bytes, side: int = 128) -> bytes:
+    """A JPEG of at most `THUMBNAIL_BYTES`, upright, its longer side at most `side` px. BadPicture when it cannot be decoded."""
+    image = decode(open_picture(data, _MAX_PIXELS), max_analysis_px=16 * side * side)
+    image.thumbnail((side, side))
+    image.info.clear()  # Pillow would copy the photo's comment
+    while True:
+        for quality in (75, 60, 45, 30, 15):
+            out = io.BytesIO()
+            image.save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= THUMBNAIL_BYTES or max(image.size) <= 16:
+                return out.getvalue()
+        image.thumbnail((max(image.size) // 2, max(image.size) // 2), Image.Resampling.BOX)
+
+
+def make_thumbnails(sides: Iterable[Side], digests: Iterable[str], known: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Digest to thumbnail of these photos, as far as they can be read: those in `known` first, then from the sides in their order."""
+    wanted = set(digests)
+    made = {digest: data for digest, data in (known or {}).items() if digest in wanted}
+    for side in sides:
+        for digest, data in side.read_photos(wanted - set(made)):
+            try:
+                made[digest] = thumbnail(data)
+            except BadPicture:
+                continue
+    return made
+
+
+def write_thumbnails(home: Path, thumbnails: Mapping[str, bytes]) -> None:
+    table = pa.table({"digest": pa.array(list(thumbnails), pa.string()), "jpeg": pa.array(list(thumbnails.values()), pa.binary())})
+    pq.write_table(table, home / THUMBNAILS)
+
+
+def read_thumbnails(home: Path) -> dict[str, bytes]:
+    """None of them where `home` has no such file."""
+    path = home / THUMBNAILS
+    if not path.is_file():
+        return {}
+    table = pq.read_table(path)
+    return dict(zip(table["digest"].to_pylist(), table["jpeg"].to_pylist(), strict=True))

@@ -1,0 +1,119 @@
+"""The comparisons of a run: the photos that the serving model was not trained on against a sample of those that it was, and the newest
+span against the span before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx.data.spans import Span
+from flowers_tfx.data.tables import read_table
+from flowers_tfx.errors import InputError
+from flowers_tfx.registry import no_baseline_reason
+from flowers_tfx.review.baseline_sample import PHOTOS
+from flowers_tfx.review.comparison import Comparison, compare_sides
+from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
+from flowers_tfx.review.sides import Side, no_photos, span_rows, spans_side, table_side
+from flowers_tfx.validation import Finding, Policy, Review
+from flowers_tfx.validation.known_drift import downgrade_known_drift
+from flowers_tfx.validation.review import Level
+
+BASELINE_FINDING = "schema:baseline"
+
+
+def compare_window(
+    window: Sequence[Span], serving: Mapping[str, Any] | None, sample_home: Path, policy: Policy, embedder: PhotoEmbedder | None
+) -> tuple[Comparison, Comparison | None]:
+    """The comparison that decides whether the run goes on, and a further one for information, where there is one.
+
+    `window`: the spans of the run, oldest first. `serving`: version, data, spans and damage of the serving model, None without one.
+    `sample_home`: the folder with its baseline sample, or with the reason why there is none.
+    """
+    comparisons = _WindowComparisons(window, serving, sample_home, policy, embedder)
+    main = comparisons.main()
+    return main, comparisons.further(main)
+
+
+class _WindowComparisons:
+    """Reads the sides of a comparison when it needs them."""
+
+    def __init__(
+        self, window: Sequence[Span], serving: Mapping[str, Any] | None, sample_home: Path, policy: Policy, embedder: PhotoEmbedder | None
+    ) -> None:
+        self._window, self._serving, self._sample_home = window, serving, sample_home
+        self._policy, self._embedder = policy, embedder
+        trained_on = {span["digest"] for span in serving["spans"]} if serving else set()
+        self._new = [span for span in window if span.digest not in trained_on]
+        self._trained = [span for span in window if span.digest in trained_on]
+
+    def main(self) -> Comparison:
+        if self._serving is None:
+            return self._of_newest() if len(self._window) > 1 else self._alone(self._window)
+        if not self._new:
+            return self._of_nothing(self._serving)
+        baseline = self._baseline(self._serving)
+        if isinstance(baseline, Finding):
+            alone = self._alone(self._new)
+            return replace(alone, review=alone.review.with_findings([baseline]))
+        new = self._embedded(self._new)
+        compared = compare_sides(baseline, new, self._policy, earlier=spans_side(self._trained), with_tfdv=True)
+        return replace(compared, review=downgrade_known_drift(compared.review, compared.baseline.rows, new.rows, self._policy))
+
+    def further(self, main: Comparison) -> Comparison | None:
+        """The newest span against the span before it: None where that is the main comparison, or is impossible."""
+        if main.review.compared_with["kind"] != "serving" or len(self._window) < 2:
+            return None
+        previous, newest = (self._embedded([span]) for span in self._window[-2:])
+        return compare_sides(previous, newest, self._policy, with_tfdv=True)
+
+    def _of_newest(self) -> Comparison:
+        previous, newest = (self._embedded([span]) for span in self._window[-2:])
+        # The photos of the previous span are among the earlier ones: they are read there.
+        previous = replace(previous, read_photos=no_photos)
+        return compare_sides(previous, newest, self._policy, earlier=spans_side(self._window[:-1]), with_tfdv=True)
+
+    def _alone(self, spans: Sequence[Span]) -> Comparison:
+        return compare_sides(None, spans_side(spans), self._policy)
+
+    def _of_nothing(self, serving: Mapping[str, Any]) -> Comparison:
+        """Without new photos, too, a damaged serving model is a finding: a candidate is not compared with one."""
+        review = Review((), {}, _as_baseline(serving, 0), {"spans": [], "digest": None, "photos": 0})
+        baseline = self._baseline(serving) if serving.get("damage") else None
+        empty = Side("", span_rows([]))
+        return Comparison(review.with_findings([baseline] if isinstance(baseline, Finding) else []), empty, empty)
+
+    def _baseline(self, serving: Mapping[str, Any]) -> Side | Finding:
+        """The serving model's sample, or the finding that it is unavailable: an error, unless it never existed."""
+        cause = no_baseline_reason(str(self._sample_home))
+        if cause is None:
+            try:
+                table = read_table(self._sample_home / PHOTOS)
+                photos = int(table.facts.get("photos", len(table.frame)))
+                # Its photos are read from the spans of the window, as far as these still hold them.
+                return replace(table_side("", table), read_photos=no_photos, as_baseline=_as_baseline(serving, photos))
+            except InputError as error:
+                cause = error.message
+        text = f"Nothing was compared with the serving model's photos: {cause}."
+        level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
+        # Reviewers accept it for this version as it is; the next version that breaks is another finding.
+        return Finding(f"{BASELINE_FINDING}:{serving['version']}", level, "schema", "baseline", text)
+
+    def _embedded(self, spans: Sequence[Span]) -> Side:
+        return embed_side(spans_side(spans), self._embedder, self._policy.sample)
+
+
+def _as_baseline(serving: Mapping[str, Any], photos: int) -> dict[str, Any]:
+    return {
+        "kind": "serving",
+        "version": str(serving["version"]),
+        "digest": serving["data"] or None,
+        "photos": photos,
+        "spans": [span["span"] for span in serving["spans"]],
+    }
+
+
+def named_spans(spans: Sequence[Span], numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The spans with these numbers and their digests: what decisions are bound to."""
+    return [{"span": span.number, "digest": span.digest} for span in spans if span.number in numbers]
