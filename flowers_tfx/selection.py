@@ -1,4 +1,4 @@
-"""What a run works on: the one place that looks at the data root and at the registry. All else is a function of what it says."""
+"""What a run works on: the one place that looks at the data root and at the registry. All else is a function of its answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flowers_tfx.review.decisions import is_rejected, of_span, read_decisions
 @dataclass(frozen=True)
 class Selection:
     """Canonical JSON: equal worlds give equal strings, whatever the modification times are. `window`: the spans to train on; `baseline`:
-    the serving model, its data, its spans and its damage, or "none"; `decisions`: what reviewers said of the window's spans."""
+    the serving model, its data, its spans and its damage, or "none"; `decisions`: what reviewers decided on the window's spans."""
 
     window: str
     baseline: str
@@ -32,13 +32,13 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     Spans that a reviewer rejected leave every window. Raises InputError when the window cannot be trained on: no span, unknown classes,
     a single class, an empty split.
     """
-    held = list_spans(data_root)
-    if not held:
+    delivered = list_spans(data_root)
+    if not delivered:
         raise InputError(
             f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR."
         )
-    taken = read_decisions(data_root)
-    spans = [span for span in held if not is_rejected(taken, span)]
+    decisions = read_decisions(data_root)
+    spans = [span for span in delivered if not is_rejected(decisions, span)]
     if not spans:
         raise InputError(
             f"Reviewers rejected all spans of {data_root}.", "Take in other photos, or accept a span with `flowers review accept`."
@@ -46,19 +46,19 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
     text = _canonical([{"span": span.number, "digest": span.digest} for span in window])
-    found = registry.newest_with_other_fingerprint(registry_uri, recipe(text, settings_digest))
-    said = [decision.as_json() for span in window for decision in of_span(taken, span)]
-    return Selection(text, registry.NO_BASELINE if found is None else _serving(registry_uri, found), _canonical(said))
+    serving = registry.newest_with_other_fingerprint(registry_uri, fingerprint(text, settings_digest))
+    baseline = registry.NO_BASELINE if serving is None else _baseline(registry_uri, serving)
+    return Selection(text, baseline, _canonical([decision.as_json() for span in window for decision in of_span(decisions, span)]))
 
 
-def _serving(registry_uri: str, entry: registry.Entry) -> str:
+def _baseline(registry_uri: str, entry: registry.Entry) -> str:
     data = registry.baseline_digest(registry_uri, entry.version)
-    said = {"version": entry.version, "digest": entry.digest, "data": data, "spans": list(entry.spans)}
+    baseline = {"version": entry.version, "digest": entry.digest, "data": data, "spans": list(entry.spans)}
     damage = registry.damage(registry_uri, entry)
-    return _canonical({**said, "damage": damage} if damage else said)
+    return _canonical({**baseline, "damage": damage} if damage else baseline)
 
 
-def recipe(window: str, settings_digest: str) -> str:
+def fingerprint(window: str, settings_digest: str) -> str:
     """Names what a model is made of: sha256 of the window's digests (not the spans' numbers), the code and the settings that matter."""
     digests = sorted(span["digest"] for span in json.loads(window))
     return hashlib.sha256(_canonical([digests, settings_digest]).encode()).hexdigest()
@@ -84,7 +84,7 @@ def _check_trainable(window: Sequence[Span], labels: Sequence[str]) -> None:
         )
     if len(present) < 2:
         raise InputError(
-            f"The photos of {named} are all of one class ({', '.join(present) or 'none'}): nothing can be told apart.",
+            f"The photos of {named} are all of one class ({', '.join(present) or 'none'}): there is nothing to distinguish.",
             "Take in photos of at least two classes.",
         )
     empty = [split for split in SPLITS if not splits[split]]

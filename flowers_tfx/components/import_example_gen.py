@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
-from tfx import types
 from tfx.components.example_gen.import_example_gen import executor
-from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types import standard_component_specs
 
+from flowers_tfx.components.own_component import OwnBeamComponent
 from flowers_tfx.data.records import read_records
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
@@ -24,12 +24,9 @@ from flowers_tfx.storage import BucketPath, configure_beam_worker, in_bucket
 from flowers_tfx.storage.s3_endpoint import endpoint_url
 
 
-class ImportExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):
-    PARAMETERS = {
-        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
-        "window": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
-    }
+@dataclass(frozen=True)
+class ImportExampleGenParameters:
+    window: str
 
 
 class ImportExampleGenExecutor(executor.Executor):
@@ -79,20 +76,18 @@ class _ReadShard(beam.DoFn):
             yield from read_records(file)
 
 
-class ImportExampleGen(base_beam_component.BaseBeamComponent):
-    SPEC_CLASS = ImportExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImportExampleGenExecutor)
+class ImportExampleGen(OwnBeamComponent):
+    STOCK_SPEC = standard_component_specs.FileBasedExampleGenSpec
+    PARAMETERS = ImportExampleGenParameters
+    EXECUTOR = ImportExampleGenExecutor
 
-    def __init__(self, data_root: str, window: Any, code: str) -> None:
+    def __init__(self, data_root: str, **values: Any) -> None:
         splits = [example_gen_pb2.Input.Split(name=split, pattern=split) for split in SPLITS]
-        spec = ImportExampleGenSpec(
+        super().__init__(
             input_base=data_root,
             input_config=example_gen_pb2.Input(splits=splits),
             output_config=example_gen_pb2.Output(),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-            window=window,
-            code=code,
-            examples=types.Channel(type=standard_artifacts.Examples),
+            **values,
         )
-        super().__init__(spec=spec)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from dataclasses import dataclass
 
-from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import io_utils
+from tfx.types import standard_artifacts
+
+from flowers_tfx.components.executor import OwnExecutor
+from flowers_tfx.components.own_component import OwnComponent
 
 SCHEMA_FILE = "schema.pbtxt"
 
 
-class ImportSchemaGenSpec(component_spec.ComponentSpec):
-    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}
-    INPUTS: dict[str, Any] = {}
-    OUTPUTS = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+@dataclass(frozen=True)
+class ImportSchemaGenParameters:
+    schema_text: str
 
 
-class ImportSchemaGenExecutor(base_executor.BaseExecutor):
-    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
-        uri = artifact_utils.get_single_uri(output_dict["schema"])
-        io_utils.write_string_file(os.path.join(uri, SCHEMA_FILE), exec_properties["schema_text"])
+class ImportSchemaGenExecutor(OwnExecutor[ImportSchemaGenParameters]):
+    def work(self) -> None:
+        (self.output_folder("schema") / SCHEMA_FILE).write_text(self.parameters.schema_text, encoding="utf-8")
 
 
-class ImportSchemaGen(base_component.BaseComponent):
-    SPEC_CLASS = ImportSchemaGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(ImportSchemaGenExecutor)
-
-    def __init__(self, schema_text: str) -> None:
-        super().__init__(spec=ImportSchemaGenSpec(schema_text=schema_text, schema=types.Channel(type=standard_artifacts.Schema)))
+class ImportSchemaGen(OwnComponent):
+    OUTPUTS = {"schema": standard_artifacts.Schema}
+    EXECUTOR = ImportSchemaGenExecutor

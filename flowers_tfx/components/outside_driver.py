@@ -1,6 +1,6 @@
 """The driver of a node that looks outside the pipeline: it adds execution properties before the runner asks its cache.
 
-Local and Beam runners call drivers; Kubeflow does not, so an executor must do without what its driver says.
+Local and Beam runners call drivers; Kubeflow does not, so an executor must work without the properties that its driver adds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tfx.orchestration.portable import base_driver as portable_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-CACHE_KEY = "cache_key"  # the execution property by which such a node says what its result depends on
+CACHE_KEY = "cache_key"  # the execution property that alone names what such a node's result depends on
 
 
 class OutsideDriver(base_driver.BaseDriver, portable_driver.BaseDriver):
@@ -25,11 +25,11 @@ class OutsideDriver(base_driver.BaseDriver, portable_driver.BaseDriver):
         portable_driver.BaseDriver.__init__(self, metadata_handle)
 
     @abc.abstractmethod
-    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
-        """Execution properties that say what was found outside."""
+    def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+        """Execution properties that depend on the world outside: an idempotency token, or the cache key."""
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         output = driver_output_pb2.DriverOutput()
-        for name, value in {**execution_info.exec_properties, **self.look(execution_info)}.items():
+        for name, value in {**execution_info.exec_properties, **self.observe(execution_info)}.items():
             data_types_utils.set_metadata_value(output.exec_properties[name], value)
         return output

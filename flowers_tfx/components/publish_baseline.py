@@ -46,9 +46,9 @@ class PublishBaselineSpec(component_spec.ComponentSpec):
 
 
 class PublishBaselineDriver(OutsideDriver):
-    """Signs the execution, as Pusher's does: a baseline that is gone from the registry is published again, one that is there is a hit."""
+    """Stamps an idempotency token, as Pusher's does: a baseline that is gone from the registry is published again."""
 
-    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+    def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         version = _pushed_version(execution_info.input_dict)
         held = registry.baseline_push_id(execution_info.exec_properties["registry"], version) if version else "none"
         return {"push_id": held or uuid.uuid4().hex}

@@ -1,7 +1,7 @@
 """Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on.
 
-TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver signs the
-execution: a version that is gone from the registry is pushed again, one that is there is a hit.
+TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver stamps an
+idempotency token: a version that is gone from the registry is pushed again, one that is there is a hit.
 """
 
 from __future__ import annotations
@@ -9,90 +9,62 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tfx import types
 from tfx.components.pusher import executor
 from tfx.components.util import model_utils
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.portable import data_types
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from flowers_tfx import registry
-from flowers_tfx.components.carried import carried
+from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import OutsideDriver
-from flowers_tfx.selection import recipe
+from flowers_tfx.components.own_component import OwnComponent
+from flowers_tfx.selection import fingerprint
 
 
-class PusherSpec(component_spec.ComponentSpec):
-    PARAMETERS = {
-        "registry": component_spec.ExecutionParameter(type=str),
-        "window": component_spec.ExecutionParameter(type=str),
-        "settings_digest": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
-        "push_id": component_spec.ExecutionParameter(type=str, optional=True),
-    }
-    INPUTS = {
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
-    }
-    OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
+@dataclass(frozen=True)
+class PusherParameters:
+    """`push_id` is the idempotency token of the driver."""
+
+    registry: str
+    window: str
+    settings_digest: str
+    push_id: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.window, self.settings_digest)
 
 
 class PusherDriver(OutsideDriver):
-    """Signs the execution: see the module's docstring."""
+    """Stamps the idempotency token: see the module's docstring."""
 
-    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
-        properties = execution_info.exec_properties
-        held = registry.newest_with_fingerprint(properties["registry"], recipe(properties["window"], properties["settings_digest"]))
+    def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+        parameters = read_parameters(PusherParameters, execution_info.exec_properties)
+        pushed = registry.newest_with_fingerprint(parameters.registry, parameters.fingerprint)
         blessing = artifact_utils.get_single_instance(execution_info.input_dict["model_blessing"])
-        return {"push_id": held.push_id if held else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""}
+        return {"push_id": pushed.push_id if pushed else uuid.uuid4().hex if model_utils.is_model_blessed(blessing) else ""}
 
 
-class PusherExecutor(executor.Executor):
-    @carried
-    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
-        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
-        if not self.CheckBlessing(input_dict):
+class PusherExecutor(OwnExecutor[PusherParameters], executor.Executor):
+    def work(self) -> None:
+        pushed = self.output("pushed_model")
+        if not self.CheckBlessing(self.inputs):
             self._MarkNotPushed(pushed)
             return
-        model = self.GetModelPath(input_dict)
-        window = exec_properties["window"]
-        entry = registry.publish(
-            Path(model),
-            exec_properties["registry"],
-            recipe(window, exec_properties["settings_digest"]),
-            tuple(json.loads(window)),
-            exec_properties.get("push_id") or uuid.uuid4().hex,
-        )
+        parameters = self.parameters
+        model = self.GetModelPath(self.inputs)
+        spans = tuple(json.loads(parameters.window))
+        entry = registry.publish(Path(model), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex)
         io_utils.copy_dir(model, pushed.uri)
-        self._MarkPushed(pushed, str(registry.version_path(exec_properties["registry"], entry.version)), str(entry.version))
+        self._MarkPushed(pushed, str(registry.version_path(parameters.registry, entry.version)), str(entry.version))
 
 
-class Pusher(base_component.BaseComponent):
-    SPEC_CLASS = PusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PusherExecutor)
+class Pusher(OwnComponent):
+    INPUTS = {"model": standard_artifacts.Model, "model_blessing": standard_artifacts.ModelBlessing}
+    OUTPUTS = {"pushed_model": standard_artifacts.PushedModel}
+    EXECUTOR = PusherExecutor
     DRIVER_CLASS = PusherDriver
-
-    def __init__(
-        self,
-        model: types.BaseChannel,
-        model_blessing: types.BaseChannel,
-        registry: str,
-        window: Any,
-        settings_digest: str,
-        code: str,
-    ) -> None:
-        spec = PusherSpec(
-            model=model,
-            model_blessing=model_blessing,
-            registry=registry,
-            window=window,
-            settings_digest=settings_digest,
-            code=code,
-            pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-        )
-        super().__init__(spec=spec)

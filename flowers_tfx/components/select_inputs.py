@@ -1,80 +1,56 @@
-"""SelectInputs: the one node that looks at the data root and the registry. It says what it found in three strings, `window`,
-`baseline` and `decisions`, and every node after it is a function of them."""
+"""SelectInputs: the one node that looks at the data root and the registry. It outputs its answer as three strings, `window`, `baseline`
+and `decisions`, and every node after it is a function of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.portable import data_types
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import standard_artifacts
 
+from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import CACHE_KEY, OutsideDriver
+from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.selection import Selection, select
 
 
-class SelectInputsSpec(component_spec.ComponentSpec):
-    PARAMETERS = {
-        "data_root": component_spec.ExecutionParameter(type=str),
-        "registry": component_spec.ExecutionParameter(type=str),
-        "span_window": component_spec.ExecutionParameter(type=str),
-        "labels": component_spec.ExecutionParameter(type=str),
-        "settings_digest": component_spec.ExecutionParameter(type=str),
-        "cache_key": component_spec.ExecutionParameter(type=str, optional=True),
-    }
-    INPUTS: dict[str, Any] = {}
-    OUTPUTS = {
-        "window": component_spec.ChannelParameter(type=standard_artifacts.String),
-        "baseline": component_spec.ChannelParameter(type=standard_artifacts.String),
-        "decisions": component_spec.ChannelParameter(type=standard_artifacts.String),
-    }
+@dataclass(frozen=True)
+class SelectInputsParameters:
+    """`span_window` is "all" or a number; `cache_key` is the selection as the driver found it, empty where the runner calls no drivers."""
+
+    data_root: str
+    registry: str
+    span_window: str
+    labels: list[str]
+    settings_digest: str
+    cache_key: str = ""
 
 
 class SelectInputsDriver(OutsideDriver):
-    """Looks before the cache is asked, so that an unchanged world is a hit and a changed one a miss."""
+    """Selects before the cache is asked, so that an unchanged world is a hit and a changed one a miss."""
 
-    def look(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
-        return {CACHE_KEY: json.dumps(asdict(_look(execution_info.exec_properties)), sort_keys=True)}
+    def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
+        selection = _select(read_parameters(SelectInputsParameters, execution_info.exec_properties))
+        return {CACHE_KEY: json.dumps(asdict(selection), sort_keys=True)}
 
 
-class SelectInputsExecutor(base_executor.BaseExecutor):
-    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
-        said = exec_properties.get(CACHE_KEY)  # absent where the runner calls no drivers
-        selection = Selection(**json.loads(said)) if said else _look(exec_properties)
+class SelectInputsExecutor(OwnExecutor[SelectInputsParameters]):
+    def work(self) -> None:
+        key = self.parameters.cache_key
+        selection = Selection(**json.loads(key)) if key else _select(self.parameters)
         for name, value in asdict(selection).items():
-            artifact_utils.get_single_instance(output_dict[name]).value = value
+            self.output(name).value = value
 
 
-class SelectInputs(base_component.BaseComponent):
-    SPEC_CLASS = SelectInputsSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SelectInputsExecutor)
+class SelectInputs(OwnComponent):
+    OUTPUTS = dict.fromkeys(("window", "baseline", "decisions"), standard_artifacts.String)
+    EXECUTOR = SelectInputsExecutor
     DRIVER_CLASS = SelectInputsDriver
-
-    def __init__(self, data_root: str, registry: str, span_window: int | str, labels: list[str], settings_digest: str) -> None:
-        spec = SelectInputsSpec(
-            data_root=data_root,
-            registry=registry,
-            span_window=str(span_window),
-            labels=json.dumps(labels),
-            settings_digest=settings_digest,
-            window=types.Channel(type=standard_artifacts.String),
-            baseline=types.Channel(type=standard_artifacts.String),
-            decisions=types.Channel(type=standard_artifacts.String),
-        )
-        super().__init__(spec=spec)
+    LOOKS_OUTSIDE = True
 
 
-def _look(properties: dict[str, Any]) -> Selection:
-    window = properties["span_window"]
-    return select(
-        properties["data_root"],
-        properties["registry"],
-        window if window == "all" else int(window),
-        json.loads(properties["labels"]),
-        properties["settings_digest"],
-    )
+def _select(parameters: SelectInputsParameters) -> Selection:
+    span_window = parameters.span_window if parameters.span_window == "all" else int(parameters.span_window)
+    return select(parameters.data_root, parameters.registry, span_window, parameters.labels, parameters.settings_digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,17 +31,31 @@ class PipelineSchema:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NodeSettings:
+    """What nodes take from a configuration as a whole. `delivery_labels`: the classes that a delivery may hold; `digest`: of all that makes
+    a model besides its data; `embedding_network`: the frozen backbone that embeds photos for the data review, as JSON."""
+
+    labels: list[str]
+    delivery_labels: list[str]
+    schema_text: str
+    model: Mapping[str, Any]
+    digest: str
+    policy: str
+    embedding_network: str
+
+
 def pipeline_schema(config: PipelineConfig) -> PipelineSchema:
     """The curated schema with the config's classes, and their order."""
     proto = curated_schema(config.schema_path, _configured_labels(config))
     return PipelineSchema(proto, labels_of(proto))
 
 
-def delivery_labels(config: PipelineConfig, labels: list[str]) -> tuple[str, ...]:
+def delivery_labels(config: PipelineConfig, labels: list[str]) -> list[str]:
     """Classes that a delivery may hold. Raises InputError when its labels file names one that the pipeline does not know."""
     if not config.ingest.labels:
-        return tuple(labels)
-    named = read_labels(config.ingest.labels)
+        return labels
+    named = list(read_labels(config.ingest.labels))
     unknown = [label for label in named if label not in labels]
     if unknown:
         raise InputError(
@@ -61,10 +76,27 @@ def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
     }
 
 
-def recipe_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str:
+def model_settings_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str:
     """Digest of all that makes a model besides its data. Weights count by content, not by the path that they lie at."""
     model = {**settings["model"], "weights": settings["weights_digest"] or settings["model"]["weights"]}
     return settings_digest({**settings, "model": model, "schema": schema_text(schema)})
+
+
+def node_settings(config: PipelineConfig) -> NodeSettings:
+    """Raises InputError for classes or weights that cannot be used."""
+    schema = pipeline_schema(config)
+    labels = list(schema.labels)
+    model = model_settings(config, labels)
+    return NodeSettings(
+        labels=labels,
+        delivery_labels=delivery_labels(config, labels) if config.ingest.csv else labels,
+        schema_text=schema_text(schema.proto),
+        model=model,
+        digest=model_settings_digest(model, schema.proto),
+        policy=review_policy(config, schema.proto).as_json(),
+        # How long the network is trained does not matter there.
+        embedding_network=json.dumps({key: model[key] for key in ("labels", "model", "weights_digest")}, sort_keys=True),
+    )
 
 
 def review_policy(config: PipelineConfig, schema: schema_pb2.Schema) -> Policy:

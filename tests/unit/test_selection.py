@@ -9,7 +9,7 @@ import pytest
 from flowers_tfx import registry
 from flowers_tfx.data.spans import FORMAT_VERSION
 from flowers_tfx.errors import InputError
-from flowers_tfx.selection import recipe, select, settings_digest
+from flowers_tfx.selection import fingerprint, select, settings_digest
 from tests.unit.test_registry import saved_model
 
 LABELS = ("daisy", "roses")
@@ -33,7 +33,7 @@ def span(root: Path, number: int, digest: str = "", **changes: Any) -> None:
 
 def chosen(root: Path, window: int | str = "all", settings: str = "s") -> tuple[list[int], str]:
     selection = select(str(root / "data"), str(root / "registry"), window, LABELS, settings)
-    return [said["span"] for said in json.loads(selection.window)], selection.baseline
+    return [span["span"] for span in json.loads(selection.window)], selection.baseline
 
 
 def test_all_spans_or_the_last_k(tmp_path: Path) -> None:
@@ -50,11 +50,11 @@ def test_temporary_folders_are_no_spans(tmp_path: Path) -> None:
     assert chosen(tmp_path)[0] == [1]
 
 
-def test_the_baseline_is_the_newest_version_of_another_recipe(tmp_path: Path) -> None:
+def test_the_baseline_is_the_newest_version_of_another_fingerprint(tmp_path: Path) -> None:
     span(tmp_path / "data", 1)
     window = select(str(tmp_path / "data"), str(tmp_path / "registry"), "all", LABELS, "s").window
     first = registry.publish(saved_model(tmp_path / "m1", "1"), str(tmp_path / "registry"), "old", (), "")
-    registry.publish(saved_model(tmp_path / "m2", "2"), str(tmp_path / "registry"), recipe(window, "s"), (), "")
+    registry.publish(saved_model(tmp_path / "m2", "2"), str(tmp_path / "registry"), fingerprint(window, "s"), (), "")
     assert json.loads(chosen(tmp_path)[1]) == {"version": first.version, "digest": first.digest, "data": "", "spans": []}
     assert json.loads(chosen(tmp_path, settings="other")[1])["version"] > first.version
 
@@ -69,7 +69,7 @@ def test_a_damaged_serving_model_is_said_so(tmp_path: Path) -> None:
 
 def test_a_recipe_names_content_not_numbers() -> None:
     one, two = '[{"span":1,"digest":"a"},{"span":2,"digest":"b"}]', '[{"span":4,"digest":"b"},{"span":7,"digest":"a"}]'
-    assert recipe(one, "s") == recipe(two, "s") != recipe(one, "t")
+    assert fingerprint(one, "s") == fingerprint(two, "s") != fingerprint(one, "t")
     assert settings_digest({"a": 1, "b": 2}) == settings_digest({"b": 2, "a": 1})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from flowers_tfx.components.carried import carried
+from flowers_tfx.components.local_artifacts import local_artifacts
 from tests.unit.buckets import FakeStore
 
 
@@ -21,8 +21,11 @@ def artifact(uri: str) -> standard_artifacts.Schema:
 class Copying:
     fails = False
 
-    @carried
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:
+        with local_artifacts(input_dict, output_dict):
+            self.work(input_dict, output_dict, exec_properties)
+
+    def work(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:
         (given,), (made,) = input_dict["given"], output_dict["made"]
         assert "://" not in given.uri + made.uri
         assert sorted(path.name for path in Path(given.uri).rglob("*")) == ["a", "deep", "in it"]
@@ -41,7 +44,7 @@ def folders(store: FakeStore) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"given": [artifact("gs://bucket/root/given/1")]}, {"made": [artifact("gs://bucket/root/made/2")]}
 
 
-def test_artifacts_are_brought_here_and_taken_back(store: FakeStore, folders: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_artifacts_are_downloaded_and_uploaded(store: FakeStore, folders: tuple[dict[str, Any], dict[str, Any]]) -> None:
     inputs, outputs = folders
     Copying().Do(inputs, outputs, {"more": " two"})
     assert store.read("root/made/2/deep/b")[0] == b"one two"
@@ -50,7 +53,7 @@ def test_artifacts_are_brought_here_and_taken_back(store: FakeStore, folders: tu
     assert outputs["made"][0].get_string_custom_property("said") == "yes"
 
 
-def test_of_one_that_fails_nothing_is_taken_back(store: FakeStore, folders: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_nothing_is_uploaded_of_an_executor_that_fails(store: FakeStore, folders: tuple[dict[str, Any], dict[str, Any]]) -> None:
     before = dict(store.objects)
     work = Copying()
     work.fails = True
