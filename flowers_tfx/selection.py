@@ -11,6 +11,7 @@ from typing import Any
 
 from flowers_tfx import registry
 from flowers_tfx.data.spans import Span, list_spans
+from flowers_tfx.data.windows import window_text
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
 from flowers_tfx.review.decisions import is_rejected, of_span, read_decisions
@@ -45,7 +46,7 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
         )
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
-    text = _canonical([{"span": span.number, "digest": span.digest} for span in window])
+    text = window_text(window)
     serving = registry.newest_with_other_fingerprint(registry_uri, fingerprint(text, settings_digest))
     baseline = registry.NO_BASELINE if serving is None else _baseline(registry_uri, serving)
     return Selection(text, baseline, _canonical([decision.as_json() for span in window for decision in of_span(decisions, span)]))
@@ -59,7 +60,8 @@ def _baseline(registry_uri: str, entry: registry.Entry) -> str:
 
 
 def fingerprint(window: str, settings_digest: str) -> str:
-    """Names what a model is made of: sha256 of the window's digests (not the spans' numbers), the code and the settings that matter."""
+    """Names what a model is made of: sha256 of the digests of the window's spans, the code and the settings that matter. The spans'
+    numbers do not matter, nor do properties that were measured later."""
     digests = sorted(span["digest"] for span in json.loads(window))
     return hashlib.sha256(_canonical([digests, settings_digest]).encode()).hexdigest()
 

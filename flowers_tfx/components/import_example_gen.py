@@ -6,7 +6,7 @@ The stock driver resolves spans by modification time and does not run on every r
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,14 @@ from tfx.components.example_gen.import_example_gen import executor
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 
+from flowers_tfx import features
 from flowers_tfx.components.own_component import OwnBeamComponent
 from flowers_tfx.data.records import read_records
+from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars
+from flowers_tfx.data.spans import Span
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
-from flowers_tfx.storage import BucketPath, configure_beam_worker, in_bucket
+from flowers_tfx.storage import BucketPath, configure_beam_worker, in_bucket, storage_path
 from flowers_tfx.storage.s3_endpoint import endpoint_url
 
 
@@ -35,25 +38,81 @@ class ImportExampleGenExecutor(executor.Executor):
 
 
 class _ReadWindow(beam.PTransform):
-    """Pipeline -> Examples of one split of every span in the window."""
+    """Pipeline -> Examples of one split of every span in the window, with the properties that sidecars of the spans add."""
 
     def __init__(self, exec_properties: dict[str, Any], split: str) -> None:
         super().__init__()
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         spans = window_spans(root, exec_properties["window"])
         self._in_bucket = in_bucket(root)
-        if self._in_bucket:
-            self._shards = [str(span.path / name) for span in spans for name in span.manifest["files"] if name.startswith(f"{split}-")]
-        else:
-            self._shards = [f"{span.path}/{split}-*.tfrecord.gz" for span in spans]
+        self._plain = [shard for span in spans if not span.sidecars for shard in self._shards(span, split)]
+        self._measured = [(span, shard) for span in spans if span.sidecars for shard in _shard_paths(span, split)]
+
+    def _shards(self, span: Span, split: str) -> list[str]:
+        return _shard_paths(span, split) if self._in_bucket else [f"{span.path}/{split}-*.tfrecord.gz"]
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        examples = (
+            pipeline
+            | "Shards" >> beam.Create(self._plain)
+            | "Read" >> (_ReadShards() if self._in_bucket else beam.io.ReadAllFromTFRecord())
+            | "ToExample" >> beam.Map(tf.train.Example.FromString).with_output_types(tf.train.Example)
+        )
+        if not self._measured:
+            return examples
+        return (examples, pipeline | "MeasuredSpans" >> _ReadMeasured(self._measured)) | "WithMeasured" >> beam.Flatten()
+
+
+def _shard_paths(span: Span, split: str) -> list[str]:
+    return [str(span.path / name) for name in span.manifest["files"] if name.startswith(f"{split}-")]
+
+
+class _ReadMeasured(beam.PTransform):
+    """Pipeline -> Examples of the given shards of spans with sidecars."""
+
+    def __init__(self, shards: list[tuple[Span, str]]) -> None:
+        super().__init__()
+        self._shards = [(str(span.path), span.digest, span.sidecars, shard) for span, shard in shards]
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         return (
             pipeline
             | "Shards" >> beam.Create(self._shards)
-            | "Read" >> (_ReadShards() if self._in_bucket else beam.io.ReadAllFromTFRecord())
-            | "ToExample" >> beam.Map(tf.train.Example.FromString).with_output_types(tf.train.Example)
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(_ReadMeasuredShard(endpoint_url())).with_output_types(tf.train.Example)
         )
+
+
+class _ReadMeasuredShard(beam.DoFn):
+    def __init__(self, s3_endpoint: str) -> None:
+        self._s3_endpoint = s3_endpoint
+
+    def setup(self) -> None:
+        configure_beam_worker(self._s3_endpoint)
+
+    def process(self, source: tuple[str, str, tuple[str, ...], str]) -> Iterator[tf.train.Example]:
+        span_dir, digest, ids, shard = source
+        values = MeasuredValues(list(read_sidecars(storage_path(span_dir), digest, ids)))
+        path = storage_path(shard)
+        with path.stream() if isinstance(path, BucketPath) else path.open("rb") as packed, gzip.open(packed) as file:
+            for record in read_records(file):
+                example = tf.train.Example.FromString(record)
+                _add(example, values.of(example.features.feature[features.DIGEST].bytes_list.value[0].decode()))
+                yield example
+
+
+def _add(example: tf.train.Example, values: Mapping[str, Any]) -> None:
+    """Properties that the Example has stay as they are."""
+    own = set(example.features.feature)
+    for name, value in values.items():
+        if name in own:
+            continue
+        if isinstance(value, str):
+            example.features.feature[name].bytes_list.value.append(value.encode())
+        elif isinstance(value, int):
+            example.features.feature[name].int64_list.value.append(value)
+        elif value is not None:
+            example.features.feature[name].float_list.value.append(value)
 
 
 class _ReadShards(beam.PTransform):

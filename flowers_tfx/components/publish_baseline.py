@@ -20,7 +20,7 @@ from flowers_tfx import registry
 from flowers_tfx.components.artifacts import PublishedBaseline
 from flowers_tfx.components.carried import carried
 from flowers_tfx.components.outside_driver import OutsideDriver
-from flowers_tfx.data.windows import window_spans
+from flowers_tfx.data.windows import span_identities, window_spans
 from flowers_tfx.review.baseline_sample import write_baseline_sample
 from flowers_tfx.review.embeddings import embedder_of_run
 
@@ -79,7 +79,7 @@ class PublishBaselineExecutor(base_executor.BaseExecutor):
             "push_id": properties.get("push_id") or uuid.uuid4().hex,
             "photos": sample.photos,
             "sample": sample.sampled,
-            "spans": json.loads(properties["window"]),
+            "spans": span_identities(properties["window"]),
             "network": sample.network,
             "files": registry.baseline_files_digest(files),
         }

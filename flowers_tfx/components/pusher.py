@@ -6,7 +6,6 @@ idempotency token: a version that is gone from the registry is pushed again, one
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from flowers_tfx import registry
 from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.own_component import OwnComponent
+from flowers_tfx.data.windows import span_identities
 from flowers_tfx.selection import fingerprint
 
 
@@ -57,7 +57,7 @@ class PusherExecutor(OwnExecutor[PusherParameters], executor.Executor):
             return
         parameters = self.parameters
         model = self.GetModelPath(self.inputs)
-        spans = tuple(json.loads(parameters.window))
+        spans = tuple(span_identities(parameters.window))
         entry = registry.publish(Path(model), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex)
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(pushed, str(registry.version_path(parameters.registry, entry.version)), str(entry.version))

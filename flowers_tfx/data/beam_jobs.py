@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -20,13 +20,12 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowers_tfx.data.span_writers import Draft
 from flowers_tfx.errors import EngineFailed, InputError, cause_of
+from flowers_tfx.progress import ProgressCallback
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
 UNITS = 4  # of work on a photo: so many bytes in the progress file
 POLL_S = 0.2
-
-Progress = Callable[[int, int], None]
 
 
 def run_job(name: str, pipeline: beam.Pipeline, transform: beam.PTransform) -> None:
@@ -75,7 +74,7 @@ def report_progress(work_dir: str, units: int) -> None:
 
 
 @contextmanager
-def watch_progress(work_dir: Path, photos: int, progress: Progress | None) -> Iterator[None]:
+def watch_progress(work_dir: Path, photos: int, progress: ProgressCallback | None) -> Iterator[None]:
     """Calls `progress` while the block runs. Engines on other machines may not report: the bar then waits for the end."""
     if progress is None:
         yield

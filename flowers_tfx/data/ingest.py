@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from flowers_tfx import features
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
 from flowers_tfx.data.ingest_beam import IngestPhotos
@@ -172,6 +173,7 @@ def _facts(request: IngestRequest, result: IngestResult, photos: publication.Pho
         "splits": photos.splits,
         "label_counts": photos.labels,
         "label_counts_by_split": photos.labels_by_split,
+        "properties": list(features.PROPERTY_NAMES),
     }
 
 

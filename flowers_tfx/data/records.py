@@ -65,6 +65,42 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
+def bytes_feature(record: bytes, name: str) -> bytes:
+    """The one value of a bytes feature of a serialized tf.train.Example, whoever wrote it. Raises ValueError where there is none."""
+    for _, whole in _fields(memoryview(record)):
+        for _, entry in _fields(whole):
+            parts = dict(_fields(entry))
+            if parts[1] == name.encode():
+                for kind, values in _fields(parts[2]):
+                    if kind == 1:
+                        return bytes(dict(_fields(values))[1])
+    raise ValueError(f"an Example has no bytes feature {name}")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Number and content of the length-delimited fields of a protobuf message that has no others."""
+    at = 0
+    while at < len(message):
+        tag, at = _read_varint(message, at)
+        size, at = _read_varint(message, at)
+        if tag & 7 != 2 or at + size > len(message):
+            raise ValueError("an Example is damaged")
+        yield tag >> 3, message[at : at + size]
+        at += size
+
+
+def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The number, and where it ends."""
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if byte < 0x80:
+            return value, at
+    raise ValueError("an Example is damaged")
+
+
 class RecordWriter:
     """TFRecords in a gzip file of stored blocks.
 

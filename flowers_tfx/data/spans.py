@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flowers_tfx import features, storage
+from flowers_tfx.data import sidecars
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
 
@@ -32,12 +33,14 @@ _SPAN_NAME = re.compile(r"span-([1-9]\d*)")
 
 @dataclass(frozen=True)
 class Span:
-    """A span in a folder or a bucket: `manifest` is the content of manifest.json, `digest` that of its photos."""
+    """A span in a folder or a bucket: `manifest` is the content of manifest.json, `digest` that of its photos, `sidecars` the ids of the
+    files with properties that were measured later."""
 
     number: int
     path: StoragePath
     digest: str
     manifest: Mapping[str, Any]
+    sidecars: tuple[str, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -62,9 +65,12 @@ def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
     root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
         return []
-    folders = ((int(match[1]), path) for path in root.iterdir() if (match := _SPAN_NAME.fullmatch(path.name)))
-    opened = (_open_span(number, path) for number, path in sorted(folders))
-    return [span for span in opened if span is not None]
+    entries: list[StoragePath] = list(root.iterdir())
+    folders = ((int(match[1]), path) for path in entries if (match := _SPAN_NAME.fullmatch(path.name)))
+    spans = [span for number, path in sorted(folders) if (span := _open_span(number, path)) is not None]
+    if not any(path.name == sidecars.FOLDER for path in entries):
+        return spans
+    return [replace(span, sidecars=sidecars.sidecar_ids(span.path, span.digest)) for span in spans]
 
 
 def next_number(spans: Iterable[Span]) -> int:
@@ -75,15 +81,32 @@ def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Sto
     return data_root_path(data_root) / f"span-{number}"
 
 
-def read_photos(span: Span, columns: list[str] | None = None) -> pd.DataFrame:
-    """photos.parquet; whole numbers that can be missing come as Int64, so that the others stay whole."""
+def read_photos(span: Span) -> pd.DataFrame:
+    """photos.parquet, and the properties that sidecars add; whole numbers that can be missing come as Int64, so that the others stay
+    whole. A property that was not measured in this span has no column."""
     with storage.local_file(span.path / PHOTOS) as path:
-        table = pq.read_table(path, columns=columns)
+        table = pq.read_table(path)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
+    frame = sidecars.with_sidecars(frame, list(sidecars.read_sidecars(span.path, span.digest, span.sidecars)))
     for prop in features.PROPERTIES:
         if prop.optional and prop.kind == "int" and prop.name in frame:
             frame[prop.name] = frame[prop.name].astype("Int64")
     return frame
+
+
+def unmeasured(span: Span) -> tuple[str, ...]:
+    """The image properties that neither the span nor a sidecar holds: it was written before they were added to the table."""
+    # Manifests of older versions do not say what was measured.
+    if "properties" in span.manifest:
+        names = set(span.manifest["properties"])
+    else:
+        with storage.local_file(span.path / PHOTOS) as path:
+            names = set(pq.read_schema(path).names)
+    missing = [name for name in features.PROPERTY_NAMES if name not in names]
+    if missing and span.sidecars:
+        added = {name for table in sidecars.read_sidecars(span.path, span.digest, span.sidecars) for name in table.column_names}
+        missing = [name for name in missing if name not in added]
+    return tuple(missing)
 
 
 def processed_photos(span: Span) -> Iterator[tuple[str, str]]:

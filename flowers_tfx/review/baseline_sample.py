@@ -10,7 +10,7 @@ from flowers_tfx import features, registry
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
-from flowers_tfx.review.sides import Side, spans_side, table_side
+from flowers_tfx.review.sides import Side, span_rows, spans_side, table_side
 from flowers_tfx.review.thumbnails import make_thumbnails, write_thumbnails
 from flowers_tfx.validation.sampling import sample_rows
 
@@ -37,10 +37,23 @@ def write_baseline_sample(home: Path, spans: Sequence[Span], embedder: PhotoEmbe
     return SampleFacts(len(every.rows), len(rows), sample.network)
 
 
+def baseline_side(name: str, sample: Table, trained_on: Sequence[Span] = ()) -> Side:
+    """The side of a published sample. Image properties that were added after it was published come from the spans that the model was
+    trained on, where these have been measured since."""
+    rows = sample.frame
+    missing = [name for name in features.PROPERTY_NAMES if name not in rows]
+    if missing and trained_on and features.DIGEST in rows:
+        measured = span_rows(trained_on).drop_duplicates(features.DIGEST).set_index(features.DIGEST)
+        if rows[features.DIGEST].isin(measured.index).all():
+            rows = rows.join(measured[[name for name in missing if name in measured]], on=features.DIGEST)
+    unmeasured = {name: "the photos of the serving model" for name in missing if name not in rows}
+    return replace(table_side(name, replace(sample, frame=rows)), unmeasured=unmeasured)
+
+
 def newest_baseline_sample(registry_uri: str) -> Side | None:
     """The sample beside the newest version that has one."""
     for version in reversed(registry.versions(registry_uri)):
         path = registry.version_path(registry_uri, version) / registry.BASELINE_DIR / "sample" / PHOTOS
         if path.is_file():
-            return table_side(path.name, read_table(path))
+            return baseline_side(path.name, read_table(path))
     return None

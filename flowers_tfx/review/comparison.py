@@ -33,7 +33,7 @@ def compare_sides(
     the baseline. `with_tfdv` records TFDV's distances, too."""
     subject = new.as_new or {"name": new.name}
     if baseline is None:
-        alone = inspect(new.rows, policy, delivery=new.delivery, subject=subject)
+        alone = inspect(new.rows, policy, delivery=new.delivery, subject=subject, unmeasured=new.unmeasured)
         return Comparison(alone, Side("", new.rows.iloc[:0]), new)
     if baseline.network and new.network and baseline.network != new.network:
         baseline = baseline.without_embeddings()
@@ -46,9 +46,19 @@ def compare_sides(
         earlier=earlier.rows if earlier else None,
         compared_with=baseline.as_baseline or {"kind": "span", "name": baseline.name},
         subject=subject,
+        unmeasured=_unmeasured(baseline, new),
     )
     if with_tfdv:
         from flowers_tfx.review.tfdv_distances import tfdv_distances  # loads TFDV, which the command line does without
 
         review = review.with_scores(tfdv_distances(baseline.rows, new.rows))
     return Comparison(review, baseline, new, earlier)
+
+
+def _unmeasured(*sides: Side) -> dict[str, str]:
+    """Image properties that were not measured for some photos of either side, and where."""
+    where: dict[str, list[str]] = {}
+    for side in sides:
+        for name, place in side.unmeasured.items():
+            where.setdefault(name, []).append(place)
+    return {name: ", ".join(dict.fromkeys(places)) for name, places in where.items()}

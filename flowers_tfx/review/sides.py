@@ -16,7 +16,7 @@ from flowers_tfx import features
 from flowers_tfx.data import pictures, spans, uris
 from flowers_tfx.data.spans import REJECTS, Span
 from flowers_tfx.data.tables import Table, open_span, read_table
-from flowers_tfx.data.windows import set_aside
+from flowers_tfx.data.windows import set_aside, unmeasured_in
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.validation import Delivery
@@ -44,7 +44,8 @@ class Side:
     """One side of a comparison.
 
     `rows`: a row a photo, with the columns uri, digest, label, image properties and, of the photos that `network` was asked about,
-    `embedding`. `as_baseline` and `as_new`: what the JSON of a review says of this side in either role; without them it says the name.
+    `embedding`. `unmeasured`: image properties that `rows` lack because they were added to the table later, and in which photos.
+    `as_baseline` and `as_new`: what the JSON of a review says of this side in either role; without them it says the name.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Side:
     delivery: Delivery = field(default_factory=Delivery)
     rejects: Rejects = field(default_factory=Rejects)
     spans: tuple[Span, ...] = ()
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
     as_baseline: Mapping[str, Any] = field(default_factory=dict)
     as_new: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,6 +74,7 @@ def spans_side(chosen: Sequence[Span]) -> Side:
         delivery=Delivery(*set_aside(chosen)),
         rejects=span_rejects(chosen),
         spans=tuple(chosen),
+        unmeasured=unmeasured_in(chosen),
         as_baseline={"kind": "span", "name": name, **facts},
         as_new={"spans": [span.number for span in chosen], **facts},
     )
@@ -105,9 +108,9 @@ def open_side(path: StoragePath) -> Side:
 
 
 def span_rows(chosen: Sequence[Span]) -> pd.DataFrame:
-    """All rows of these spans' photos.parquet."""
+    """The rows of all photos of these spans, with the columns that each span has."""
     frames = [spans.read_photos(span) for span in chosen]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=spans.photos_schema().names)
+    return pd.concat(frames, ignore_index=True, join="inner") if frames else pd.DataFrame(columns=spans.photos_schema().names)
 
 
 def span_rejects(chosen: Sequence[Span]) -> Rejects:

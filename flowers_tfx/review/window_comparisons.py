@@ -12,10 +12,10 @@ from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import read_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry import no_baseline_reason
-from flowers_tfx.review.baseline_sample import PHOTOS
+from flowers_tfx.review.baseline_sample import PHOTOS, baseline_side
 from flowers_tfx.review.comparison import Comparison, compare_sides
 from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
-from flowers_tfx.review.sides import Side, no_photos, span_rows, spans_side, table_side
+from flowers_tfx.review.sides import Side, no_photos, span_rows, spans_side
 from flowers_tfx.validation import Finding, Policy, Review
 from flowers_tfx.validation.known_drift import downgrade_known_drift
 from flowers_tfx.validation.review import Level
@@ -92,7 +92,8 @@ class _WindowComparisons:
                 table = read_table(self._sample_home / PHOTOS)
                 photos = int(table.facts.get("photos", len(table.frame)))
                 # Its photos are read from the spans of the window, as far as these still hold them.
-                return replace(table_side("", table), read_photos=no_photos, as_baseline=_as_baseline(serving, photos))
+                sample = baseline_side("", table, self._trained)
+                return replace(sample, read_photos=no_photos, as_baseline=_as_baseline(serving, photos))
             except InputError as error:
                 cause = error.message
         text = f"Nothing was compared with the serving model's photos: {cause}."

@@ -14,7 +14,7 @@ from flowers_tfx.validation.counted_findings import Delivery, counted_findings
 from flowers_tfx.validation.feature_scores import feature_scores
 from flowers_tfx.validation.finding_builder import FindingBuilder
 from flowers_tfx.validation.permutation import Permutations
-from flowers_tfx.validation.photo_table import Photos, read_tables
+from flowers_tfx.validation.photo_table import NOTHING, Photos, read_tables
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Review
 from flowers_tfx.validation.sampling import sample_rows
@@ -33,15 +33,17 @@ def compare(
     earlier: pd.DataFrame | None = None,
     compared_with: Mapping[str, Any] | None = None,
     subject: Mapping[str, Any] | None = None,
+    unmeasured: Mapping[str, str] = NOTHING,
 ) -> Review:
     """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
 
     `delivery`: what ingest set aside; `earlier`: all photos before, where the baseline is but a sample of them: duplicates and
-    conflicts are looked for there. `compared_with` and `subject` complete what the review says of both sides.
+    conflicts are looked for there. `compared_with` and `subject` complete what the review says of both sides. `unmeasured`:
+    image properties that some photos were never measured for, and where: {"sharpness": "span 1"}. They are noted and not compared.
     The same inputs give the same review. Whatever is wrong with a table is a finding; nothing is raised for it.
     """
     policy = policy or Policy()
-    tables = read_tables(baseline, new)
+    tables = read_tables(baseline, new, unmeasured)
     old, fresh = tables.baseline, tables.new
     known = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
     findings = [*tables.findings, *counted_findings(known, fresh, delivery, policy)]
@@ -71,10 +73,11 @@ def inspect(
     *,
     delivery: Delivery = NOTHING_SET_ASIDE,
     subject: Mapping[str, Any] | None = None,
+    unmeasured: Mapping[str, str] = NOTHING,
 ) -> Review:
     """The review of photos without a baseline: counts and schema, no tests."""
     policy = policy or Policy()
-    tables = read_tables(new, new)
+    tables = read_tables(new, new, unmeasured)
     photos = tables.new
     # The table stands for both sides: findings on the other side, or on a comparison that nobody asked for, are left out.
     findings = [

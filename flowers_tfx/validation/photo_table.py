@@ -23,6 +23,8 @@ UNTESTED = frozenset({"phash", "size_band", "light_band"})
 NUMERIC = tuple(p for p in PROPERTIES if p.kind != "string" and p.name not in ("capture_month", "exif_orientation", "grayscale"))
 CATEGORIES = tuple(p for p in PROPERTIES if p not in NUMERIC and p.name not in UNTESTED)
 
+NOTHING: Mapping[str, str] = {}
+
 Floats = npt.NDArray[np.float64]
 _IDENTITY = (features.DIGEST, features.URI, features.LABEL)
 
@@ -84,8 +86,9 @@ class Tables:
     findings: tuple[Finding, ...]
 
 
-def read_tables(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
-    """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides."""
+def read_tables(baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[str, str] = NOTHING) -> Tables:
+    """Never raises on what the values are: a finding says what is wrong, and that feature is left out on both sides. `unmeasured`: image
+    properties that some photos were never measured for, and which photos these are."""
     said_twice = [*_twice(baseline, "baseline"), *_twice(new, "new")]
     baseline, new = (_in_order(frame.loc[:, ~frame.columns.duplicated()]) for frame in (baseline, new))
     findings: list[Finding] = [*said_twice, *_sizes(baseline, new), *_identities(baseline, "baseline"), *_identities(new, "new")]
@@ -93,6 +96,9 @@ def read_tables(baseline: pd.DataFrame, new: pd.DataFrame) -> Tables:
     words: tuple[dict[str, npt.NDArray[np.object_]], dict[str, npt.NDArray[np.object_]]] = ({}, {})
     for prop in PROPERTIES:
         if prop.name == "phash":
+            continue
+        if prop.name in unmeasured:
+            findings.append(_unmeasured(prop, unmeasured[prop.name]))
             continue
         missing = [side for side, frame in (("baseline", baseline), ("new", new)) if prop.name not in frame]
         if missing:
@@ -163,6 +169,11 @@ def _blank(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 def _is_missing(value: object) -> bool:
     """None, NaN, NA and NaT: of a list, which can hold them, it is not asked."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
+
+
+def _unmeasured(prop: Property, where: str) -> Finding:
+    text = f"{prop.name} is not measured yet in {where}: it was not compared. `flowers spans measure` measures it."
+    return Finding(f"schema:unmeasured:{prop.name}", "note", "schema", prop.name, text)
 
 
 def _absent(prop: Property, missing: list[str]) -> Finding:
