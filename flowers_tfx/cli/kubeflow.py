@@ -13,7 +13,7 @@ from flowers_tfx.cli.options import config_options, json_option, put
 from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError
 
 if TYPE_CHECKING:
-    from flowers_tfx.orchestration.kubeflow.cluster import Connection
+    from flowers_tfx.orchestration.kubeflow.connection import Connection
 
 
 @click.group()
@@ -67,7 +67,7 @@ def _connected(command: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         from flowers_tfx.config import load_config
-        from flowers_tfx.orchestration.kubeflow.cluster import Connection
+        from flowers_tfx.orchestration.kubeflow.connection import Connection
 
         config = load_config(config_path, overrides)
         return command(where=Connection(config, host, token_file, namespace, experiment, service_account), **rest)
@@ -116,7 +116,7 @@ def submit(
     as_json: bool,
 ) -> int:
     """Starts a run of a compiled package on open-source Pipelines."""
-    from flowers_tfx.orchestration.kubeflow.cluster import submit_run
+    from flowers_tfx.orchestration.kubeflow.runs import submit_run
 
     value = submit_run(
         where, package, name, _pairs(parameters), wait, timeout_s, lambda task, state: click.echo(f"{task}: {state}", err=True)
@@ -150,7 +150,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Runs a compiled package again and again. What was missed in a pause is not made up for."""
-    from flowers_tfx.orchestration.kubeflow.cluster import create_schedule
+    from flowers_tfx.orchestration.kubeflow.schedules import create_schedule
 
     value = create_schedule(where, package, name, _pairs(parameters), cron, interval_s, max_concurrency)
     put(value, as_json, f"schedule {value['id']}: {value['name']}, {value['cron'] or str(value['interval_s']) + ' s'}")
@@ -161,7 +161,7 @@ def create(
 @json_option
 def list_(where: Connection, as_json: bool) -> None:
     """Lists the schedules of a namespace."""
-    from flowers_tfx.orchestration.kubeflow.cluster import list_schedules
+    from flowers_tfx.orchestration.kubeflow.schedules import list_schedules
 
     rows = list_schedules(where)
     lines = [f"{row['id']}  {row['status']:7}  {row['cron'] or str(row['interval_s']) + ' s'}  {row['name']}" for row in rows]
@@ -174,7 +174,7 @@ def _change(what: str, told: str, explained: str) -> None:
     @_connected
     @json_option
     def change(where: Connection, schedule_id: str, as_json: bool) -> None:
-        from flowers_tfx.orchestration.kubeflow.cluster import change_schedule
+        from flowers_tfx.orchestration.kubeflow.schedules import change_schedule
 
         change_schedule(where, schedule_id, what)
         put({"id": schedule_id, "status": told}, as_json, f"schedule {schedule_id}: {told}")

@@ -27,6 +27,15 @@ def checked(model: str, body: Any) -> None:
     assert api.sanitize_for_serialization(read) == body
 
 
+def passes(text: str, item: dict[str, Any]) -> bool:
+    """Whether an item passes a filter (api/v2beta1/filter.proto in JSON), of which this knows EQUALS alone."""
+    for predicate in json.loads(text)["predicates"] if text else []:
+        assert predicate["operation"] in ("EQUALS", 1)
+        if item.get(predicate["key"]) != predicate["stringValue"]:
+            return False
+    return True
+
+
 @dataclass
 class Cluster:
     """`states` are what a run is in at each look at it; `answers` overrides the next answers as (code, body)."""
@@ -61,7 +70,7 @@ class Cluster:
 
     def _experiments(self, method: str, rest: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         if method == "GET":
-            return 200, self._page("experiments", self.experiments, query)
+            return 200, self._page("experiments", [one for one in self.experiments if passes(query.get("filter", ""), one)], query)
         self.experiments.append({**body, "experiment_id": f"e{len(self.experiments) + 1}"})
         return 200, self.experiments[-1]
 
@@ -79,9 +88,13 @@ class Cluster:
 
     def _recurringruns(self, method: str, rest: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         if method == "GET":
-            return 200, self._page("recurringRuns", self.schedules, query)
+            there = [schedule for schedule in self.schedules if schedule["namespace"] == query.get("namespace", "")]
+            return 200, self._page("recurringRuns", there, query)
         if method == "POST" and not rest:
-            self.schedules.append({**body, "recurring_run_id": f"s{len(self.schedules) + 1}", "status": "ENABLED"})
+            # Like the API server, which takes the namespace of a schedule from its experiment.
+            experiment = next(one for one in self.experiments if one["experiment_id"] == body["experiment_id"])
+            given = {"recurring_run_id": f"s{len(self.schedules) + 1}", "status": "ENABLED", "namespace": experiment.get("namespace", "")}
+            self.schedules.append({**body, **given})
             return 200, self.schedules[-1]
         schedule_id, _, verb = rest.partition(":")
         found = next((s for s in self.schedules if s["recurring_run_id"] == schedule_id), None)

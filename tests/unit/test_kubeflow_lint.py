@@ -13,7 +13,7 @@ import yaml
 
 from flowers_tfx.cli import main
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.lint import MOST_ARGUMENT_BYTES, lint
+from flowers_tfx.orchestration.kubeflow.lint import MAX_ARGUMENT_BYTES, lint
 from flowers_tfx.orchestration.kubeflow.package import Package, read_package
 
 IMAGE = f"r.example/flowers@sha256:{'0' * 64}"
@@ -88,7 +88,7 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "schema": (lambda s: s.update(schemaVersion="2.0.0"), "2.1.0"),
     "no name": (lambda s: s.pop("pipelineInfo"), "no name"),
     "no image": (lambda s: executors(s)["first"]["container"].pop("image"), "no image"),
-    "long argument": (lambda s: executors(s)["first"]["container"].update(args=["x" * MOST_ARGUMENT_BYTES]), "bytes"),
+    "long argument": (lambda s: executors(s)["first"]["container"].update(args=["x" * MAX_ARGUMENT_BYTES]), "bytes"),
     "no value": (lambda s: second(s)["inputs"]["parameters"].pop("code"), "code has no value"),
     "empty value": (lambda s: second(s)["inputs"]["parameters"].update(code={"runtimeValue": {}}), "code has no value"),
     "unknown run parameter": (
@@ -98,7 +98,7 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "no default": (lambda s: s["root"]["inputDefinitions"]["parameters"]["data_root"].pop("defaultValue"), "no default"),
     "producer of a parameter": (
         lambda s: second(s)["inputs"]["parameters"]["window"]["taskOutputParameter"].update(producerTask="First_task"),
-        "First_task, which is no task",
+        "First_task, which is not a task",
     ),
     "output parameter": (
         lambda s: second(s)["inputs"]["parameters"]["window"]["taskOutputParameter"].update(outputParameterKey="w"),
@@ -106,9 +106,9 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "producer of an artifact": (
         lambda s: second(s)["inputs"]["artifacts"]["data"]["taskOutputArtifact"].update(producerTask="Nobody"),
-        "Nobody, which is no task",
+        "Nobody, which is not a task",
     ),
-    "input from nowhere": (lambda s: second(s)["inputs"].pop("artifacts"), "comes from nowhere"),
+    "input from nowhere": (lambda s: second(s)["inputs"].pop("artifacts"), "has no source"),
     "dependency": (lambda s: second(s).update(dependentTasks=["Nobody"]), "waits for Nobody"),
     "component": (lambda s: s["components"].pop("Second"), "component is not in the package"),
     "executor": (lambda s: executors(s).pop("second"), "executor is not in the package"),
@@ -187,11 +187,11 @@ def test_schema_2_0_is_right_on_vertex() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no compiled pipeline"),
+        ("", "not contain a compiled pipeline"),
         ("a: [", "neither YAML nor JSON"),
         ("{", "neither YAML nor JSON"),
-        ("- 1\n", "no compiled pipeline"),
-        ("root: {}\n", "no compiled pipeline"),
+        ("- 1\n", "not contain a compiled pipeline"),
+        ("root: {}\n", "not contain a compiled pipeline"),
         (yaml.safe_dump_all([small_spec(), {"x": 1}]), "platforms"),
     ],
 )

@@ -14,7 +14,7 @@ import yaml
 from flowers_tfx.cli import main
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow import runs
-from flowers_tfx.orchestration.kubeflow.schedules import checked_cron
+from flowers_tfx.orchestration.kubeflow.cron import check_cron
 from tests.unit.pipelines_server import TOKEN, Cluster, cluster_served
 from tests.unit.test_kubeflow_lint import small_spec
 
@@ -144,7 +144,7 @@ def test_the_token_of_a_file_is_read_for_each_request(flowers: Any, cluster: Clu
 
 def test_a_namespace_that_is_not_there_is_named(flowers: Any, cluster: Cluster, package: Path) -> None:
     value = flowers("submit", str(package), "--namespace", "nowhere", code=2)
-    assert "namespace nowhere is not there" in value["error"]
+    assert "no namespace nowhere" in value["error"]
 
 
 def test_a_host_that_cannot_be_reached_is_named(flowers: Any, package: Path) -> None:
@@ -152,9 +152,9 @@ def test_a_host_that_cannot_be_reached_is_named(flowers: Any, package: Path) -> 
         free.bind(("127.0.0.1", 0))
         host = f"http://127.0.0.1:{free.getsockname()[1]}"
         assert "cannot be reached" in flowers("submit", str(package), host=host, code=2)["error"]
-    assert "is no address" in flowers("submit", str(package), host="localhost:8888", code=2)["error"]
+    assert "is not an address" in flowers("submit", str(package), host="localhost:8888", code=2)["error"]
     value = flowers("submit", str(package), host="http://me:hunter2@localhost", code=2)
-    assert "holds a password" in value["error"]
+    assert "contains a password" in value["error"]
     assert "hunter2" not in json.dumps(value)
 
 
@@ -170,6 +170,67 @@ def test_nothing_is_sent_of_a_package_that_would_be_refused(flowers: Any, cluste
     assert "2.1.0" in flowers("submit", str(bad), code=2)["error"]
     assert "Vertex AI" in flowers("submit", str(vertex), code=2)["error"]
     assert cluster.requests == []
+
+
+def test_a_field_that_the_installed_kfp_cannot_send_is_named(flowers: Any, cluster: Cluster, tmp_path: Path) -> None:
+    path, spec = tmp_path / "newer.yaml", small_spec()
+    spec["root"]["dag"]["tasks"]["First"]["somethingNew"] = 1
+    path.write_text(yaml.safe_dump(spec))
+    assert "somethingNew" in flowers("submit", str(path), code=2)["error"]
+    assert cluster.requests == []
+
+
+def test_a_package_of_any_file_name_is_submitted_as_it_is(flowers: Any, cluster: Cluster, tmp_path: Path) -> None:
+    path = tmp_path / "package.json"
+    path.write_text(json.dumps(small_spec()))
+    flowers("submit", str(path))
+    assert cluster.runs[0]["pipeline_spec"] == small_spec()
+
+
+def test_only_our_own_options_count(flowers: Any, cluster: Cluster, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """kfp's client would take its settings from variables and from a file in the home folder, and would ask for the server's health."""
+    from kfp.client import Client
+
+    context = tmp_path / "context.json"
+    context.write_text(json.dumps({"namespace": "elsewhere", "client_authentication_cookie": "c=1"}))
+    monkeypatch.setattr(Client, "_LOCAL_KFP_CONTEXT", str(context))
+    for name in ("ENDPOINT", "UI_ENDPOINT", "DEFAULT_EXPERIMENT_NAME", "OVERRIDE_EXPERIMENT_NAME", "IAP_OAUTH2_CLIENT_ID"):
+        monkeypatch.setenv(f"KF_PIPELINES_{name}", "http://nowhere.invalid")
+    before = context.read_text()
+    flowers("submit", str(package), "--experiment", "roses", "--wait")
+    assert [experiment["display_name"] for experiment in cluster.experiments] == ["roses"]
+    assert not any("elsewhere" in path for _, path in cluster.requests)
+    assert [(method, path.partition("?")[0].rpartition("/")[2]) for method, path in cluster.requests[:3]] == [
+        ("GET", "experiments"),
+        ("POST", "experiments"),
+        ("POST", "runs"),
+    ]
+    assert context.read_text() == before
+
+
+def test_the_token_is_read_again_while_a_run_is_waited_for(
+    flowers: Any, cluster: Cluster, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    tokens = []
+    answer = cluster.answer
+
+    def renew(method: str, path: str, token: str, body: Any) -> Any:
+        """The server takes only the token that is in the file now, and the next request needs the next one."""
+        current = f"Bearer {file.read_text()}"
+        tokens.append(token)
+        file.write_text(f"token-{len(tokens)}")
+        return answer(method, path, f"Bearer {TOKEN}" if token == current else "", body)
+
+    monkeypatch.setattr(cluster, "answer", renew)
+    assert flowers("submit", str(package), "--token-file", str(file), "--wait")["state"] == "SUCCEEDED"
+    assert len(set(tokens)) == len(tokens) > 4
+
+
+def test_no_token_is_no_header(flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLOWERS_KUBEFLOW_TOKEN")
+    assert "refuses the token (401)" in flowers("submit", str(package), code=2)["error"]
 
 
 def test_a_parameter_that_there_is_not_is_refused(flowers: Any, cluster: Cluster, package: Path) -> None:
@@ -191,7 +252,7 @@ def test_a_schedule_lives_its_life(flowers: Any, cluster: Cluster, package: Path
     assert flowers("schedule", "list", *there)[0]["status"] == "active"
     flowers("schedule", "delete", "s1", *there)
     assert flowers("schedule", "list", *there) == []
-    assert "knows nothing" in flowers("schedule", "pause", "s1", *there, code=2)["error"]
+    assert "does not have this" in flowers("schedule", "pause", "s1", *there, code=2)["error"]
 
 
 def test_a_schedule_by_interval(flowers: Any, cluster: Cluster, package: Path) -> None:
@@ -220,7 +281,7 @@ def test_two_schedules_of_a_name_would_start_every_run_twice(flowers: Any, clust
     ],
 )
 def test_schedules_that_are_right(cron: str) -> None:
-    assert checked_cron(cron) == " ".join(cron.split())
+    assert check_cron(cron) == " ".join(cron.split())
 
 
 @pytest.mark.parametrize(
@@ -230,21 +291,21 @@ def test_schedules_that_are_right(cron: str) -> None:
         ("", "has 1 fields"),
         ("0 30 2 * * * *", "has 7 fields"),
         ("* 30 2 * * *", "every second"),
-        ("0 60 2 * * *", "60 is no minute"),
-        ("0 30 24 * * *", "24 is no hour"),
-        ("0 30 2 0 * *", "0 is no day"),
-        ("0 30 2 * 13 *", "13 is no month"),
-        ("0 30 2 * * 7", "7 is no weekday"),
-        ("0 30 5-2 * * *", "5-2 is no hour"),
-        ("0 */0 * * * *", "*/0 is no minute"),
-        ("0 ? * * * *", "? is no minute"),
+        ("0 60 2 * * *", "60 is not a valid minute"),
+        ("0 30 24 * * *", "24 is not a valid hour"),
+        ("0 30 2 0 * *", "0 is not a valid day"),
+        ("0 30 2 * 13 *", "13 is not a valid month"),
+        ("0 30 2 * * 7", "7 is not a valid weekday"),
+        ("0 30 5-2 * * *", "5-2 is not a valid hour"),
+        ("0 */0 * * * *", "*/0 is not a valid minute"),
+        ("0 ? * * * *", "? is not a valid minute"),
         ("@fortnightly", "has 1 fields"),
         ("@every day", "has 2 fields"),
     ],
 )
 def test_schedules_that_are_wrong_are_explained(cron: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
-        checked_cron(cron)
+        check_cron(cron)
     assert said in caught.value.message
     assert "seconds first" in caught.value.hint
 

@@ -1,26 +1,28 @@
-"""What a backend would refuse in a compiled package, told before anything is uploaded."""
+"""What a backend would refuse in a compiled package, found before anything is uploaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from flowers_tfx.orchestration.kubeflow.package import Package
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.kubeflow.package import Package, read_package
 from flowers_tfx.orchestration.kubeflow.secret_names import secret_names, secret_options
 
 SCHEMA_VERSION = "2.1.0"
 # Linux's limit of one argument of a program (MAX_ARG_STRLEN).
-MOST_ARGUMENT_BYTES = 128 * 1024
-# kfp.local cuts `comp-` off a component's name without looking.
-_CUT = len("comp-")
+MAX_ARGUMENT_BYTES = 128 * 1024
+# kfp.local removes as many letters as `comp-` has from the name of every component.
+_PREFIX_LETTERS = len("comp-")
 
 Level = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`where` is a task, an executor or a part of the package; an error is refused, a warning is not."""
+    """`where` is a task, an executor or a part of the package; backends refuse a package with an error, not one with a warning."""
 
     level: Level
     where: str
@@ -28,19 +30,70 @@ class Problem:
 
 
 def lint(package: Package) -> list[Problem]:
-    """Every problem, errors first. What cannot be read as a pipeline is not looked at any further."""
+    """Every problem, errors first. What cannot be parsed as a pipeline is not checked any further."""
     from google.protobuf.json_format import ParseError
 
     try:
-        package = _as_read(package)
+        package = _parse(package)
     except (ParseError, TypeError, AttributeError) as error:  # the last two: what ParseDict raises on a list for a map
         reason = " ".join(str(error).split())[:300]
         return [Problem("error", "spec", f"It does not fit the protos of Kubeflow Pipelines: {reason}")]
-    found = [*_schema(package), *_executors(package.spec), *_tasks(package.spec), *_platform(package)]
-    return sorted(found, key=lambda problem: problem.level != "error")
+    problems = [*_check_schema(package), *_check_executors(package.spec), *_check_tasks(package.spec), *_check_platform(package)]
+    return sorted(problems, key=lambda problem: problem.level != "error")
 
 
-def _schema(package: Package) -> Iterator[Problem]:
+def read_clean_package(path: Path) -> Package:
+    """A package for open-source Pipelines. Raises InputError for one that the backend would refuse, or that kfp's client cannot send."""
+    package = read_package(path)
+    if package.job:
+        raise InputError(
+            f"The package {path} is for Vertex AI, and this command submits to open-source Pipelines.",
+            "Compile with --target kfp; docs/kubeflow.md shows how a job is given to Vertex AI.",
+        )
+    errors = [problem for problem in lint(package) if problem.level == "error"]
+    if errors:
+        raise InputError(
+            f"The package {path} would be refused: {errors[0].where}: {errors[0].message}", "`flowers kubeflow lint` shows all problems."
+        )
+    unknown = _unknown_field(package)
+    if unknown:
+        raise InputError(
+            f"The installed kfp cannot send the package {path}, which is newer: {unknown}.", "Submit it with the kfp that compiled it."
+        )
+    return package
+
+
+def _parse(package: Package) -> Package:
+    """What a backend reads: fields that the installed kfp does not know are ignored, as backends do.
+
+    Raises ParseError, TypeError or AttributeError on what is not a pipeline.
+    """
+    from google.protobuf.json_format import MessageToDict, ParseDict
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    def parse(value: Any, message: Any) -> dict[str, Any]:
+        parsed: dict[str, Any] = MessageToDict(ParseDict(value, message, ignore_unknown_fields=True))
+        return parsed
+
+    spec = parse(package.spec, pipeline_spec_pb2.PipelineSpec())
+    deployment = parse(spec.get("deploymentSpec", {}), pipeline_spec_pb2.PipelineDeploymentConfig())
+    return Package({**spec, "deploymentSpec": deployment}, parse(package.platform, pipeline_spec_pb2.PlatformSpec()), package.job)
+
+
+def _unknown_field(package: Package) -> str:
+    """Why kfp's client would refuse what `_parse` ignores: a field that the installed protos do not have. Empty where it would not."""
+    from google.protobuf.json_format import ParseDict, ParseError
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    try:
+        ParseDict(package.spec, pipeline_spec_pb2.PipelineSpec())
+        ParseDict(package.platform, pipeline_spec_pb2.PlatformSpec())
+    except ParseError as error:
+        return " ".join(str(error).partition("Available Fields")[0].split()).rstrip(".")[-160:]
+    return ""
+
+
+def _check_schema(package: Package) -> Iterator[Problem]:
     version = str(package.spec.get("schemaVersion", ""))
     if not package.job and version != SCHEMA_VERSION:
         yield Problem("error", "schemaVersion", f"Open-source Pipelines takes schema {SCHEMA_VERSION}, and this is {version or 'none'}.")
@@ -48,38 +101,21 @@ def _schema(package: Package) -> Iterator[Problem]:
         yield Problem("error", "pipelineInfo", "The pipeline has no name.")
 
 
-def _as_read(package: Package) -> Package:
-    """What a backend reads: fields that the installed kfp does not know are let pass, as backends do.
-
-    Raises ParseError, TypeError or AttributeError on what is no pipeline.
-    """
-    from google.protobuf.json_format import MessageToDict, ParseDict
-    from kfp.pipeline_spec import pipeline_spec_pb2
-
-    def read(value: Any, message: Any) -> dict[str, Any]:
-        found: dict[str, Any] = MessageToDict(ParseDict(value, message, ignore_unknown_fields=True))
-        return found
-
-    spec = read(package.spec, pipeline_spec_pb2.PipelineSpec())
-    deployment = read(spec.get("deploymentSpec", {}), pipeline_spec_pb2.PipelineDeploymentConfig())
-    return Package({**spec, "deploymentSpec": deployment}, read(package.platform, pipeline_spec_pb2.PlatformSpec()), package.job)
-
-
-def _executors(spec: dict[str, Any]) -> Iterator[Problem]:
-    for label, executor in sorted(_of(spec, "deploymentSpec", "executors").items()):
+def _check_executors(spec: dict[str, Any]) -> Iterator[Problem]:
+    for label, executor in sorted(_get(spec, "deploymentSpec", "executors").items()):
         if "resolver" in executor:
-            yield Problem("error", label, "A Resolver cannot run: backends run containers and importers only.")
+            yield Problem("error", label, "A Resolver cannot run: backends run only containers and importers.")
         elif "container" not in executor and "importer" not in executor:
             kinds = ", ".join(sorted(executor)) or "nothing"
             yield Problem("error", label, f"It is neither a container nor an importer, but {kinds}.")
         if "container" in executor:
-            yield from _container(label, executor["container"])
+            yield from _check_container(label, executor["container"])
 
 
-def _container(label: str, container: dict[str, Any]) -> Iterator[Problem]:
+def _check_container(label: str, container: dict[str, Any]) -> Iterator[Problem]:
     arguments = [str(part) for part in [*container.get("command", []), *container.get("args", [])]]
     if any("infra_validator" in argument for argument in arguments):
-        yield Problem("error", label, "InfraValidator starts a server beside itself, which no step can do.")
+        yield Problem("error", label, "InfraValidator starts a second server, which no step can do.")
     if not container.get("image"):
         yield Problem("error", label, "It has no image.")
     elif "@sha256:" not in container["image"]:
@@ -90,88 +126,94 @@ def _container(label: str, container: dict[str, Any]) -> Iterator[Problem]:
     for name in [*secret_names(environment), *secret_options(arguments)]:
         yield Problem("warning", label, f"{name} looks like a secret by value: refer to a Kubernetes secret instead.")
     longest = max((len(argument.encode()) for argument in arguments), default=0)
-    if longest >= MOST_ARGUMENT_BYTES:
-        yield Problem("error", label, f"An argument has {longest} bytes, and a program takes {MOST_ARGUMENT_BYTES - 1} at most.")
+    if longest >= MAX_ARGUMENT_BYTES:
+        yield Problem("error", label, f"An argument has {longest} bytes, and a program takes at most {MAX_ARGUMENT_BYTES - 1}.")
 
 
-def _tasks(spec: dict[str, Any]) -> Iterator[Problem]:
-    tasks = _of(spec, "root", "dag", "tasks")
+def _check_tasks(spec: dict[str, Any]) -> Iterator[Problem]:
+    tasks = _get(spec, "root", "dag", "tasks")
     if not tasks:
         yield Problem("error", "root", "The pipeline has no tasks.")
-    given = _of(spec, "root", "inputDefinitions", "parameters")
-    for name, definition in sorted(given.items()):
+    run_parameters = _get(spec, "root", "inputDefinitions", "parameters")
+    for name, definition in sorted(run_parameters.items()):
         if "defaultValue" not in definition and not definition.get("isOptional"):
             yield Problem("error", name, "The run parameter has no default, so a run without a value for it fails.")
     for name, task in sorted(tasks.items()):
-        component = _of(spec, "components").get(task.get("componentRef", {}).get("name"))
+        component = _get(spec, "components").get(task.get("componentRef", {}).get("name"))
         if component is None:
             yield Problem("error", name, "Its component is not in the package.")
             continue
-        if component.get("executorLabel") not in _of(spec, "deploymentSpec", "executors"):
+        if component.get("executorLabel") not in _get(spec, "deploymentSpec", "executors"):
             yield Problem("error", name, "Its executor is not in the package.")
         for producer in task.get("dependentTasks", []):
             if producer not in tasks:
-                yield Problem("error", name, f"It waits for {producer}, which is no task.")
-        yield from _parameters(spec, name, task, component, given)
-        yield from _artifacts(spec, name, task, component)
-    yield from _shortened(spec)
+                yield Problem("error", name, f"It waits for {producer}, which is not a task.")
+        yield from _check_parameters(spec, name, task, component, run_parameters)
+        yield from _check_artifacts(spec, name, task, component)
+    yield from _check_short_names(spec)
 
 
-def _parameters(
-    spec: dict[str, Any], name: str, task: dict[str, Any], component: dict[str, Any], given: dict[str, Any]
+def _check_parameters(
+    spec: dict[str, Any], name: str, task: dict[str, Any], component: dict[str, Any], run_parameters: dict[str, Any]
 ) -> Iterator[Problem]:
-    inputs = _of(task, "inputs", "parameters")
-    for parameter, definition in sorted(_of(component, "inputDefinitions", "parameters").items()):
+    inputs = _get(task, "inputs", "parameters")
+    for parameter, definition in sorted(_get(component, "inputDefinitions", "parameters").items()):
         if parameter not in inputs and "defaultValue" not in definition and not definition.get("isOptional"):
             yield Problem("error", name, f"Its parameter {parameter} has no value.")
     for parameter, source in sorted(inputs.items()):
-        where = f"Its parameter {parameter}"
+        subject = f"Its parameter {parameter}"
         if "taskOutputParameter" in source:
-            wanted = source["taskOutputParameter"]
-            yield from _produced(spec, name, where, wanted.get("producerTask", ""), "parameters", wanted.get("outputParameterKey", ""))
+            output = source["taskOutputParameter"]
+            producer, key = output.get("producerTask", ""), output.get("outputParameterKey", "")
+            yield from _check_output(spec, name, subject, producer, "parameters", key)
         elif "componentInputParameter" in source:
-            if source["componentInputParameter"] not in given:
-                yield Problem("error", name, f"{where} is to be the run parameter {source['componentInputParameter']}, which there is not.")
+            run_parameter = source["componentInputParameter"]
+            if run_parameter not in run_parameters:
+                yield Problem("error", name, f"{subject} refers to the run parameter {run_parameter}, which does not exist.")
         elif "constant" not in source.get("runtimeValue", {}) and "taskFinalStatus" not in source:
-            yield Problem("error", name, f"{where} has no value.")
+            yield Problem("error", name, f"{subject} has no value.")
 
 
-def _artifacts(spec: dict[str, Any], name: str, task: dict[str, Any], component: dict[str, Any]) -> Iterator[Problem]:
-    inputs = _of(task, "inputs", "artifacts")
-    for artifact, definition in sorted(_of(component, "inputDefinitions", "artifacts").items()):
+def _check_artifacts(spec: dict[str, Any], name: str, task: dict[str, Any], component: dict[str, Any]) -> Iterator[Problem]:
+    inputs = _get(task, "inputs", "artifacts")
+    for artifact, definition in sorted(_get(component, "inputDefinitions", "artifacts").items()):
         if artifact not in inputs and not definition.get("isOptional"):
-            yield Problem("error", name, f"Its input {artifact} comes from nowhere.")
+            yield Problem("error", name, f"Its input {artifact} has no source.")
     for artifact, source in sorted(inputs.items()):
-        wanted = source.get("taskOutputArtifact", {})
-        producer, key = wanted.get("producerTask", ""), wanted.get("outputArtifactKey", "")
-        yield from _produced(spec, name, f"Its input {artifact}", producer, "artifacts", key)
+        output = source.get("taskOutputArtifact", {})
+        producer, key = output.get("producerTask", ""), output.get("outputArtifactKey", "")
+        yield from _check_output(spec, name, f"Its input {artifact}", producer, "artifacts", key)
 
 
-def _produced(spec: dict[str, Any], name: str, where: str, producer: str, kind: str, key: str) -> Iterator[Problem]:
-    task = _of(spec, "root", "dag", "tasks").get(producer)
+def _check_output(spec: dict[str, Any], name: str, subject: str, producer: str, kind: str, key: str) -> Iterator[Problem]:
+    """That the producer of an input exists, and has this output."""
+    task = _get(spec, "root", "dag", "tasks").get(producer)
     if task is None:
-        yield Problem("error", name, f"{where} comes from {producer or 'nowhere'}, which is no task.")
+        yield Problem("error", name, f"{subject} comes from {producer or 'nowhere'}, which is not a task.")
         return
-    component = _of(spec, "components").get(task.get("componentRef", {}).get("name"), {})
-    if key not in _of(component, "outputDefinitions", kind):
-        yield Problem("error", name, f"{where} comes from {producer}, which has no output {key}.")
+    component = _get(spec, "components").get(task.get("componentRef", {}).get("name"), {})
+    if key not in _get(component, "outputDefinitions", kind):
+        yield Problem("error", name, f"{subject} comes from {producer}, which has no output {key}.")
 
 
-def _shortened(spec: dict[str, Any]) -> Iterator[Problem]:
-    short: dict[str, str] = {}
-    for name in sorted(_of(spec, "components")):
-        other = short.setdefault(name[_CUT:], name)
+def _check_short_names(spec: dict[str, Any]) -> Iterator[Problem]:
+    names: dict[str, str] = {}
+    for name in sorted(_get(spec, "components")):
+        other = names.setdefault(name[_PREFIX_LETTERS:], name)
         if other != name:
-            yield Problem("warning", name, f"Without its first {_CUT} letters it is called like {other}: kfp.local mixes them up.")
+            yield Problem(
+                "warning", name, f"Without its first {_PREFIX_LETTERS} letters it is named like {other}: kfp.local confuses them."
+            )
 
 
-def _platform(package: Package) -> Iterator[Problem]:
-    executors = _of(package.platform, "platforms", "kubernetes", "deploymentSpec", "executors")
-    for label in sorted(set(executors) - set(_of(package.spec, "deploymentSpec", "executors"))):
-        yield Problem("error", label, "The platform document speaks of an executor that is not in the package.")
+def _check_platform(package: Package) -> Iterator[Problem]:
+    executors = _get(package.platform, "platforms", "kubernetes", "deploymentSpec", "executors")
+    for label in sorted(set(executors) - set(_get(package.spec, "deploymentSpec", "executors"))):
+        yield Problem("error", label, "The platform document names an executor that is not in the package.")
 
 
-def _of(value: dict[str, Any], *keys: str) -> dict[str, Any]:
+def _get(value: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The map under these keys; empty where there is none."""
     for key in keys:
         value = value.get(key) or {}
     return value

@@ -2,135 +2,102 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.client import Client, quoted
-from flowers_tfx.orchestration.kubeflow.package import Package
-from flowers_tfx.orchestration.kubeflow.runs import RunTarget, experiment_id, parameters_of, run_body
+from flowers_tfx.orchestration.kubeflow.connection import Connection
+from flowers_tfx.orchestration.kubeflow.cron import SIX_FIELDS, check_cron
+from flowers_tfx.orchestration.kubeflow.lint import read_clean_package
+from flowers_tfx.orchestration.kubeflow.runs import check_parameters, experiment_id, require_id
 
-MODES = {"pause": "disable", "resume": "enable"}
+if TYPE_CHECKING:
+    from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
 
-_SIX = (
-    "Six fields, seconds first: SECOND MINUTE HOUR DAY MONTH WEEKDAY. "
-    "`0 30 2 * * *` is every day at 02:30:00, `0 0 6 * * 1` every Monday at 6."
-)
-_FIELDS = (("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 6))
-_NAMES = {
-    "month": ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
-    "weekday": ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
-}
-_SHORTCUTS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
-_EVERY = re.compile(r"@every (\d+(\.\d+)?(h|m|s))+")
+PAGE_SIZE = 100
 
 
-def checked_cron(cron: str) -> str:
-    """The expression with single spaces. Raises InputError, with the way it is written, on what the backend would refuse or take for
-    something else."""
-    text = " ".join(cron.split())
-    if text in _SHORTCUTS or _EVERY.fullmatch(text):
-        return text
-    parts = text.split(" ")
-    if len(parts) == 5:
-        raise InputError(f"The schedule `{text}` has five fields, and Kubeflow's begins with the seconds: `0 {text}`?", _SIX)
-    if len(parts) != len(_FIELDS):
-        raise InputError(f"The schedule `{text}` has {len(parts)} fields and not six.", _SIX)
-    for part, (name, least, most) in zip(parts, _FIELDS, strict=True):
-        for piece in part.split(","):
-            if not _is_piece(piece, name, least, most):
-                raise InputError(f"The schedule `{text}`: {part} is no {name} ({least} to {most}).", _SIX)
-    if parts[0] == "*":
-        raise InputError(f"The schedule `{text}` begins with * and would start a run every second.", _SIX)
-    return text
-
-
-def _is_piece(piece: str, name: str, least: int, most: int) -> bool:
-    """`*`, a number, a range, each with a step or without."""
-    span, slash, step = piece.partition("/")
-    if slash and not (step.isdecimal() and int(step) > 0):
-        return False
-    if span in ("*", "?"):
-        return span == "*" or name in ("day", "weekday")
-    first, dash, last = span.partition("-")
-    ends = [_number(end, name, least) for end in ((first, last) if dash else (first,))]
-    return all(end is not None and least <= end <= most for end in ends) and (not dash or ends[0] <= ends[1])  # type: ignore[operator]
-
-
-def _number(text: str, name: str, least: int) -> int | None:
-    names = _NAMES.get(name, ())
-    if text.upper() in names:
-        return names.index(text.upper()) + least
-    return int(text) if text.isdecimal() else None
-
-
-def recurring_body(
-    package: Package,
-    name: str,
-    experiment: str,
-    target: RunTarget,
+def create_schedule(
+    connection: Connection,
+    path: Path,
+    name: str | None,
     parameters: Mapping[str, str],
-    trigger: Mapping[str, Any],
+    cron: str | None,
+    interval_s: int | None,
     max_concurrency: int,
 ) -> dict[str, Any]:
-    """A V2beta1RecurringRun. What was missed while it was paused is not made up for: the next run takes in everything that is new."""
-    body = run_body(package, name, experiment, target, parameters)
-    body |= {"trigger": dict(trigger), "max_concurrency": str(max_concurrency), "no_catchup": True, "mode": "ENABLE"}
-    return {**body, "namespace": target.namespace} if target.namespace else body
+    """Runs missed in a pause are not made up for: the next run takes in everything that is new.
+
+    Raises InputError when there is a schedule of this name: two would start every run twice.
+    """
+    cron = _check_trigger(cron, interval_s)
+    package = read_clean_package(path)
+    check_parameters(package, parameters)
+    client, target = connection.client(), connection.target()
+    name = name or package.name
+    same = next((schedule for schedule in _schedules(client, target.namespace) if schedule["name"] == name), None)
+    if same:
+        raise InputError(f"There is a schedule {name} already, {same['id']}.", "Delete it first, or give another --name.")
+    experiment = experiment_id(client, target)
+    with package.file() as spec_path, client.quiet():
+        schedule = client.create_recurring_run(
+            experiment,  # its namespace is the schedule's
+            name,
+            pipeline_package_path=spec_path,
+            params=dict(parameters),
+            cron_expression=cron,
+            interval_second=None if interval_s is None else str(interval_s),  # int64 is a string in the JSON of protos
+            max_concurrency=str(max_concurrency),
+            no_catchup=True,
+            service_account=target.service_account or None,
+        )
+    schedule_id = require_id(client, schedule.recurring_run_id)
+    return {"id": schedule_id, "name": name, "cron": cron, "interval_s": interval_s, "status": "active", "max_concurrency": max_concurrency}
 
 
-def trigger_of(cron: str | None, interval_s: int | None) -> dict[str, Any]:
-    """A V2beta1Trigger. Raises InputError unless exactly one of both is given, and right."""
+def list_schedules(connection: Connection) -> list[dict[str, Any]]:
+    """The schedules of the connection's namespace."""
+    return list(_schedules(connection.client(), connection.target().namespace))
+
+
+def change_schedule(connection: Connection, schedule_id: str, action: str) -> None:
+    """`action` is pause, resume or delete."""
+    client = connection.client()
+    actions = {"pause": client.disable_recurring_run, "resume": client.enable_recurring_run, "delete": client.delete_recurring_run}
+    with client.quiet():
+        actions[action](schedule_id)
+
+
+def _check_trigger(cron: str | None, interval_s: int | None) -> str | None:
+    """The cron expression, if any. Raises InputError unless exactly one of both is given, and valid."""
     if (cron is None) == (interval_s is None):
-        raise InputError("A schedule has either --cron or --interval.", _SIX)
-    if cron is not None:
-        return {"cron_schedule": {"cron": checked_cron(cron)}}
+        raise InputError("A schedule has either --cron or --interval.", SIX_FIELDS)
     if interval_s is not None and interval_s < 1:
         raise InputError(f"The interval {interval_s} s is too short.", "Give seconds from 1.")
-    return {"periodic_schedule": {"interval_second": str(interval_s)}}
+    return None if cron is None else check_cron(cron)
 
 
-def create(
-    client: Client,
-    package: Package,
-    name: str,
-    target: RunTarget,
-    parameters: Mapping[str, str],
-    trigger: Mapping[str, Any],
-    max_concurrency: int,
-) -> str:
-    """The id of a new schedule. Raises InputError when a schedule of this name is there: two would start every run twice."""
-    given = parameters_of(package, parameters)
-    same = [found for found in list_all(client, target.namespace) if found["name"] == name]
-    if same:
-        raise InputError(f"There is a schedule {name} already, {same[0]['id']}.", "Delete it first, or give another --name.")
-    body = recurring_body(package, name, experiment_id(client, target), target, given, trigger, max_concurrency)
-    return str(client.post("recurringruns", body)["recurring_run_id"])
+def _schedules(client: PipelinesClient, namespace: str) -> Iterator[dict[str, Any]]:
+    page_token = ""
+    while True:
+        with client.quiet():
+            page = client.list_recurring_runs(page_token, PAGE_SIZE, namespace=namespace)
+        yield from map(_schedule, page.recurring_runs or [])
+        page_token = page.next_page_token or ""
+        if not page_token:
+            return
 
 
-def list_all(client: Client, namespace: str) -> list[dict[str, Any]]:
-    """The schedules of a namespace, as plain values."""
-    return [_said(found) for found in client.every("recurringruns", "recurringRuns", namespace=namespace)]
-
-
-def switch(client: Client, schedule_id: str, what: str) -> None:
-    """`what` is pause or resume."""
-    client.post(f"recurringruns/{quoted(schedule_id)}:{MODES[what]}")
-
-
-def delete(client: Client, schedule_id: str) -> None:
-    client.delete(f"recurringruns/{quoted(schedule_id)}")
-
-
-def _said(found: Mapping[str, Any]) -> dict[str, Any]:
-    trigger = found.get("trigger") or {}
-    interval = (trigger.get("periodic_schedule") or {}).get("interval_second")
+def _schedule(recurring_run: Any) -> dict[str, Any]:
+    trigger = recurring_run.trigger
+    cron, periodic = (trigger.cron_schedule, trigger.periodic_schedule) if trigger else (None, None)
+    status = str(recurring_run.status or "")
     return {
-        "id": str(found.get("recurring_run_id", "")),
-        "name": str(found.get("display_name", "")),
-        "cron": (trigger.get("cron_schedule") or {}).get("cron"),
-        "interval_s": None if interval is None else int(interval),
-        "status": {"ENABLED": "active", "DISABLED": "paused"}.get(str(found.get("status")), str(found.get("status", ""))),
-        "max_concurrency": int(found.get("max_concurrency") or 0),
+        "id": recurring_run.recurring_run_id or "",
+        "name": recurring_run.display_name or "",
+        "cron": cron.cron if cron else None,
+        "interval_s": int(periodic.interval_second) if periodic and periodic.interval_second else None,
+        "status": {"ENABLED": "active", "DISABLED": "paused"}.get(status, status),
+        "max_concurrency": int(recurring_run.max_concurrency or 0),
     }

@@ -1,0 +1,71 @@
+"""Which cluster the commands talk to, as whom, and where the runs go."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.kubeflow.transport import check_host
+
+if TYPE_CHECKING:
+    from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
+
+TOKEN = "FLOWERS_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True)
+class RunTarget:
+    """Where runs go. Empty: the cluster's own."""
+
+    experiment: str
+    namespace: str = ""
+    service_account: str = ""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the options and the configuration say of the cluster. An option that is None leaves it to the configuration."""
+
+    config: PipelineConfig
+    host: str
+    token_file: Path | None
+    namespace: str | None
+    experiment: str = ""
+    service_account: str | None = None
+
+    def client(self) -> PipelinesClient:
+        """Raises InputError when the host is not an address or the token cannot be read."""
+        check_host(self.host)
+        self.token()
+        from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
+
+        return PipelinesClient(self.host, self.token)
+
+    def target(self) -> RunTarget:
+        kubeflow = self.config.kubeflow
+        namespace = kubeflow.namespace if self.namespace is None else self.namespace
+        account = kubeflow.service_account if self.service_account is None else self.service_account
+        return RunTarget(self.experiment, namespace, account)
+
+    def token(self) -> str:
+        """The token as it is now; empty where none is given. Raises InputError for a file that does not hold one."""
+        if self.token_file is None:
+            return _checked_token(os.environ.get(TOKEN, ""), f"The variable {TOKEN}")
+        try:
+            text = self.token_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            cause = getattr(error, "strerror", None) or "it is not text"
+            raise InputError(f"The token file {self.token_file} cannot be read: {cause}.", "Name another one with --token-file.") from None
+        return _checked_token(text, f"The token file {self.token_file}")
+
+
+def _checked_token(text: str, source: str) -> str:
+    """Python's error for a header that cannot be sent would show the token."""
+    token = text.strip()
+    if not (token.isascii() and token.isprintable()):
+        raise InputError(f"{source} does not hold a token: a token is one line of ASCII characters.", "Store the token alone.")
+    return token
