@@ -1,13 +1,20 @@
-"""The ways in which a command ends badly, and the exit codes that programs rely on."""
+"""The ways in which a program of this package ends badly, and their exit codes."""
 
-EXIT_DONE = 0
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_BLOCKED = 3
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What other programs rely on (docs/interfaces.md)."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    BLOCKED = 3
+    INTERRUPTED = 130
 
 
 class InputError(Exception):
-    """Bad input or usage: `str(error)` is one sentence with the cause, `hint` says what to do. Exit code 2, no traceback."""
+    """Bad input or usage: `str(error)` is one sentence with the cause, `hint` says what to do. It ends without a traceback."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -19,7 +26,7 @@ class InputError(Exception):
 
 
 class Blocked(Exception):
-    """The data review stopped the run: `message` names the findings, `report` the page, `hint` how to go on. Exit code 3."""
+    """The data review stopped the run: `message` names the findings, `report` the page, `hint` says how to go on."""
 
     def __init__(self, message: str, hint: str, report: str) -> None:
         super().__init__(message, hint, report)
@@ -30,7 +37,7 @@ class Blocked(Exception):
 
 
 class EngineFailed(Exception):
-    """Beam's engine, or the job on it, failed: `message` names the cause, `hint` says what to try. Exit code 1."""
+    """Beam's engine, or the job on it, failed: `message` names the cause, `hint` says what to try."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -40,7 +47,19 @@ class EngineFailed(Exception):
         return self.message
 
 
+def exit_code(error: BaseException) -> ExitCode:
+    match error:
+        case InputError():
+            return ExitCode.BAD_INPUT
+        case Blocked():
+            return ExitCode.BLOCKED
+        case KeyboardInterrupt():
+            return ExitCode.INTERRUPTED
+        case _:
+            return ExitCode.FAILED
+
+
 def cause_of(error: BaseException) -> str:
-    """One line. Beam puts whole tracebacks into its messages: the last line that is no part of one tells the cause."""
+    """One line. Beam puts whole tracebacks into its messages: the last line outside them names the cause."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
     return f"{type(error).__name__}: {lines[-1 if 'Traceback' in str(error) else 0]}" if lines else type(error).__name__

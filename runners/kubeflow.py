@@ -10,13 +10,20 @@ if __name__ == "__main__":
 
     exec_flowers("kubeflow", "compile", *sys.argv[1:])
 
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
 from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image, check_steps
-from flowers_tfx.orchestration.kubeflow.package import Package
+from flowers_tfx.orchestration.kubeflow.lint import Problem, lint
+from flowers_tfx.orchestration.kubeflow.package import Package, write_package
 from flowers_tfx.orchestration.kubeflow.platform_spec import platform_spec
-from flowers_tfx.orchestration.kubeflow.spec_patches import patch_spec
+from flowers_tfx.orchestration.kubeflow.spec_patches import patch_spec, tasks
 from pipeline_def import create_pipeline
 
 ENTRYPOINT = ["python", "-m", "flowers_tfx.orchestration.kubeflow.entrypoint"]
@@ -38,3 +45,38 @@ def compile_package(config: PipelineConfig, target: Target, image: str) -> Packa
         return Package(spec, job=job)
     spec["defaultPipelineRoot"] = config.pipeline_root
     return Package(spec, platform_spec(spec, config.kubeflow) or {})
+
+
+@dataclass(frozen=True)
+class CompiledPipeline:
+    """A package that was written to `path`."""
+
+    package: Package
+    path: Path
+    target: Target
+    image: str
+    warnings: tuple[Problem, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        spec = self.package.spec
+        return {
+            "package": str(self.path),
+            "target": self.target,
+            "pipeline": self.package.name,
+            "image": self.image,
+            "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "steps": sorted(tasks(spec)),
+            "parameters": {name: value["defaultValue"] for name, value in spec["root"]["inputDefinitions"]["parameters"].items()},
+            "warnings": [f"{problem.where}: {problem.message}" for problem in self.warnings],
+        }
+
+
+def write_compiled(config: PipelineConfig, target: Target, image: str, path: Path) -> CompiledPipeline:
+    """Compiles the pipeline and writes the package, unless a backend would refuse it: then it raises InputError."""
+    package = compile_package(config, target, image)
+    problems = lint(package)
+    errors = [problem for problem in problems if problem.level == "error"]
+    if errors:
+        raise InputError(f"The package would be refused: {errors[0].where}: {errors[0].message}", "Correct the configuration.")
+    write_package(package, path)
+    return CompiledPipeline(package, path, target, image, tuple(problems))

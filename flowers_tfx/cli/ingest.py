@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING
 
-from flowers_tfx.config import PipelineConfig
-from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
-from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
-from flowers_tfx.progress import ProgressCallback
+import click
+
+from flowers_tfx.cli.command import CommandResult, setting_option, with_config
+from flowers_tfx.cli.progress_bar import progress_bar
+from flowers_tfx.cli.root import flowers
+
+if TYPE_CHECKING:
+    from flowers_tfx.config import PipelineConfig
+
+_MOST_REJECTS = 20
 
 
-def ingest_photos(config: PipelineConfig, span: int | None, progress: ProgressCallback) -> IngestResult:
-    """Takes the delivery `ingest.csv` in as one span.
+@flowers.command()
+@setting_option("--csv", "ingest.csv", help="CSV of `uri,label` lines.")
+@setting_option("--labels", "ingest.labels", help="File with one class per line.")
+@setting_option("--data-root", "data_root", help="Folder of the spans.")
+@click.option("--span", type=click.IntRange(0, 10**9), help="Number of the span; default: the next one.")
+@setting_option("--engine", "beam.engine", help="Beam's engine: direct, direct-multi, portable, flink, spark or dataflow.")
+@with_config
+def ingest(config: PipelineConfig, span: int | None) -> CommandResult:
+    """Ingests the photos of a CSV into the data root as one span. Photos that are already there are left out."""
+    from flowers_tfx.orchestration.ingest_job import ingest_delivery
 
-    Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.
-    """
-    if not config.ingest.csv:
-        raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
-    check_engine(config.beam, {"data_root": config.data_root})
-    labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
-    request = IngestRequest(
-        csv=config.ingest.csv,
-        labels=labels,
-        data_root=config.data_root,
-        span=span,
-        split_salt=config.ingest.split_salt,
-        shards=config.ingest.shards,
-        max_pixels=config.ingest.max_pixels,
-    )
-    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)
+    with progress_bar("Ingesting") as progress:
+        result = ingest_delivery(config, span, progress)
+    counts = f"{result.examples} new, {result.known} known, {result.duplicates} duplicates, {result.rejected} rejected"
+    folder = "nothing new, no span" if result.span is None else f"{result.data_root}/span-{result.span}"
+    warnings = [f"rejected: {reject.uri or f'line {reject.line}'}: {reject.reason}" for reject in result.rejects[:_MOST_REJECTS]]
+    if result.rejected > _MOST_REJECTS:
+        warnings.append(f"... and {result.rejected - _MOST_REJECTS} more")
+    return CommandResult(result.as_json(), [f"{counts}, in {result.seconds:.1f} s: {folder}"], warnings=warnings)

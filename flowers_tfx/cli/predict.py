@@ -2,77 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowers_tfx.config import PipelineConfig
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
-from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.registry import local_model, newest_model, versions
-from flowers_tfx.storage import StoragePath, storage_path
+import click
 
-_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
+from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.progress_bar import progress_bar
+from flowers_tfx.cli.root import flowers
+from flowers_tfx.errors import ExitCode
+
+if TYPE_CHECKING:
+    from flowers_tfx.config import PipelineConfig
 
 
-def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | None, as_json: bool, progress: ProgressCallback) -> int:
-    """Prints an answer per photo; a file that is none gets a line that says why. Exit code 2 when no file could be answered."""
-    held = newest_model(config.registry) if model is None else _model_folder(storage_path(model))
-    files = [file for image in images for file in _photos(image)]
-    if not files:
-        raise InputError(f"{images[0]} holds no photo.", f"Photos end in {', '.join(_PHOTO_ENDINGS)}.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from flowers_tfx.inference.predictor import Predictor, Unreadable
+@flowers.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
+@click.option("--model", help="A SavedModel or a registry; default: the newest pushed model.")
+@with_config
+def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None) -> CommandResult:
+    """Classifies photos with the newest pushed model."""
+    from flowers_tfx.inference.prediction import predict_photos
 
-    with local_model(held) as folder:
-        predictor = Predictor(folder, config.ingest.max_pixels)
-    rows: list[dict[str, Any]] = []
-    for file, answer in predictor.answers(files):
-        if isinstance(answer, Unreadable):
-            rows.append({"file": str(file), "error": answer.reason})
-        else:
-            rows.append(
-                {
-                    "file": str(file),
-                    "label": answer.label,
-                    "probability": answer.probability,
-                    "probabilities": answer.probabilities,
-                    "model_version": predictor.version,
-                }
-            )
-        progress(len(rows), len(files))
-        if not as_json:
-            print(_line(rows[-1]), file=sys.stderr if "error" in rows[-1] else sys.stdout)
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
-    else:
-        print(
-            f"{len(rows)} files, {sum('error' in row for row in rows)} unreadable, model version {predictor.version}: {held}",
-            file=sys.stderr,
-        )
-    return EXIT_BAD_INPUT if all("error" in row for row in rows) else EXIT_DONE
+    with progress_bar("Predicting") as progress:
+        predictions = predict_photos(config, images, model, progress)
+    rows, unreadable = predictions.rows, predictions.unreadable
+    summary = f"{len(rows)} files, {unreadable} unreadable, model version {predictions.version}: {predictions.model}"
+    return CommandResult(
+        list(rows),
+        [_line(row) for row in rows if "error" not in row],
+        notes=[*(f"{row['file']}: {row['error']}" for row in rows if "error" in row), summary],
+        exit_code=ExitCode.BAD_INPUT if unreadable == len(rows) else ExitCode.DONE,
+    )
 
 
 def _line(row: dict[str, Any]) -> str:
-    if "error" in row:
-        return f"{row['file']}: {row['error']}"
     others = sorted(row["probabilities"].items(), key=lambda item: -item[1])[1:3]
     return f"{row['file']}: {row['label']} {row['probability']:.1%} ({', '.join(f'{label} {p:.1%}' for label, p in others)})"
-
-
-def _model_folder(model: StoragePath) -> StoragePath:
-    if (model / "saved_model.pb").is_file():
-        return model
-    if model.is_dir() and versions(str(model)):
-        return newest_model(str(model))
-    raise InputError(f"{model} holds no model.", "Name a version's folder, or a registry, with --model.")
-
-
-def _photos(image: Path) -> list[Path]:
-    """The file itself, or the photos below a folder."""
-    if not image.is_dir():
-        return [image]
-    return sorted(p for p in image.rglob("*") if p.suffix.lower() in _PHOTO_ENDINGS and p.is_file())

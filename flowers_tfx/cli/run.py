@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.status import Status
+import click
 
-from flowers_tfx import progress
-from flowers_tfx.config import PipelineConfig
-from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.quiet import redirected
-from flowers_tfx.orchestration.roots import check_root, log_folder
+from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.root import flowers
+from flowers_tfx.errors import ExitCode, InputError
+from flowers_tfx.progress import listening
 
 if TYPE_CHECKING:
+    from flowers_tfx.config import PipelineConfig
     from flowers_tfx.orchestration.launches import Watcher
     from flowers_tfx.orchestration.run_report import RunReport
 
 
-def run_pipeline(config: PipelineConfig, runner: str, verbose: bool, as_json: bool) -> int:
-    """Runs the pipeline with a progress display; the exit code tells how it ended."""
-    log = None if verbose else _log_path(config)
-    with redirected(log, keep_stdout=False) as screen:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "1")
-        with ExitStack() as stack:
-            console = Console(file=screen)
-            with Status("Loading TensorFlow, Beam and TFX", console=console) if console.is_terminal else ExitStack():
-                from flowers_tfx.cli.run_display import RunDisplay, print_report
-                from flowers_tfx.orchestration.run_records import typical_seconds
-                from flowers_tfx.orchestration.settings import metadata_connection
+@flowers.command()
+@click.option("--runner", type=click.Choice(["local", "beam"]), default="local", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="Shows all logs instead of the progress display.")
+@with_config
+def run(config: PipelineConfig, runner: str, verbose: bool) -> CommandResult:
+    """Runs the pipeline: ingests what is new, trains, evaluates, publishes."""
+    log = None if verbose else _create_log(config)
+    report = _run(config, runner, log)
+    from flowers_tfx.cli.run_display import report_lines
 
-                run = _runner(runner)
-            display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
-            stack.enter_context(progress.listening(display))
-            report = run(config, display.watch)
-        if not as_json:
-            print_report(Console(file=screen), report, str(log or ""))
-    if as_json:
-        sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False) + "\n")
-    return int(report.exit_code)
+    return CommandResult(report.as_json(), notes=report_lines(report, str(log or "")), exit_code=exit_code_of(report))
+
+
+def exit_code_of(report: RunReport) -> ExitCode:
+    by_status = {"succeeded": ExitCode.DONE, "blocked": ExitCode.BLOCKED}
+    return by_status.get(report.status, ExitCode.BAD_INPUT if report.bad_input else ExitCode.FAILED)
+
+
+def _run(config: PipelineConfig, runner: str, log: Path | None) -> RunReport:
+    """Runs the pipeline with a progress display, and with the output of all libraries in `log`."""
+    from rich.console import Console
+    from rich.status import Status
+
+    from flowers_tfx.orchestration.quiet import redirected
+
+    with redirected(log, keep_stdout=False) as screen, ExitStack() as stack:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if log else "0")
+        console = Console(file=screen)
+        with Status("Loading TensorFlow, Beam and TFX", console=console) if console.is_terminal else ExitStack():
+            from flowers_tfx.cli.run_display import RunDisplay
+            from flowers_tfx.orchestration.run_records import typical_seconds
+            from flowers_tfx.orchestration.settings import metadata_connection
+
+            execute = _runner(runner)
+        display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
+        stack.enter_context(listening(display))
+        return execute(config, display.watch)
 
 
 def _runner(name: str) -> Callable[[PipelineConfig, Watcher], RunReport]:
@@ -56,8 +69,10 @@ def _runner(name: str) -> Callable[[PipelineConfig, Watcher], RunReport]:
     return run
 
 
-def _log_path(config: PipelineConfig) -> Path:
-    """A log a run."""
+def _create_log(config: PipelineConfig) -> Path:
+    """One file per run."""
+    from flowers_tfx.orchestration.roots import check_root, log_folder
+
     check_root(config)
     folder = log_folder(config)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -17,10 +17,11 @@ from flowers_tfx.orchestration.run_report import RunReport
 from flowers_tfx.progress import Progress
 
 _STYLES = {"complete": "green", "cached": "cyan", "failed": "bold red", "skipped": "yellow", "started": "bold"}
+_NOT_BLESSED = "not blessed: the candidate is not published"
 
 
 class RunDisplay:
-    """A live table on a terminal, plain lines elsewhere. `typical` holds each node's seconds in the last run that completed it."""
+    """A live table on a terminal, plain lines elsewhere. `typical`: each node's seconds in the last run that completed it."""
 
     def __init__(self, screen: TextIO, typical: Mapping[str, float]) -> None:
         self._console = Console(file=screen)
@@ -29,7 +30,15 @@ class RunDisplay:
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
         self._progress: Progress | None = None
-        self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
+        # What libraries print belongs into the log, not into the display.
+        self._live = Live(
+            get_renderable=self._table,
+            console=self._console,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> RunDisplay:
         if self._console.is_terminal:
@@ -83,28 +92,25 @@ class RunDisplay:
         return f"{step.what} {step.done:g}/{step.total:g}{left}"
 
 
-def print_report(console: Console, report: RunReport, log: str) -> None:
-    """The last table, the verdict, and where everything lies."""
+def report_lines(report: RunReport, log: str) -> Iterator[RenderableType]:
+    """The last table, the verdict, and where everything is."""
     table = Table(title=f"Run {report.run_id}", title_justify="left")
     for heading in ("Node", "State"):
         table.add_column(heading)
     table.add_column("Time", justify="right")
     for node_id, node in report.nodes.items():
         table.add_row(node_id, Text(node.state, _STYLES.get(node.state, "")), f"{node.seconds:.1f} s")
-    console.print(table)
+    yield table
     for name in ("accuracy", "baseline_accuracy", "calibration_error"):
         value = report.metrics.get(name)
         if value is not None:
-            console.print(f"{name.replace('_', ' ')}: {value:.3f}", highlight=False)
+            yield f"{name.replace('_', ' ')}: {value:.3f}"
     if report.anomalies:
-        console.print(f"ExampleValidator reported anomalies in {report.anomalies} features.")
+        yield f"ExampleValidator reported anomalies in {report.anomalies} features."
     if report.error:
-        console.print(Text(report.error, "bold red"))
-        console.print(report.hint or "The log has the details.", markup=False, highlight=False)
-    verdict = {True: "blessed: the candidate may serve", False: "not blessed: the candidate is not published", None: ""}[report.blessed]
-    if verdict:
-        console.print(Text(verdict, "green" if report.blessed else "yellow"))
-    lies = {"model": report.pushed_model, **{f"report ({name})": path for name, path in report.reports.items()}, "log": log}
-    for name, path in lies.items():
-        if path:
-            console.print(f"{name}: {path}", soft_wrap=True, markup=False, highlight=False)
+        yield Text(report.error, "bold red")
+        yield report.hint or "The log has the details."
+    if report.blessed is not None:
+        yield Text("blessed: the candidate may serve", "green") if report.blessed else Text(_NOT_BLESSED, "yellow")
+    paths = {"model": report.pushed_model, **{f"report ({name})": path for name, path in report.reports.items()}, "log": log}
+    yield from (f"{name}: {path}" for name, path in paths.items() if path)

@@ -10,7 +10,6 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED
 from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
 from flowers_tfx.storage import StoragePath, file_sizes, storage_path
 
@@ -25,7 +24,8 @@ class NodeReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed."""
+    """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed;
+    `bad_input` where the input was at fault."""
 
     status: str
     run_id: str
@@ -38,11 +38,6 @@ class RunReport:
     error: str = ""
     hint: str = ""
     bad_input: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        by_status = {"succeeded": EXIT_DONE, "blocked": EXIT_BLOCKED}
-        return by_status.get(self.status, EXIT_BAD_INPUT if self.bad_input else EXIT_FAILED)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON contract of `flowers run` (docs/interfaces.md)."""

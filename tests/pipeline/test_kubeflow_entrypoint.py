@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flowers_tfx.cli.ingest import ingest_photos
 from flowers_tfx.config import load_config
+from flowers_tfx.orchestration.ingest_job import ingest_delivery
 from runners.kubeflow import ENTRYPOINT, compile_package
 from tests.conftest import write_photos
 from tests.pipeline.launcher import Launcher, Outcome
@@ -33,7 +33,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = sorted(write_photos(home / "photos", 30).rglob("*.jpg"))
     (home / "all.csv").write_text("".join(f"{path},{path.parent.name}\n" for path in photos))
     settings = [f"ingest.csv={home / 'all.csv'}", f"data_root={home / 'spans'}", *LABELS]
-    ingest_photos(load_config(None, settings), None, lambda *_: None)
+    ingest_delivery(load_config(None, settings), None, lambda *_: None)
     return home / "spans"
 
 

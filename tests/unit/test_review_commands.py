@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flowers_tfx.cli.review import decide
-from flowers_tfx.cli.review_lines import review_lines, spans_table
+from flowers_tfx.cli.command import CommandResult, print_result
+from flowers_tfx.cli.review import decide, review_lines
+from flowers_tfx.cli.spans import spans_table
 from flowers_tfx.config import PipelineConfig, load_config
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.errors import InputError
@@ -127,7 +128,8 @@ def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) 
 def test_what_people_write_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"span": 1, "created": "now", "examples": 3, "splits": {"train": 1, "eval": 1, "test": 1}, "rejected": 0}
     decision = {"action": "reject", "by": "[bold]Ada", "reason": "[/red] \x1b[31m"}
-    spans_table([{**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}])
+    shown = spans_table([{**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}])
+    print_result(CommandResult([], [shown]), as_json=False)
     out = "".join(capsys.readouterr().out.split())
     assert "[/red]" in out.replace("\u2502", "")
     assert "\x1b[31m" not in out

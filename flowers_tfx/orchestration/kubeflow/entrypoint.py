@@ -16,25 +16,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flowers_tfx.errors import EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, Blocked, InputError
+from flowers_tfx.errors import Blocked, ExitCode, InputError, exit_code
 from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, translate_input, translate_output
 from flowers_tfx.storage import atomic_file
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a step and ends the process at once: destructors of C++ libraries can crash after all the work is done."""
+    code: int = ExitCode.DONE
     try:
         run(sys.argv[1:] if argv is None else argv)
-        code = EXIT_DONE
-    except InputError as error:
-        code = _told(EXIT_BAD_INPUT, error.message, error.hint)
-    except Blocked as stopped:
-        code = _told(EXIT_BLOCKED, stopped.message, stopped.hint, _summary(stopped.report))
+    except (InputError, Blocked) as error:
+        code = exit_code(error)
+        _write_lines(error.message, error.hint, _summary(error.report) if isinstance(error, Blocked) else "")
     except SystemExit as stopped:
-        code = stopped.code if isinstance(stopped.code, int) else EXIT_FAILED
-    except BaseException:  # noqa: BLE001 - whatever it is, the backend must learn of it by the exit code
+        code = stopped.code if isinstance(stopped.code, int) else ExitCode.FAILED
+    except BaseException:  # noqa: BLE001 - the backend learns of every error by the exit code alone
         traceback.print_exc()
-        code = EXIT_FAILED
+        code = ExitCode.FAILED
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -93,11 +92,9 @@ def _read(text: str, name: str) -> dict[str, Any]:
     return value
 
 
-def _told(code: int, *lines: str) -> int:
-    for line in lines:
-        if line:
-            sys.stderr.write(f"{line}\n")
-    return code
+def _write_lines(*lines: str) -> None:
+    for line in filter(None, lines):
+        sys.stderr.write(f"{line}\n")
 
 
 def _summary(report: str) -> str:

@@ -1,4 +1,4 @@
-"""`flowers dataset measure`."""
+"""A table of the photos of a CSV, as `flowers dataset measure` writes it."""
 
 from __future__ import annotations
 

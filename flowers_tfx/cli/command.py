@@ -1,0 +1,133 @@
+"""What all commands share: `--json` and the one place that prints, and the configuration.
+
+A command is a function with `@GROUP.command()` that returns a CommandResult; `--json` is added to it. `@with_config` adds `--config` and
+`--set` and hands the loaded configuration over as `config`. Nothing heavy is imported here, nor at the head of a file with commands:
+`flowers --help` reads them all.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+
+from flowers_tfx.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    Line: TypeAlias = str | RenderableType
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_SETTINGS = f"{__name__}.settings"
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """`value` is the JSON of a command. People get `lines` on stdout and `notes` on stderr instead, and `warnings` are on stderr always."""
+
+    value: Any
+    lines: Iterable[Line] = ()
+    notes: Iterable[Line] = ()
+    warnings: Iterable[str] = ()
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def print_result(result: CommandResult, as_json: bool) -> None:
+    for warning in result.warnings:
+        click.echo(warning, err=True)
+    if as_json:
+        print_json(result.value)
+        return
+    for line in result.lines:
+        _print_line(line, err=False)
+    for note in result.notes:
+        _print_line(note, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value; what the terminal's encoding lacks is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text if text == _encodable(text) else json.dumps(value))
+
+
+def _print_line(line: Line, err: bool) -> None:
+    if isinstance(line, str):
+        click.echo(line if err else _encodable(line), err=err)
+    else:
+        from rich.console import Console
+
+        Console(stderr=err).print(line)
+
+
+def _encodable(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _printing(command: Callable[..., CommandResult]) -> Callable[..., int | None]:
+    """The callback of a command: it runs the command, prints the result and returns the exit code."""
+
+    @functools.wraps(command)
+    def call(*args: Any, as_json: bool, **options: Any) -> int | None:
+        if click.get_current_context().invoked_subcommand is not None:
+            return None
+        result = command(*args, **options)
+        print_result(result, as_json)
+        return result.exit_code
+
+    return call
+
+
+def _json_option() -> click.Option:
+    return click.Option(["--json", "as_json"], is_flag=True, help="Prints one JSON value on stdout and nothing else.")
+
+
+class _Command(click.Command):
+    def __init__(self, name: str | None, callback: Callable[..., CommandResult], **settings: Any) -> None:
+        super().__init__(name, callback=_printing(callback), **settings)
+        self.params.append(_json_option())
+
+
+class CommandGroup(click.Group):
+    """With `invoke_without_command` the group is a command itself, where no other one follows."""
+
+    command_class = _Command
+    group_class = type
+
+    def __init__(self, name: str | None, callback: Callable[..., Any], invoke_without_command: bool = False, **settings: Any) -> None:
+        callback = _printing(callback) if invoke_without_command else callback
+        super().__init__(name, callback=callback, invoke_without_command=invoke_without_command, **settings)
+        if invoke_without_command:
+            self.params.append(_json_option())
+
+
+def with_config(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
+    """Adds --config and --set; the command gets the loaded configuration as `config`."""
+
+    @click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file of settings (docs/configuration.md).")
+    @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Overrides a configuration key; can be repeated.")
+    @functools.wraps(command)
+    def call(*args: Any, config_path: Path | None, overrides: tuple[str, ...], **options: Any) -> CommandResult:
+        from flowers_tfx.config import load_config
+
+        settings = click.get_current_context().meta.get(_SETTINGS, ())
+        return command(*args, config=load_config(config_path, [*overrides, *settings]), **options)
+
+    return call
+
+
+def setting_option(name: str, key: str, **attributes: Any) -> Decorator:
+    """An option of a command with @with_config that sets a configuration key, as `--set KEY=VALUE` does."""
+
+    def keep(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta.setdefault(_SETTINGS, []).append(f"{key}={value}")
+
+    return click.option(name, callback=keep, expose_value=False, **attributes)

@@ -1,0 +1,42 @@
+"""`flowers spans`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.root import flowers
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from flowers_tfx.config import PipelineConfig
+
+
+@flowers.command()
+@with_config
+def spans(config: PipelineConfig) -> CommandResult:
+    """Lists the spans of the data root with counts, dates, verdicts and decisions."""
+    from flowers_tfx.review.span_verdicts import span_verdicts
+
+    rows = span_verdicts(config.data_root, config.pipeline_root)
+    return CommandResult(rows, [spans_table(rows)])
+
+
+def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from flowers_tfx.reports.words import clean
+
+    table = Table(title=f"{len(rows)} spans", title_justify="left")
+    for heading in ("Span", "Created", "Photos", "train/eval/test", "Rejected", "Verdict", "Decisions"):
+        table.add_column(heading, no_wrap=heading in ("Span", "Created"))
+    for row in rows:
+        splits = "/".join(str(row["splits"][name]) for name in ("train", "eval", "test"))
+        decisions = "; ".join(f"{d['action']} by {d['by']}: {d['reason']}" for d in row["decisions"])
+        verdict = "rejected" if row["rejected_by_reviewer"] else row["verdict"] or "-"
+        shown = escape(clean(decisions, 1000)) or "-"
+        table.add_row(str(row["span"]), row["created"], str(row["examples"]), splits, str(row["rejected"]), verdict, shown)
+    return table

@@ -1,0 +1,77 @@
+"""Predictions for photo files with a model of the registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.progress import ProgressCallback
+from flowers_tfx.registry import local_model, newest_model, versions
+from flowers_tfx.storage import StoragePath, storage_path
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A row per file: its label and probabilities, or its `error`."""
+
+    rows: tuple[dict[str, Any], ...]
+    model: StoragePath
+    version: str
+
+    @property
+    def unreadable(self) -> int:
+        return sum("error" in row for row in self.rows)
+
+
+def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | None, progress: ProgressCallback) -> Predictions:
+    """`images` are photos and folders of photos; `model` is a version's folder or a registry, the configured one by default.
+
+    Raises InputError where there is no model or no photo; a file that cannot be read gets a row with its error.
+    """
+    model_path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
+    files = [file for image in images for file in photo_files(image)]
+    if not files:
+        raise InputError(f"{images[0]} contains no photos.", f"The names of photos end in {', '.join(PHOTO_SUFFIXES)}.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from flowers_tfx.inference.predictor import Predictor, Unreadable
+
+    with local_model(model_path) as folder:
+        predictor = Predictor(folder, config.ingest.max_pixels)
+    rows: list[dict[str, Any]] = []
+    for file, answer in predictor.answers(files):
+        if isinstance(answer, Unreadable):
+            rows.append({"file": str(file), "error": answer.reason})
+        else:
+            rows.append(
+                {
+                    "file": str(file),
+                    "label": answer.label,
+                    "probability": answer.probability,
+                    "probabilities": answer.probabilities,
+                    "model_version": predictor.version,
+                }
+            )
+        progress(len(rows), len(files))
+    return Predictions(tuple(rows), model_path, predictor.version)
+
+
+def photo_files(image: Path) -> list[Path]:
+    """The file itself, or the photos below a folder."""
+    if not image.is_dir():
+        return [image]
+    return sorted(path for path in image.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+
+
+def _model_path(path: StoragePath) -> StoragePath:
+    if (path / "saved_model.pb").is_file():
+        return path
+    if path.is_dir() and versions(str(path)):
+        return newest_model(str(path))
+    raise InputError(f"{path} contains no model.", "Name a version's folder, or a registry, with --model.")

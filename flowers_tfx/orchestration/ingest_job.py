@@ -1,0 +1,34 @@
+"""A delivery of photos, taken in as the configuration says."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
+from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.engine_checks import check_engine
+from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
+from flowers_tfx.progress import ProgressCallback
+
+
+def ingest_delivery(config: PipelineConfig, span: int | None, progress: ProgressCallback) -> IngestResult:
+    """Ingests the delivery `ingest.csv` as one span.
+
+    Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.
+    """
+    if not config.ingest.csv:
+        raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
+    check_engine(config.beam, {"data_root": config.data_root})
+    labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
+    request = IngestRequest(
+        csv=config.ingest.csv,
+        labels=labels,
+        data_root=config.data_root,
+        span=span,
+        split_salt=config.ingest.split_salt,
+        shards=config.ingest.shards,
+        max_pixels=config.ingest.max_pixels,
+    )
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)
