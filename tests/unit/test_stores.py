@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import google.auth.exceptions
@@ -158,3 +159,31 @@ def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | 
 def test_what_gcs_refuses_is_told(gcs: Gcs, error: Exception, kind: type[Exception], words: str) -> None:
     with mock.patch("google.cloud.storage.Blob.upload_from_string", side_effect=error), pytest.raises(kind, match=words):
         gcs.write("key", b"data", ABSENT)
+
+
+def test_gcs_reads_a_small_object_in_one_request_and_a_large_one_in_chunks(gcs: Gcs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowers_tfx.storage.gcs._CHUNK_BYTES", 4)
+
+    def content(data: bytes) -> Any:
+        def download(start: int, end: int, checksum: None) -> bytes:
+            if start >= len(data):
+                raise exceptions.RequestRangeNotSatisfiable("x")
+            return data[start : end + 1]
+
+        return mock.patch("google.cloud.storage.Blob.download_as_bytes", side_effect=download)
+
+    for data, requests in ((b"", 1), (b"abc", 1), (b"abcd", 2), (b"abcdefghij", 3)):
+        with content(data) as download, io.BufferedReader(gcs.stream("key")) as stream:
+            assert stream.read() == data
+        assert download.call_count == requests
+    with content(b"abcdefghij"), io.BufferedReader(gcs.stream("key")) as stream:
+        stream.seek(6)
+        assert stream.read() == b"ghij"
+
+
+def test_gcs_tells_a_missing_object_at_the_first_read(gcs: Gcs) -> None:
+    with (
+        mock.patch("google.cloud.storage.Blob.download_as_bytes", side_effect=exceptions.NotFound("No such object")),
+        pytest.raises(FileNotFoundError),
+    ):
+        io.BufferedReader(gcs.stream("key")).peek(1)
