@@ -59,7 +59,7 @@ def run_context(
         schema_differences=schema_differences,
         history=history,
         comparisons=comparisons,
-        how_to_go_on=gate.commands,
+        commands=gate.commands,
     )
 
 

@@ -26,7 +26,7 @@ _MOST = {"findings": 100, "classes": 50, "decisions": 50, "history": 24, "compar
 class Context:
     """Where the review comes from. `created` in ISO 8601; `rejects`: reason to lines; `reject_examples`: {uri, label, line, reason};
     `history`: earlier reviews, oldest first, as {name, verdict, scores}; `comparisons`: further ones, each with what it is compared with;
-    `how_to_go_on`: commands that accept or reject, shown when blocked."""
+    `commands`: commands that accept or reject, shown when blocked."""
 
     title: str = ""
     run_id: str = ""
@@ -38,7 +38,7 @@ class Context:
     schema_differences: Sequence[str] = ()
     history: Sequence[Mapping[str, Any]] = ()
     comparisons: Sequence[tuple[str, Review]] = ()
-    how_to_go_on: Sequence[str] = ()
+    commands: Sequence[str] = ()
 
 
 def render_html(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, thumbnails: Mapping[str, bytes], context: Context) -> str:

@@ -38,13 +38,13 @@ def render_markdown(review: Review, context: Context) -> str:
     if review.verdict == "blocked":
         lines += [
             "",
-            "**What to do:** look at the report, then accept the findings or reject the photos.",
-            *_code_block(context.how_to_go_on),
+            "**What to do:** read the report, then accept the findings or reject the photos.",
+            *_code_block(context.commands),
         ]
     elif review.verdict == "warn":
-        lines += ["", "**What to do:** nothing must be done; look at the report where a finding surprises you."]
+        lines += ["", "**What to do:** nothing is blocked; look at the report where a finding is unexpected."]
     made_by = f", run {_escape(context.run_id, 80)}" if context.run_id else ""
-    return "\n".join([*lines, "", f"Review {_escape(review.digest[:12] or NONE)}{made_by}. Same inputs, same review.", ""])
+    return "\n".join([*lines, "", f"Review {_escape(review.digest[:12] or NONE)}{made_by}. The same inputs give the same review.", ""])
 
 
 def _code_block(commands: Sequence[str]) -> list[str]:

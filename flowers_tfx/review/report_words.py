@@ -17,12 +17,12 @@ def headline(review: Review) -> str:
     if review.verdict == "blocked":
         return "Blocked: a reviewer must decide"
     if review.verdict == "warn":
-        return "Warn: worth a look, nothing stops"
+        return "Warning: worth a look, nothing is blocked"
     if review.of_level("warn", "error"):
-        return "Pass: reviewers accepted what was found"
+        return "Pass: reviewers accepted all findings"
     if not is_compared(review):
-        return "Pass: nothing found, nothing there to compare with"
-    return "Pass: the new photos are like the baseline\N{RIGHT SINGLE QUOTATION MARK}s"
+        return "Pass: no findings, and no baseline to compare with"
+    return "Pass: no drift from the baseline"
 
 
 def reason(review: Review) -> str:
@@ -31,7 +31,7 @@ def reason(review: Review) -> str:
         return f"Reviewers accepted {count(accepted, 'finding')}." if accepted else "No finding is large enough to warn or to stop."
     level: Level = "error" if review.verdict == "blocked" else "warn"
     still_open = [finding for finding in review.of_level(level) if not finding.accepted]
-    # What can be seen in photos says more than that everything together is different.
+    # A finding that people can see in the photos is easier to understand than one on all properties together.
     first = max(still_open, key=lambda finding: (finding.spec.visible, finding.effect or 0.0))
     effect = "stop" if level == "error" else "warn"
     others = len(still_open) - 1
@@ -44,7 +44,7 @@ def baseline_name(review: Review) -> str:
     if baseline.get("kind") == "serving":
         version = baseline.get("version")
         return f"the data of the serving model, version {version}" if version not in (None, "") else "the data of the serving model"
-    return str(baseline.get("name") or "the previous span") if baseline.get("kind") == "span" else "nothing to compare with"
+    return str(baseline.get("name") or "the previous span") if baseline.get("kind") == "span" else "no baseline"
 
 
 def subject(review: Review, title: str) -> str:

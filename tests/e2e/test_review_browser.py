@@ -101,7 +101,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         schema_differences=("a_column_with_a_name_that_no_line_of_a_phone_can_hold_without_a_break is new.",),
         history=history,
         comparisons=(("span-13 against span-12", review),),
-        how_to_go_on=("flowers review accept 13 property:mean_luma --reason 'why it is meant to be so' --by NAME",),
+        commands=("flowers review accept 13 property:mean_luma --reason 'why it is meant to be so' --by NAME",),
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_html(review, old, new, thumbnails, context), encoding="utf-8")
