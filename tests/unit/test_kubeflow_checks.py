@@ -85,7 +85,7 @@ def test_vertex_wants_gs_and_its_own_names_of_gpus() -> None:
     check_config(config("gs://"), "vertex")
     with pytest.raises(InputError, match="gs:// only"):
         check_config(config("s3://"), "vertex")
-    with pytest.raises(InputError, match="no accelerator"):
+    with pytest.raises(InputError, match="not an accelerator"):
         check_config(config("gs://", kubeflow__gpu_count="1"), "vertex")
 
 

@@ -1,1 +1,1 @@
-"""The pipeline on Kubeflow: what its compiled form needs besides what TFX writes, the steps' entrypoint, and talking to a cluster."""
+"""The pipeline on Kubeflow: patches and checks of the compiled package, the entrypoint of the steps, runs and schedules on a cluster."""

@@ -1,7 +1,7 @@
-"""What every step starts: `python -m flowers_tfx.orchestration.kubeflow.entrypoint`, with the arguments that TFX compiles.
+"""The command of every step: `python -m flowers_tfx.orchestration.kubeflow.entrypoint`, with the arguments that TFX compiles.
 
-TFX's own entrypoint fails on open-source Pipelines (tensorflow/tfx#7768). This one mends the message of the backend, lets TFX's run the
-executor, and mends the answer. It serves Vertex AI as well, where buckets are mounted at the same paths.
+TFX's own entrypoint fails on open-source Pipelines (tensorflow/tfx#7768). This one translates the backend's message, lets TFX's run the
+executor, and translates the answer. It serves Vertex AI as well, where buckets are mounted at the same paths.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(argv: Sequence[str]) -> None:
-    """Runs the executor that the arguments name. Raises what the executor raises, and InputError on a message that cannot be understood."""
+    """Runs the executor that the arguments name. Raises what the executor raises, and InputError on a message that cannot be parsed."""
     arguments, beam_arguments = _parser().parse_known_args(list(argv))
-    inputs_spec = _read(arguments.json_serialized_inputs_spec_args, "--json_serialized_inputs_spec_args")
-    call = translate_input(_read(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
+    inputs_spec = _parse(arguments.json_serialized_inputs_spec_args, "--json_serialized_inputs_spec_args")
+    call = translate_input(_parse(arguments.json_serialized_invocation_args, "--json_serialized_invocation_args"), inputs_spec)
     clear_outputs(call)
     arguments.json_serialized_invocation_args = json.dumps(call.message)
     arguments.run_id = call.run_id
     _execute(arguments, beam_arguments)
-    _answer(call)
+    _write_answer(call)
 
 
 def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
@@ -59,22 +59,22 @@ def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
 
     from flowers_tfx.components.artifacts import OWN_TYPES
 
-    # TFX would take the title of a type that is not its own for the path of a class.
+    # TFX takes the title of a foreign type for the path of a class.
     compiler_utils.TITLE_TO_CLASS_PATH.update({own.TYPE_NAME: f"{own.__module__}.{own.__qualname__}" for own in OWN_TYPES})
-    # It gives an executor no run id, and reports name the run that made them.
+    # It gives an executor no run id, and our reports name their run.
     BaseExecutor.Context.pipeline_run_id = property(lambda _: arguments.run_id or None)
     kubeflow_v2_run_executor.main((arguments, beam_arguments))
 
 
-def _answer(call: StepCall) -> None:
-    """The launcher reads this file when the process has ended with 0: half of it must never be there."""
+def _write_answer(call: StepCall) -> None:
+    """The launcher reads this file when the process has ended with 0, so it must never be incomplete."""
     answer = translate_output(json.loads(call.output_file.read_text(encoding="utf-8")), call)
     with atomic_file(call.output_file) as unfinished:
         unfinished.write_text(json.dumps(answer), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The rest of the arguments is Beam's; an abbreviation must not be taken for one of ours."""
+    """All other arguments are for Beam, and none of them may pass for an abbreviation of ours."""
     parser = argparse.ArgumentParser(prog="entrypoint", allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
@@ -82,13 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(text: str, name: str) -> dict[str, Any]:
+def _parse(text: str, name: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise InputError(f"The argument {name} is no JSON object.", "The entrypoint is started by a backend, not by hand.")
+        raise InputError(f"The argument {name} is not a JSON object.", "Only a backend starts the entrypoint.")
     return value
 
 
@@ -98,7 +98,7 @@ def _write_lines(*lines: str) -> None:
 
 
 def _summary(report: str) -> str:
-    """A step that fails uploads nothing, so the report of a review that stopped the run goes to the step's log."""
+    """The report of a review that stopped the run, for the step's log: a step that fails uploads nothing else."""
     page = Path(report).with_suffix(".md")
     return page.read_text(encoding="utf-8") if page.is_file() else ""
 

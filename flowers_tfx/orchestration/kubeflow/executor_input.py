@@ -1,5 +1,5 @@
-"""The message in which a backend tells a step what to do (ExecutorInput), put into the form that TFX's executors take, and the answer
-(ExecutorOutput) put into the form that the backend takes. Pure functions on the JSON of both, but for the folders of the outputs."""
+"""Translates between a backend and TFX's executors: the message that starts a step (ExecutorInput), and its answer (ExecutorOutput). Pure
+functions on the JSON of both, except for `clear_outputs`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import yaml
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.addresses import mount_path
 
-# The launcher's own: it writes the log of the step there, and TFX knows nothing of it.
+# An output of the launcher's own, for the log of the step. TFX would fail on it.
 LOGS = "executor-logs"
 VALUES = frozenset({"tfx.String", "tfx.Integer", "tfx.Float", "tfx.Boolean", "tfx.JsonValue"})
-# The cluster's page shows a file: the artifact's URI must be that of the file in our folder.
+# The cluster's page shows a file, and we write a folder: the artifact's URI must name the file in it.
 PAGES: Mapping[str, str] = {"system.HTML": "report.html", "system.Markdown": "report.md"}
-# A folder of the run is in the URI of every output: a UUID on open-source Pipelines, NAME-TIME on Vertex AI and under kfp.local.
+# The URI of every output contains a folder of the run: a UUID on open-source Pipelines, NAME-TIME on Vertex AI and under kfp.local.
 _RUN = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+-(?:\d{14}|\d{4}(?:-\d\d){5}-\d{6}))/")
 
 
 @dataclass(frozen=True)
 class StepCall:
-    """`message`: the ExecutorInput for TFX. `outputs`: URI of each output as the backend gave it, and the title of its type.
+    """`message`: the ExecutorInput for TFX. `outputs`: the backend's URI of each output and the title of its type, by name.
     `output_file`: where the answer goes."""
 
     message: dict[str, Any]
@@ -36,54 +36,53 @@ class StepCall:
 
     @property
     def run_id(self) -> str:
-        """The backend's id of the run; empty where no URI tells it. No argument may carry it, since cache keys hold the arguments."""
-        found = (_RUN.search(uri) for uri, _ in self.outputs.values())
-        return next((match[1] for match in found if match), "")
+        """The backend's id of the run; empty where no URI contains it. It is not an argument, since cache keys contain the arguments."""
+        matches = (_RUN.search(uri) for uri, _ in self.outputs.values())
+        return next((match[1] for match in matches if match), "")
 
 
 def translate_input(executor_input: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> StepCall:
-    """Fills in types that the backend left empty, drops what TFX does not know, and names artifacts by their mounted paths.
+    """Fills in missing types, drops what TFX does not know, and replaces the addresses of artifacts by their mounted paths.
 
-    `inputs_spec` is the ComponentInputsSpec that was compiled. Raises InputError when an artifact's type is nowhere to be found.
+    `inputs_spec` is the compiled ComponentInputsSpec. Raises InputError for an artifact without a type.
     """
     message: dict[str, Any] = json.loads(json.dumps(executor_input))
     inputs, outputs = message.setdefault("inputs", {}), message.setdefault("outputs", {})
     compiled = inputs_spec.get("artifacts", {})
     for key, artifact in _artifacts(inputs):
-        # What was compiled is what the executor expects, whatever type the backend recorded.
+        # The executor expects the compiled type, which can differ from the one that the backend recorded.
         artifact["type"] = compiled.get(key, {}).get("artifactType") or artifact.get("type") or {}
         _require_type(key, artifact)
-        # TFX tells artifacts apart by their names.
+        # TFX distinguishes artifacts by their names.
         artifact["name"] = artifact.get("name") or artifact["uri"]
         artifact["uri"] = mount_path(artifact["uri"])
     outputs.get("artifacts", {}).pop(LOGS, None)
-    given: dict[str, tuple[str, str]] = {}
+    uris: dict[str, tuple[str, str]] = {}
     for key, artifact in _artifacts(outputs):
-        given[key] = (artifact["uri"], _require_type(key, artifact))
+        uris[key] = (artifact["uri"], _require_type(key, artifact))
         artifact["uri"] = mount_path(artifact["uri"])
     if not outputs.get("outputFile"):
-        raise InputError("The ExecutorInput names no output file.", "The entrypoint is started by a backend, not by hand.")
+        raise InputError("The ExecutorInput names no output file.", "Only a backend starts the entrypoint.")
     outputs["outputFile"] = mount_path(outputs["outputFile"])
-    return StepCall(message, given, Path(outputs["outputFile"]))
+    return StepCall(message, uris, Path(outputs["outputFile"]))
 
 
 def clear_outputs(call: StepCall) -> None:
-    """Removes what a failed attempt left behind, and makes the outputs' folders: backends make the folders above them alone. A value's URI
-    is a file."""
+    """Removes what a failed attempt left, and makes the folders of the outputs, of which backends only make the parents. A value's URI is a
+    file."""
     call.output_file.unlink(missing_ok=True)
     call.output_file.parent.mkdir(parents=True, exist_ok=True)
     for uri, title in call.outputs.values():
-        place = Path(mount_path(uri))
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
+        path = Path(mount_path(uri))
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         else:
-            place.unlink(missing_ok=True)
-        (place.parent if title in VALUES else place).mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        (path.parent if title in VALUES else path).mkdir(parents=True, exist_ok=True)
 
 
 def translate_output(executor_output: Mapping[str, Any], call: StepCall) -> dict[str, Any]:
-    """The ExecutorOutput with the backend's own URIs, pages named by their files, and without metadata that have no value, which its
-    launcher refuses.
+    """The ExecutorOutput with the backend's own URIs, with the files of pages, and without null metadata, which its launcher refuses.
 
     TFX makes a value an artifact and a parameter of one name. No step reads the artifact, and kfp.local would hand it on in place of the
     value.
@@ -99,7 +98,7 @@ def translate_output(executor_output: Mapping[str, Any], call: StepCall) -> dict
 
 
 def title_of(artifact_type: Mapping[str, Any]) -> str:
-    """The title of an ArtifactTypeSchema in either of its forms; empty where there is none."""
+    """The title of an ArtifactTypeSchema in either of its two forms; empty where there is none."""
     if artifact_type.get("schemaTitle"):
         return str(artifact_type["schemaTitle"])
     schema = yaml.safe_load(artifact_type.get("instanceSchema") or "") or {}
@@ -110,12 +109,12 @@ def _require_type(key: str, artifact: Mapping[str, Any]) -> str:
     title = title_of(artifact.get("type") or {})
     if not title:
         raise InputError(
-            f"The artifact {key} has no type, neither in the ExecutorInput nor in what was compiled.", "Compile the package again."
+            f"The artifact {key} has no type, neither in the ExecutorInput nor in the compiled package.", "Compile the package again."
         )
     return title
 
 
 def _artifacts(side: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, several in side.get("artifacts", {}).items():
-        for artifact in several.get("artifacts", []):
+    for key, artifacts in side.get("artifacts", {}).items():
+        for artifact in artifacts.get("artifacts", []):
             yield key, artifact

@@ -1,7 +1,7 @@
-"""What only Kubernetes knows of a step: machines, taints, time limits, secrets.
+"""The settings of a step that only Kubernetes has: machines, taints, time limits, secrets.
 
-It is the message KubernetesExecutorConfig of kfp-kubernetes (kubernetes_executor_config.proto) in its JSON form, written here by hand:
-that package is none of our dependencies.
+The message is KubernetesExecutorConfig of kfp-kubernetes (kubernetes_executor_config.proto), in JSON and without that package, which is
+not a dependency of ours.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from flowers_tfx.orchestration.kubeflow.spec_patches import executor_label, step
 
 
 def platform_spec(spec: Mapping[str, Any], kubeflow: KubeflowConfig) -> dict[str, Any] | None:
-    """The second document of a package, or None when there is nothing to say."""
+    """The second document of a package, or None when no step has such settings."""
     executors = {executor_label(spec, name): _executor(kubeflow, name) for name in tasks(spec)}
-    said = {label: settings for label, settings in executors.items() if settings}
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": said}}}} if said else None
+    executors = {label: settings for label, settings in executors.items() if settings}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}} if executors else None
 
 
 def _executor(kubeflow: KubeflowConfig, name: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _executor(kubeflow: KubeflowConfig, name: str) -> dict[str, Any]:
 
 
 def _secrets(references: Mapping[str, str]) -> list[dict[str, Any]]:
-    """An entry a secret, with the variables that its keys fill."""
+    """One entry for each secret, with the variables that its keys fill."""
     by_secret: dict[str, list[dict[str, str]]] = {}
     for variable, reference in sorted(references.items()):
         secret, _, key = reference.partition("/")

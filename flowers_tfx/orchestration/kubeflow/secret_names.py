@@ -1,4 +1,5 @@
-"""What looks like a secret. A compiled package is kept in files, in a database and on a page: secrets go into it by reference only."""
+"""Which names and values look like secrets. A compiled package is stored in files, in a database and on a web page: it only refers to
+secrets."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 _WORDS = re.compile(r"password|passwd|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE)
-# These name a file, or a way to get the secret, and not the secret.
+# These name a file, or where the secret is, and not the secret.
 _HARMLESS = re.compile(r"(_file|_path|_dir|_uri|_name)$|^google_application_credentials$", re.IGNORECASE)
 _ADDRESS = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 
@@ -18,12 +19,12 @@ def secret_names(environment: Mapping[str, str]) -> list[str]:
 
 def secret_options(arguments: Iterable[str]) -> list[str]:
     """Names of `--name=value` arguments whose values look like secrets."""
-    found = []
+    names = []
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if name.startswith("--") and equals and value and (_is_secret_name(name) or _ADDRESS.search(value)):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _is_secret_name(name: str) -> bool:

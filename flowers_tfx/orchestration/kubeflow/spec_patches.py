@@ -1,4 +1,4 @@
-"""From the pipeline spec that TFX compiles to one that backends run as it is meant. Pure functions on the spec as plain values (JSON)."""
+"""What TFX compiles, changed so that backends run it as intended. Pure functions on the pipeline spec as plain values (JSON)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from flowers_tfx.config import KubeflowConfig, StepConfig
 
-# They look outside, so no key says what they would find; everything after them is a function of the strings that they output.
+# They read files that no cache key covers; everything after them is a function of the strings that they output.
 NEVER_CACHED = ("IngestImages", "SelectInputs")
-# What a run may set, and the names under which the steps take it.
+# What a run may set, and the names of the parameters of steps that take it.
 RUN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "data_root": ("data_root", "input_base"),
     "registry": ("registry",),
@@ -24,23 +24,23 @@ Spec = dict[str, Any]
 
 
 def patch_spec(spec: Spec, kubeflow: KubeflowConfig) -> Spec:
-    """A copy with right producer names, caching, run parameters, types of reports, resources, retries and environment."""
+    """A copy with correct producer names, caching, run parameters, types of reports, resources, retries and environment."""
     spec = json.loads(json.dumps(spec))
-    _name_producers(spec)
-    _uncache(spec)
-    _open_parameters(spec)
-    _title_reports(spec)
+    _correct_producers(spec)
+    _disable_caching(spec)
+    _add_run_parameters(spec)
+    _type_reports(spec)
     _compact_arguments(spec)
     for name, task in tasks(spec).items():
         if kubeflow.retries:
             task["retryPolicy"] = {"maxRetryCount": kubeflow.retries, **_RETRY}
-        _ask_for(container_of(spec, name), kubeflow, name)
+        _set_resources(container_of(spec, name), kubeflow, name)
     return spec
 
 
 def tasks(spec: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
-    return found
+    tasks: dict[str, Any] = spec["root"]["dag"]["tasks"]
+    return tasks
 
 
 def executor_label(spec: Mapping[str, Any], task: str) -> str:
@@ -48,18 +48,18 @@ def executor_label(spec: Mapping[str, Any], task: str) -> str:
 
 
 def container_of(spec: Mapping[str, Any], task: str) -> dict[str, Any]:
-    found: dict[str, Any] = spec["deploymentSpec"]["executors"][executor_label(spec, task)]["container"]
-    return found
+    container: dict[str, Any] = spec["deploymentSpec"]["executors"][executor_label(spec, task)]["container"]
+    return container
 
 
 def step_of(kubeflow: KubeflowConfig, name: str) -> StepConfig:
-    """What a step asks for: its own settings over those of all steps."""
+    """A step's own settings, and those of all steps where it has none."""
     own = kubeflow.steps.get(name, StepConfig())  # type: ignore[call-arg]
     common = {key: getattr(kubeflow, key) for key in StepConfig.model_fields}
     return StepConfig(**{**common, **{key: value for key, value in own.model_dump().items() if value is not None}})
 
 
-def _name_producers(spec: Spec) -> None:
+def _correct_producers(spec: Spec) -> None:
     """TFX names the producer of a dynamic property `X_task`, and the task `X`."""
     for parameter in _inputs(spec):
         produced = parameter.get("taskOutputParameter")
@@ -67,14 +67,14 @@ def _name_producers(spec: Spec) -> None:
             produced["producerTask"] = produced["producerTask"].removesuffix("_task")
 
 
-def _uncache(spec: Spec) -> None:
+def _disable_caching(spec: Spec) -> None:
     for name in NEVER_CACHED:
         if name in tasks(spec):
             tasks(spec)[name].pop("cachingOptions", None)
 
 
-def _open_parameters(spec: Spec) -> None:
-    """Makes run parameters of the settings that a run may change; what was compiled stays as their default."""
+def _add_run_parameters(spec: Spec) -> None:
+    """Turns the settings that a run may change into run parameters, with the compiled value as their default."""
     for parameter, names in RUN_PARAMETERS.items():
         for task in tasks(spec).values():
             inputs = task.get("inputs", {}).get("parameters", {})
@@ -86,8 +86,8 @@ def _open_parameters(spec: Spec) -> None:
                     definitions[parameter] = {"parameterType": "STRING", "defaultValue": default, "isOptional": True}
 
 
-def _title_reports(spec: Spec) -> None:
-    """The cluster's page knows its own artifact types by their title; TFX writes every type out as a schema."""
+def _type_reports(spec: Spec) -> None:
+    """The cluster's page recognizes its own artifact types by their title; TFX writes every type as a whole schema."""
     for component in spec["components"].values():
         for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values():
             first = artifact["artifactType"].get("instanceSchema", "").partition("\n")[0]
@@ -108,7 +108,7 @@ def _compact(argument: str) -> str:
     return json.dumps(json.loads(argument), sort_keys=True, separators=(",", ":"))
 
 
-def _ask_for(container: dict[str, Any], kubeflow: KubeflowConfig, name: str) -> None:
+def _set_resources(container: dict[str, Any], kubeflow: KubeflowConfig, name: str) -> None:
     step = step_of(kubeflow, name)
     resources: dict[str, Any] = {
         "cpuLimit": step.cpu,
