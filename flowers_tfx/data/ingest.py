@@ -15,6 +15,7 @@ from typing import Any
 import apache_beam as beam
 
 from flowers_tfx import features
+from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
 from flowers_tfx.data.ingest_beam import IngestPhotos
@@ -26,6 +27,7 @@ from flowers_tfx.storage.s3_endpoint import endpoint_url
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
 
 KEPT_REJECTS = 1000
+_DEFAULTS = IngestConfig()
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class IngestRequest:
     labels: tuple[str, ...]
     data_root: str
     span: int | None = None
-    split_salt: str = ""
-    shards: int = 1
-    max_pixels: int = 50_000_000
+    split_salt: str = _DEFAULTS.split_salt
+    shards: int = _DEFAULTS.shards
+    max_pixels: int = _DEFAULTS.max_pixels
     ingest_id: str = ""
 
 

@@ -42,9 +42,9 @@ class Job:
     labels: tuple[str, ...]
     work_dir: str
     span: int
-    split_salt: str = ""
-    shards: int = 1
-    max_pixels: int = 50_000_000
+    split_salt: str
+    shards: int
+    max_pixels: int
     s3_endpoint: str = ""
 
 

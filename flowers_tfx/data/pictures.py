@@ -51,8 +51,9 @@ class BadPicture(Exception):
     """The file is no picture that the pipeline takes; `str(error)` is the reason, in words for whoever delivered it."""
 
 
-def open_picture(data: bytes, max_pixels: int) -> Picture:
-    """The picture with its header read and no pixel decoded. BadPicture unless it is a JPEG or PNG of at most `max_pixels`."""
+def open_picture(data: bytes, max_pixels: int | None) -> Picture:
+    """The picture with its header read and no pixel decoded. BadPicture unless it is a JPEG or PNG of at most `max_pixels`; None: of any
+    number, for photos that an ingest has let in."""
     if not data:
         raise BadPicture("empty file")
     # Pillow's own Image.open() would look at every format it knows, and warn about large pictures.
@@ -68,7 +69,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     except DAMAGE as error:
         raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
     width, height = picture.size
-    if width * height > max_pixels:
+    if max_pixels is not None and width * height > max_pixels:
         raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
     if len(data) > max_bytes(max_pixels):
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
@@ -77,9 +78,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     return picture
 
 
-def max_bytes(max_pixels: int) -> int:
+def max_bytes(max_pixels: int | None) -> int:
     """No picture of so many pixels needs a larger file."""
-    return min(MAX_FILE_BYTES, MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES)
+    return MAX_FILE_BYTES if max_pixels is None else min(MAX_FILE_BYTES, MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES)
 
 
 def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:

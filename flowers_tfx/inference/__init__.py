@@ -1,1 +1,1 @@
-"""Answers from a pushed model. Nothing in here imports TFX."""
+"""Predictions of a pushed model. Nothing in here imports TFX."""

@@ -45,16 +45,16 @@ def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | 
     with local_model(model_path) as folder:
         predictor = Predictor(folder, config.ingest.max_pixels)
     rows: list[dict[str, Any]] = []
-    for file, answer in predictor.answers(files):
-        if isinstance(answer, Unreadable):
-            rows.append({"file": str(file), "error": answer.reason})
+    for file, result in predictor.predict_files(files):
+        if isinstance(result, Unreadable):
+            rows.append({"file": str(file), "error": result.reason})
         else:
             rows.append(
                 {
                     "file": str(file),
-                    "label": answer.label,
-                    "probability": answer.probability,
-                    "probabilities": answer.probabilities,
+                    "label": result.label,
+                    "probability": result.probability,
+                    "probabilities": result.probabilities,
                     "model_version": predictor.version,
                 }
             )

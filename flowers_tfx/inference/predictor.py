@@ -1,4 +1,4 @@
-"""Asks a SavedModel of the registry, through the same signature as TensorFlow Serving does."""
+"""Predictions of a SavedModel of the registry, through the signature that TensorFlow Serving uses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from flowers_tfx.data.pictures import BadPicture, decode, open_picture
+from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry import LABELS_FILE
 
-MAX_FILE_BYTES = 64 * 2**20
 _SIGNATURE = "serving_default"
-_LOOK_PX = 1 << 16  # a JPEG is looked through at a fraction of its size, every byte of it
+_CHECK_PX = 1 << 16  # a JPEG is checked at a fraction of its size: quicker, and still every byte is read
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,19 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unreadable:
+    """A photo without a prediction, and why."""
+
     reason: str
 
 
-Answer = Prediction | Unreadable
+Result = Prediction | Unreadable
 
 
 class Predictor:
-    """Loads once, answers in batches. Raises InputError for a folder that holds no model of this program."""
+    """Loads the model once and predicts in batches. Photos larger than `max_pixels` are unreadable.
+
+    Raises InputError for a folder that does not hold a model of this program.
+    """
 
     def __init__(self, model: Path, max_pixels: int, batch_size: int = 32) -> None:
         try:
@@ -52,39 +56,39 @@ class Predictor:
         self._max_pixels = max_pixels
         self._batch_size = batch_size
 
-    def answers(self, files: Iterable[Path]) -> Iterator[tuple[Path, Answer]]:
-        """An answer for each file, in order; the files of a batch are in memory, not more."""
-        waiting = iter(files)
-        while batch := list(islice(waiting, self._batch_size)):
-            yield from zip(batch, self._batch([self._read(path) for path in batch]), strict=True)
+    def predict_files(self, files: Iterable[Path]) -> Iterator[tuple[Path, Result]]:
+        """A result for each file, in order. Only the files of one batch are in memory."""
+        remaining = iter(files)
+        while batch := list(islice(remaining, self._batch_size)):
+            yield from zip(batch, self._predict_readable([self._read(path) for path in batch]), strict=True)
 
-    def predict(self, photos: Sequence[bytes]) -> list[Answer]:
-        """An answer for each photo's bytes."""
-        return self._batch([self._checked(photo) for photo in photos])
+    def predict(self, photos: Sequence[bytes]) -> list[Result]:
+        """A result for each photo's bytes."""
+        return self._predict_readable([self._check(photo) for photo in photos])
 
     def _read(self, path: Path) -> bytes | Unreadable:
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                return Unreadable(f"larger than {MAX_FILE_BYTES >> 20} MiB")
-            return self._checked(path.read_bytes())
+            limit = max_bytes(self._max_pixels)
+            if path.stat().st_size > limit:
+                return Unreadable(f"more than {limit / 1e6:.0f} MB of file, the limit")
+            return self._check(path.read_bytes())
         except OSError as error:
             return Unreadable((error.strerror or str(error)).lower())
 
-    def _checked(self, photo: bytes) -> bytes | Unreadable:
+    def _check(self, photo: bytes) -> bytes | Unreadable:
         try:
-            # As ingest judges: TensorFlow's decoder would tell neither the reason nor the photo, and a batch would fail with it.
-            decode(open_picture(photo, self._max_pixels), _LOOK_PX)
+            # The same check as at ingest: TensorFlow's decoder names neither reason nor photo, and fails the whole batch.
+            decode(open_picture(photo, self._max_pixels), _CHECK_PX)
         except BadPicture as bad:
             return Unreadable(str(bad))
         return photo
 
-    def _batch(self, photos: Sequence[bytes | Unreadable]) -> list[Answer]:
-        good = [photo for photo in photos if isinstance(photo, bytes)]
-        found = iter(self._ask(good))
-        return [photo if isinstance(photo, Unreadable) else next(found) for photo in photos]
+    def _predict_readable(self, photos: Sequence[bytes | Unreadable]) -> list[Result]:
+        results = iter(self._run_model([photo for photo in photos if isinstance(photo, bytes)]))
+        return [photo if isinstance(photo, Unreadable) else next(results) for photo in photos]
 
-    def _ask(self, photos: list[bytes]) -> list[Answer]:
-        """The few that only TensorFlow refuses fail their whole batch: it is halved until they are found."""
+    def _run_model(self, photos: list[bytes]) -> list[Result]:
+        """A photo that only TensorFlow refuses fails its whole batch, which is then halved until such photos are alone."""
         if not photos:
             return []
         try:
@@ -93,7 +97,7 @@ class Predictor:
             if len(photos) == 1:
                 return [Unreadable("damaged: TensorFlow cannot decode it")]
             half = len(photos) // 2
-            return self._ask(photos[:half]) + self._ask(photos[half:])
+            return self._run_model(photos[:half]) + self._run_model(photos[half:])
         return [self._prediction(row) for row in outputs["probabilities"].numpy()]
 
     def _prediction(self, probabilities: Any) -> Prediction:

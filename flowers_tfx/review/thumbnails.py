@@ -15,12 +15,11 @@ from flowers_tfx.review.sides import Side
 
 THUMBNAILS = "thumbnails.parquet"
 THUMBNAIL_BYTES = 4_096
-_MAX_PIXELS = 50_000_000
 
 
 def thumbnail(data: bytes, side: int = 128) -> bytes:
     """A JPEG of at most `THUMBNAIL_BYTES`, upright, its longer side at most `side` px. BadPicture when it cannot be decoded."""
-    image = decode(open_picture(data, _MAX_PIXELS), max_analysis_px=16 * side * side)
+    image = decode(open_picture(data, max_pixels=None), max_analysis_px=16 * side * side)
     image.thumbnail((side, side))
     image.info.clear()  # Pillow would copy the photo's comment
     while True:

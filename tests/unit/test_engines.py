@@ -299,7 +299,7 @@ def test_the_request_that_dataflow_would_get(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(GoogleCloudOptions, "_warn_if_soft_delete_policy_enabled", lambda *_: None)
     keys = {**DATAFLOW, "workers": 20, "machine_type": "n2-standard-4", "service_account": "w@flower-shop.iam.gserviceaccount.com"}
     pipeline = beam.Pipeline(options=PipelineOptions(beam_options(BeamConfig(**keys, options=("--no_auth",)))))
-    _ = pipeline | IngestPhotos(Job("gs://flower-shop/all.csv", ("daisy",), "gs://flower-shop/data/work", 1), [], [])
+    _ = pipeline | IngestPhotos(Job("gs://flower-shop/all.csv", ("daisy",), "gs://flower-shop/data/work", 1, "", 1, 1_000_000), [], [])
     with pytest.raises(Stop):
         pipeline.run()
 
