@@ -28,8 +28,8 @@ QUICK = TrainingConfig(head_epochs=3, fine_tune_layers=-1, fine_tune_epochs=2, b
 
 
 def changed(section: Any, **values: Any) -> Any:
-    """The section with other values, validated."""
-    return type(section)(**{**section.model_dump(), **values})
+    """The section with other values, also values that a configuration may not have."""
+    return section.model_copy(update=values)
 
 
 HEAD_ONLY = changed(QUICK, fine_tune_layers=0)
