@@ -1,4 +1,5 @@
-"""Per-photo tables drawn from a simple model of photos, for the tests of the data review."""
+"""Per-photo tables drawn from a simple model of photos, for the tests of the data review. Properties that the model does not know are
+drawn from the range and the values that the table of properties gives them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import hashlib
 
 import numpy as np
 import pandas as pd
+
+from flowers_tfx.features import PROPERTIES, Property
 
 LABELS = ("daisy", "roses", "tulips")
 
@@ -18,7 +21,7 @@ def table(photos: int, seed: int, embedding: int = 16, name: str = "photo") -> p
     uris = [f"{name}-{seed}-{i}.jpg" for i in range(photos)]
     vectors = random.normal(0, 1, (photos, embedding)).astype(np.float32)
     vectors[np.arange(photos), label] += 4
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "uri": uris,
             "digest": [hashlib.sha256(uri.encode()).hexdigest() for uri in uris],
@@ -52,3 +55,16 @@ def table(photos: int, seed: int, embedding: int = 16, name: str = "photo") -> p
             "embedding": list(vectors),
         }
     )
+    others = {prop.name: drawn(prop, photos, random) for prop in PROPERTIES if prop.name not in frame}
+    return frame.assign(**others)
+
+
+def drawn(prop: Property, photos: int, random: np.random.Generator) -> object:
+    """Values that a sane photo can have: in the middle half of the range, or any of the category."""
+    if prop.kind == "string":
+        return random.choice(prop.values, photos) if prop.values else [f"{value:016x}" for value in random.integers(0, 2**63, photos)]
+    low = 0.0 if prop.low is None else prop.low
+    high = low + 100 if prop.high is None else prop.high
+    if prop.kind == "int":
+        return random.integers(int(low), int(high) + 1, photos)
+    return low + (high - low) * random.uniform(0.25, 0.75, photos)

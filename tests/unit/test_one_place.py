@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,91 @@ def test_a_row_makes_a_backbone(tree: Path) -> None:
         "DenseNet121 True",
         "(1, 3)",
     ]
+
+
+BLUENESS_ROW = """Property("blueness", "blueness", "float", "0-1", "mean share of blue in the sum of the channels", 0, 1),
+    """
+BLUENESS_FUNCTION = """@image_property
+def blueness(batch: PhotoBatch) -> Values:
+    means = batch.channel_means
+    return means[2] / np.maximum(means.sum(axis=0), 1.0)
+
+
+"""
+INGEST = """
+import sys
+import apache_beam as beam
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from flowers_tfx.data.ingest import IngestRequest, ingest
+
+def local():
+    return beam.Pipeline(runner=FnApiRunner())
+
+def take(csv, root):
+    ingest(IngestRequest(csv, ("daisy", "roses"), root), local)
+"""
+USES_OF_A_PROPERTY = (
+    INGEST
+    + """
+import gzip, json
+from pathlib import Path
+from flowers_tfx.cli.reference import properties_reference
+from flowers_tfx.curated_schema import curated_schema
+from flowers_tfx.data.measurement import measure_span
+from flowers_tfx.data.records import read_records
+from flowers_tfx.data.spans import list_spans, read_photos
+from flowers_tfx.review.comparison import compare_sides
+from flowers_tfx.review.pages import comparison_page
+from flowers_tfx.review.sides import open_side, spans_side
+from flowers_tfx.validation import Policy
+
+take("blue.csv", "blue")
+[new], [old] = list_spans("blue"), list_spans("old")
+values = read_photos(new)["blueness"]
+records = [record for shard in new.path.glob("*.gz") for record in read_records(gzip.open(shard))]
+[feature] = [feature for feature in curated_schema().feature if feature.name == "blueness"]
+quick = Policy(permutations=1500)
+before = compare_sides(open_side(old.path), spans_side([new]), quick)
+measured = measure_span(old, local)
+after = compare_sides(open_side(old.path), spans_side([new]), quick)
+print(json.dumps({
+    "range": [float(values.min()), float(values.max())],
+    "examples": sum(b"blueness" in record for record in records),
+    "domain": [feature.float_domain.min, feature.float_domain.max],
+    "page": "| `blueness` | blueness | mean share of blue" in properties_reference(),
+    "before": [[f.id, f.level, f.message] for f in before.review.findings if f.feature == "blueness"],
+    "compared before": "blueness" in before.review.scores,
+    "blocked by it": [f.id for f in before.review.blocking if "blueness" in f.id],
+    "measured": [measured.properties, measured.photos],
+    "after": [[f.id, f.level] for f in after.review.findings if f.feature == "blueness"],
+    "report": "blueness" in comparison_page(after),
+}))
+"""
+)
+
+
+def test_a_row_and_a_function_make_a_property_also_of_spans_that_are_there(tree: Path, photos_of: Callable[..., Path]) -> None:
+    for name, classes in (("old", ("daisy", "roses")), ("blue", ("roses", "daisy"))):
+        # The hue of a photo follows from the place of its class: the third is blue.
+        photos = photos_of(tree / f"{name}-photos", 30, classes if name == "old" else ("unused", *classes), 0 if name == "old" else 500)
+        lines = [f"{photo},{photo.parent.name}\n" for photo in sorted(photos.glob("*/*.jpg")) if photo.parent.name != "unused"]
+        (tree / f"{name}.csv").write_text("".join(lines))
+    run_python(tree, INGEST + 'take("old.csv", "old")')
+    data = tree / "flowers_tfx" / "data" / "properties.py"
+    insert(tree / "flowers_tfx" / "features.py", 'Property("sharpness"', BLUENESS_ROW)
+    insert(data, "@image_property\ndef sharpness", BLUENESS_FUNCTION)
+    found = json.loads(run_python(tree, USES_OF_A_PROPERTY))
+    assert 0.1 < found["range"][0] < found["range"][1] < 0.9
+    assert (found["examples"], found["domain"], found["page"]) == (60, [0.0, 1.0], True)
+    note = "blueness is not measured yet in span 1: it was not compared. `flowers spans measure` measures it."
+    assert found["before"] == [["schema:unmeasured:blueness", "note", note]]
+    assert (found["compared before"], found["blocked by it"]) == (False, [])
+    assert found["measured"] == [["blueness"], 60]
+    assert found["after"] == [["property:blueness", "error"]]
+    assert found["report"]
+
+
+def test_a_property_without_its_function_cannot_be_imported(tree: Path) -> None:
+    insert(tree / "flowers_tfx" / "features.py", 'Property("sharpness"', BLUENESS_ROW)
+    with pytest.raises(AssertionError, match="blueness lack one"):
+        run_python(tree, "import flowers_tfx.data.properties")

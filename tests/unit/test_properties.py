@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageStat
 
 from flowers_tfx import features
+from flowers_tfx.cli.reference import properties_reference
 from flowers_tfx.data.properties import check_functions, measure, properties
 from flowers_tfx.data.sampling import sample
 
@@ -214,3 +215,8 @@ def test_values_are_those_that_spans_hold_already(name: str) -> None:
     # How well PNG files are packed depends on the machine's zlib.
     packing = ("file_bytes", "bits_per_pixel") if name.endswith(".png") else ()
     assert {key: measured[key] for key in golden if key not in packing} == {key: golden[key] for key in golden if key not in packing}
+
+
+def test_the_page_of_properties_is_up_to_date() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "properties.md"
+    assert page.read_text(encoding="utf-8") == properties_reference(), "python -m flowers_tfx.cli.reference properties > docs/properties.md"

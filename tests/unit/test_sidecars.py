@@ -19,7 +19,7 @@ from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars, sidecar_dir
 from flowers_tfx.data.spans import Span, list_spans, read_photos, unmeasured
 from flowers_tfx.data.windows import span_identities, unmeasured_in, window_spans, window_text
 from flowers_tfx.errors import InputError
-from flowers_tfx.selection import recipe
+from flowers_tfx.selection import fingerprint
 
 MISSING = ("noise", "exif_orientation")
 
@@ -89,7 +89,7 @@ def test_a_window_names_the_sidecars_that_its_readers_see(root: Path) -> None:
     after = window_text(list_spans(root))
     assert after != before
     assert span_identities(after) == span_identities(before) == json.loads(before)
-    assert recipe(after, "settings") == recipe(before, "settings")
+    assert fingerprint(after, "settings") == fingerprint(before, "settings")
     # A run that began before keeps to what it saw.
     assert [unmeasured(span) for span in window_spans(str(root), before)] == [MISSING]
     assert [unmeasured(span) for span in window_spans(str(root), after)] == [()]
