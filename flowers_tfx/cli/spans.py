@@ -1,11 +1,14 @@
-"""`flowers spans`."""
+"""`flowers spans` and `flowers spans measure`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.progress_bar import progress_bar
 from flowers_tfx.cli.root import flowers
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from flowers_tfx.config import PipelineConfig
 
 
-@flowers.command()
+@flowers.group(invoke_without_command=True)
 @with_config
 def spans(config: PipelineConfig) -> CommandResult:
     """Lists the spans of the data root with counts, dates, verdicts and decisions."""
@@ -22,6 +25,19 @@ def spans(config: PipelineConfig) -> CommandResult:
 
     rows = span_verdicts(config.data_root, config.pipeline_root)
     return CommandResult(rows, [spans_table(rows)])
+
+
+@spans.command()
+@click.argument("numbers", metavar="[SPAN]...", nargs=-1, type=click.IntRange(1))
+@with_config
+def measure(config: PipelineConfig, numbers: tuple[int, ...]) -> CommandResult:
+    """Measures the image properties that SPANs lack because they were added later; without SPAN, those of all spans."""
+    from flowers_tfx.orchestration.measure_job import measure_spans
+
+    with progress_bar("Measuring") as progress:
+        results = measure_spans(config, numbers, progress)
+    lines = [f"span {done.span}: {', '.join(done.properties)} of {done.photos} photos, in {done.seconds:.1f} s" for done in results]
+    return CommandResult([done.as_json() for done in results], lines or ["Nothing to measure: the spans have all image properties."])
 
 
 def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -26,8 +26,10 @@ def measure_spans(config: PipelineConfig, numbers: Sequence[int], progress: Prog
     if absent := [number for number in numbers if number not in spans]:
         known = ", ".join(map(str, spans)) or "none"
         raise InputError(f"The data root {config.data_root} has no span {absent[0]}.", f"It has {known}.")
-    check_engine(config.beam, {"data_root": config.data_root})
     chosen = [span for span in spans.values() if (not numbers or span.number in numbers) and unmeasured(span)]
+    if not chosen:
+        return []
+    check_engine(config.beam, {"data_root": config.data_root})
     options = PipelineOptions(beam_args(with_endpoint(config)))
     total, results = sum(span.examples for span in chosen), list[Measurement]()
     for span in chosen:

@@ -196,11 +196,10 @@ def take(csv, root):
 USES_OF_A_PROPERTY = (
     INGEST
     + """
-import gzip, json
-from pathlib import Path
+import contextlib, gzip, io, json
+from flowers_tfx.cli.program import flowers
 from flowers_tfx.cli.reference import properties_reference
 from flowers_tfx.curated_schema import curated_schema
-from flowers_tfx.data.measurement import measure_span
 from flowers_tfx.data.records import read_records
 from flowers_tfx.data.spans import list_spans, read_photos
 from flowers_tfx.review.comparison import compare_sides
@@ -215,7 +214,11 @@ records = [record for shard in new.path.glob("*.gz") for record in read_records(
 [feature] = [feature for feature in curated_schema().feature if feature.name == "blueness"]
 quick = Policy(permutations=1500)
 before = compare_sides(open_side(old.path), spans_side([new]), quick)
-measured = measure_span(old, local)
+out = io.StringIO()
+with contextlib.redirect_stdout(out):
+    flowers.main(["spans", "measure", "--set", "data_root=old", "--json"], standalone_mode=False)
+    flowers.main(["spans", "measure", "1", "--set", "data_root=old", "--json"], standalone_mode=False)
+[measured], again = map(json.loads, out.getvalue().splitlines())
 after = compare_sides(open_side(old.path), spans_side([new]), quick)
 print(json.dumps({
     "range": [float(values.min()), float(values.max())],
@@ -225,7 +228,7 @@ print(json.dumps({
     "before": [[f.id, f.level, f.message] for f in before.review.findings if f.feature == "blueness"],
     "compared before": "blueness" in before.review.scores,
     "blocked by it": [f.id for f in before.review.blocking if "blueness" in f.id],
-    "measured": [measured.properties, measured.photos],
+    "measured": [measured["span"], measured["properties"], measured["photos"], again],
     "after": [[f.id, f.level] for f in after.review.findings if f.feature == "blueness"],
     "report": "blueness" in comparison_page(after),
 }))
@@ -249,7 +252,7 @@ def test_a_row_and_a_function_make_a_property_also_of_spans_that_are_there(tree:
     note = "blueness is not measured yet in span 1: it was not compared. `flowers spans measure` measures it."
     assert found["before"] == [["schema:unmeasured:blueness", "note", note]]
     assert (found["compared before"], found["blocked by it"]) == (False, [])
-    assert found["measured"] == [["blueness"], 60]
+    assert found["measured"] == [1, ["blueness"], 60, []]
     assert found["after"] == [["property:blueness", "error"]]
     assert found["report"]
 
