@@ -10,15 +10,18 @@ import numpy as np
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.validation.counted_findings import Delivery, counted_findings
 from flowers_tfx.validation.feature_scores import feature_scores
-from flowers_tfx.validation.finding_builder import FindingBuilder
+from flowers_tfx.validation.findings.builder import FindingBuilder
+from flowers_tfx.validation.findings.counted_findings import Delivery, counted_findings
+from flowers_tfx.validation.findings.drift_findings import drift_findings, drift_scores
 from flowers_tfx.validation.permutation import Permutations
-from flowers_tfx.validation.photo_table import NOTHING, Photos, read_tables
+from flowers_tfx.validation.photo_pool import complete_embeddings, pool_photos
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Review
 from flowers_tfx.validation.sampling import sample_rows
-from flowers_tfx.validation.views import complete_embeddings, compute_views, pool_photos
+from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.tables.reading import NOTHING_UNMEASURED, read_tables
+from flowers_tfx.validation.views.all_views import compute_views
 
 NOTHING_SET_ASIDE = Delivery()
 
@@ -33,7 +36,7 @@ def compare(
     earlier: pd.DataFrame | None = None,
     compared_with: Mapping[str, Any] | None = None,
     subject: Mapping[str, Any] | None = None,
-    unmeasured: Mapping[str, str] = NOTHING,
+    unmeasured: Mapping[str, str] = NOTHING_UNMEASURED,
 ) -> Review:
     """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
 
@@ -53,8 +56,8 @@ def compare(
         pool, incomplete = complete_embeddings(pool_photos(*samples))
         permutations = Permutations(pool.is_new, policy.permutations, seed)
         builder = FindingBuilder(compute_views(pool, permutations), pool, old, fresh, policy)
-        findings += [*incomplete, *builder.findings()]
-        for feature, values in builder.scores().items():
+        findings += [*incomplete, *drift_findings(builder)]
+        for feature, values in drift_scores(builder).items():
             scores.setdefault(feature, {}).update(values)
     digests = (old.digest, fresh.digest)
     known_digest = "" if known is old else known.digest
@@ -73,7 +76,7 @@ def inspect(
     *,
     delivery: Delivery = NOTHING_SET_ASIDE,
     subject: Mapping[str, Any] | None = None,
-    unmeasured: Mapping[str, str] = NOTHING,
+    unmeasured: Mapping[str, str] = NOTHING_UNMEASURED,
 ) -> Review:
     """The review of photos without a baseline: counts and schema, no tests."""
     policy = policy or Policy()

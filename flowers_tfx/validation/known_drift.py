@@ -1,4 +1,4 @@
-"""Photos that are like one of the spans that the serving model was trained on are nothing new to it, even where they are not like all."""
+"""Photos that are like one of the spans that the serving model was trained on are not drift, even where they are not like all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowers_tfx import features
 from flowers_tfx.finding_kinds import KINDS
 from flowers_tfx.validation.comparison import compare
 from flowers_tfx.validation.policy import Policy
-from flowers_tfx.validation.review import Review
+from flowers_tfx.validation.review import Finding, Review
 
 MOST_SPANS = 5
 FEWEST_PHOTOS = 50
@@ -20,7 +20,7 @@ TESTED_KINDS = tuple(spec.key for spec in KINDS if spec.evidence == "tested")
 def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
     """The review with its tested findings as notes, where one of the newest spans of the baseline alone has none against the new photos.
 
-    A baseline of two kinds of photos differs from a delivery of either kind; that is no drift. Facts and schema findings stay.
+    A baseline of two kinds of photos differs from a delivery of either kind; that is not drift. Counts and schema findings stay.
     """
     if review.verdict == "pass" or features.SPAN not in baseline:
         return review
@@ -30,11 +30,17 @@ def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFr
         return review
     for span in large[:MOST_SPANS]:
         alone = compare(baseline[baseline[features.SPAN] == span], new, policy)
-        if not any(finding.kind in TESTED_KINDS and finding.level != "note" for finding in alone.findings):
-            said = f" The photos are like those of span-{span}, which the serving model was trained on."
-            findings = (
-                replace(f, level="note", message=f.message + said) if f.kind in TESTED_KINDS and f.level != "note" else f
-                for f in review.findings
+        if not any(_is_drift(finding) for finding in alone.findings):
+            return replace(
+                review, findings=tuple(_downgrade(finding, span) if _is_drift(finding) else finding for finding in review.findings)
             )
-            return replace(review, findings=tuple(findings))
     return review
+
+
+def _is_drift(finding: Finding) -> bool:
+    return finding.kind in TESTED_KINDS and finding.level != "note"
+
+
+def _downgrade(finding: Finding, span: int) -> Finding:
+    message = f"{finding.message} The photos are like those of span-{span}, which the serving model was trained on."
+    return replace(finding, level="note", message=message)

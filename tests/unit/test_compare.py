@@ -90,8 +90,11 @@ def test_a_finding_says_how_much_in_units_that_people_know() -> None:
     old, new = table(400, 1), darker(table(120, 2))
     review = compare(old, new, QUICK)
     finding = next(f for f in review.findings if f.id == "property:mean_luma")
-    assert f"{old.mean_luma.median():.0f}" in finding.message
-    assert "percentile" in finding.message
+    above = 100 * (old.mean_luma > new.mean_luma.median()).mean()
+    assert finding.message == (
+        f"Brightness: median {old.mean_luma.median():.0f} -> {new.mean_luma.median():.3g} (below {above:.0f} % of the baseline). "
+        f"At least {finding.effect:.0f} % of the photos would need another value to match the baseline."
+    )
     assert finding.level == "error"
     assert finding.effect is not None and finding.effect >= finding.threshold
     assert finding.p_value is not None and finding.p_value <= QUICK.alpha
@@ -280,7 +283,7 @@ def test_a_property_that_one_side_has_not_at_all_is_drift(lost_by: str) -> None:
     sides[lost_by]["jpeg_quality"] = pd.array([pd.NA] * 500, dtype="Int64")
     finding = next(f for f in compare(sides["baseline"], sides["new"], QUICK).findings if f.id == "property:jpeg_quality")
     assert (finding.level, finding.effect) == ("error", 100)
-    assert "without a value" in finding.message
+    assert "JPEG quality is missing" in finding.message
 
 
 def test_what_both_sides_lack_is_no_silent_pass() -> None:

@@ -1,0 +1,96 @@
+"""Findings that need no test: the same photo again, the same photo under two labels, lines that gave no photo.
+
+A share of few photos is uncertain: the level goes by the lower end of its 95 % interval (Wilson 1927).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+from flowers_tfx.finding_kinds import BY_NAME
+from flowers_tfx.validation.findings import duplicates
+from flowers_tfx.validation.policy import Policy
+from flowers_tfx.validation.review import Example, Finding
+from flowers_tfx.validation.tables.photos import Photos
+
+_Z95 = 1.959964
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What ingest set aside of the new photos, in lines of the CSV. `conflicts`: the same bytes under two labels, a part of `rejected`."""
+
+    rejected: int = 0
+    conflicts: int = 0
+    duplicates: int = 0
+
+
+def counted_findings(earlier: Photos, new: Photos, delivery: Delivery, policy: Policy) -> Iterator[Finding]:
+    """`earlier`: the photos that new ones may repeat."""
+    yield from _copies(earlier, new, policy)
+    lines = delivery.rejected + delivery.duplicates + len(new)
+    rejected = delivery.rejected - delivery.conflicts
+    for kind, subject, feature, count, title, what in (
+        ("reject", "lines", "rejects", rejected, "Rejected lines", "gave no photo"),
+        ("conflict", "delivery", "delivery", delivery.conflicts, "Conflicting labels", "were left out, since their photo has two labels"),
+        ("duplicate", "delivery", "delivery", delivery.duplicates, "Repeated lines", "were left out, since their photo is listed twice"),
+    ):
+        if count > 0:
+            message = f"{title}: {count} of {lines} lines of the delivery {what}."
+            yield _finding(kind, subject, feature, message, count, lines, policy)
+
+
+def lower_share(count: int, total: int) -> float:
+    """Lower end of Wilson's 95 % interval."""
+    if not total or not count:
+        return 0.0
+    share = count / total
+    middle = share + _Z95**2 / (2 * total)
+    half = _Z95 * sqrt(share * (1 - share) / total + _Z95**2 / (4 * total**2))
+    return (middle - half) / (1 + _Z95**2 / total)
+
+
+def _copies(earlier: Photos, new: Photos, policy: Policy) -> Iterator[Finding]:
+    for how, title, find in (("exact", "Exact copies", duplicates.exact), ("near", "Near duplicates", duplicates.near)):
+        inside, across = find(new, earlier)
+        for where, of_what, partners, pairs in (
+            ("inside", "another new photo", new, inside),
+            ("before", "an earlier photo", earlier, across),
+        ):
+            if pairs:
+                subject, message = f"{how}:{where}", f"{title} of {of_what}: {len(pairs)} of {len(new)} new photos."
+                yield _finding("duplicate", subject, subject, message, len(pairs), len(new), policy, _examples(new, partners, pairs))
+        own, other = duplicates.conflicts(new, earlier, inside, across)
+        count = len(own) + len(other)
+        if count:
+            copies = f"{count} of {len(new)} new photos are {title.lower()} of a photo with another label"
+            message = f"Conflicting labels: {copies}; one of the two labels is wrong."
+            examples = (*_examples(new, new, own), *_examples(new, earlier, other))
+            yield _finding("conflict", how, how, message, count, len(new), policy, examples)
+
+
+def _examples(new: Photos, partners: Photos, pairs: list[duplicates.Pair]) -> tuple[Example, ...]:
+    """Each photo, then the one that it repeats."""
+    return tuple(e for one, other in pairs[: _SHOWN // 2] for e in (*new.examples([one]), *partners.examples([other])))
+
+
+def _finding(
+    kind: str, subject: str, feature: str, message: str, count: int, total: int, policy: Policy, examples: tuple[Example, ...] = ()
+) -> Finding:
+    key = BY_NAME[kind].key
+    level = policy.level(key, feature, 100 * lower_share(count, total))
+    return Finding(
+        f"{key}:{subject}",
+        level,
+        key,
+        feature,
+        message,
+        statistic=float(count),
+        effect=100 * count / total,
+        unit="points",
+        threshold=policy.threshold(key, feature, level),
+        examples=examples,
+    )

@@ -1,0 +1,65 @@
+"""Which findings the views of a review give, and their scores, significant or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowers_tfx import features
+from flowers_tfx.finding_kinds import BY_NAME
+from flowers_tfx.validation.derived_properties import BASES
+from flowers_tfx.validation.effects import separation_points
+from flowers_tfx.validation.findings.builder import FindingBuilder
+from flowers_tfx.validation.findings.joint_findings import SEPARATING_VIEWS, omnibus_finding, separation_finding
+from flowers_tfx.validation.findings.label_findings import class_findings, consistency_finding
+from flowers_tfx.validation.findings.property_findings import property_finding, tail_finding
+from flowers_tfx.validation.review import Finding
+
+
+def drift_findings(builder: FindingBuilder) -> Iterator[Finding]:
+    """Everything together is worth a finding only where nothing else is."""
+    findings = [*_property_findings(builder), *_other_findings(builder)]
+    yield from findings
+    if not findings and _is_significant(builder, "omnibus"):
+        yield omnibus_finding(builder)
+
+
+def drift_scores(builder: FindingBuilder) -> dict[str, dict[str, float | None]]:
+    """Feature to adjusted p-values, statistics and separations."""
+    scores: dict[str, dict[str, float | None]] = {}
+    for (view, feature), (at, p_value) in builder.significance.strongest.items():
+        prefix = BY_NAME[view].key if view in BY_NAME else view
+        statistic = float(builder.views[view].statistics[0, at])
+        scores.setdefault(feature, {}).update({f"{prefix}_p_value": p_value, f"{prefix}_statistic": statistic})
+    for view, (feature, _) in SEPARATING_VIEWS.items():
+        if view in builder.views:
+            separation = separation_points(builder.views[view].separation)
+            scores[feature] = {"p_value": builder.significance.of_view(view), "separation_points": separation}
+    if "label" in builder.views:
+        scores[features.LABEL] = {"p_value": builder.significance.of_view("label")}
+    return scores
+
+
+def _property_findings(builder: FindingBuilder) -> Iterator[Finding]:
+    """A derived property only where none of its bases has a finding, extreme values only where the distribution has none."""
+    significant = {key for key, (_, p_value) in builder.significance.strongest.items() if p_value <= builder.policy.alpha}
+    changed = {feature for view, feature in significant if view == "property"}
+    for view, feature in builder.significance.strongest:
+        if (view, feature) in significant and not changed & set(BASES.get(feature, ())):
+            if view == "property":
+                yield property_finding(builder, feature)
+            elif view == "tail" and feature not in changed:
+                yield tail_finding(builder, feature)
+            elif view == "consistency":
+                yield consistency_finding(builder)
+
+
+def _other_findings(builder: FindingBuilder) -> Iterator[Finding]:
+    for view in SEPARATING_VIEWS:
+        if _is_significant(builder, view):
+            yield separation_finding(builder, view)
+    if "label" in builder.views:
+        yield from class_findings(builder)
+
+
+def _is_significant(builder: FindingBuilder, view: str) -> bool:
+    return view in builder.views and builder.significance.of_view(view) <= builder.policy.alpha

@@ -1,0 +1,80 @@
+"""Many columns as few orthogonal directions, and the distance between two groups of photos along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+
+from flowers_tfx.validation.permutation import Floats, Matrix, Permutations
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Columns as orthogonal directions: `scores` [1 + permutations, directions] in standard deviations, `weights`: variance along each,
+    `vectors` [photos, directions]: where each photo lies on them."""
+
+    scores: Floats
+    weights: Floats
+    vectors: Floats
+
+    @classmethod
+    def of_gram(cls, permutations: Permutations, gram: Floats, directions: int, rows: npt.NDArray[np.int64] | None = None) -> Spectrum:
+        """From a Gram or kernel matrix [photos, photos] of centred columns, of all photos or of `rows`; only the largest `directions`
+        count. Photos that are left out stand in the middle."""
+        keep = min(directions, len(gram) - 1)
+        values, vectors = _largest(gram, keep)
+        kept = values > values.max(initial=0.0) * 1e-6
+        positions = vectors[:, kept]
+        if rows is not None:
+            positions = np.zeros((permutations.photos, positions.shape[1]))
+            positions[rows] = vectors[:, kept]
+        return cls(permutations.scores(positions), values[kept] / values[kept].sum(), positions)
+
+    @classmethod
+    def of_columns(cls, permutations: Permutations, columns: Matrix) -> Spectrum:
+        """From few columns of many photos."""
+        vectors, values, _ = linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
+        squares = values**2
+        kept = squares > squares.max(initial=0.0) * 1e-6
+        return cls(permutations.scores(vectors[:, kept]), squares[kept] / squares[kept].sum(), vectors[:, kept])
+
+    def distances(self, ridges: tuple[float, ...]) -> Floats:
+        """[1 + permutations, ridges]: Hotelling's T2 with directions of variance s weighted by s / (s + ridge * mean s).
+
+        A small ridge weights nearly all directions alike, a large one gives the plain distance of the means, which with a kernel is the
+        maximum mean discrepancy (Gretton et al. 2012; Harchaoui et al. 2008)."""
+        unit = self.weights * len(self.weights)
+        squares = self.scores**2
+        return np.stack([squares @ (unit / (unit + ridge)) for ridge in ridges], axis=1)
+
+    def newness(self, ridge: float) -> Floats:
+        """[photos]: position on the line that tells the groups apart best (Fisher's discriminant with a ridge); larger is newer."""
+        unit = self.weights * len(self.weights)
+        position: Floats = self.vectors @ (self.scores[0] * unit / (unit + ridge))
+        return position
+
+
+def _largest(gram: Floats, directions: int) -> tuple[Floats, Floats]:
+    size = len(gram)
+    values, vectors = linalg.eigh(gram, subset_by_index=[size - directions, size - 1], driver="evr")
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+def centred_gram(columns: Matrix) -> Floats:
+    centred = (columns - columns.mean(axis=0)).astype(np.float64)
+    gram: Floats = centred @ centred.T
+    return gram
+
+
+def centred_kernel(columns: Matrix) -> Floats:
+    """Gaussian kernel at the median distance, centred in its own space."""
+    squares = (columns.astype(np.float64) ** 2).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares[None] - 2 * columns.astype(np.float64) @ columns.T.astype(np.float64), 0.0)
+    scale = np.median(distances[np.triu_indices(len(distances), 1)]) if len(distances) > 1 else 1.0
+    kernel = np.exp(-distances / max(scale, 1e-12))
+    means = kernel.mean(axis=0)
+    centred: Floats = kernel - means[None] - means[:, None] + means.mean()
+    return centred

@@ -1,0 +1,1 @@
+"""Per-photo tables: read, checked, and with both sides' features aligned."""

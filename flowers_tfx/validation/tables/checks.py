@@ -1,0 +1,169 @@
+"""What is wrong with a table, as findings of the kind "schema"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flowers_tfx import features
+from flowers_tfx.features import Property
+from flowers_tfx.validation.review import Example, Finding, Level
+from flowers_tfx.validation.tables.columns import NO_EMBEDDINGS, blanks, embedding_matrix, word_column_of
+from flowers_tfx.validation.wording import number, sentence
+
+SIDES = ("baseline", "new")
+IDENTITY = (features.DIGEST, features.URI, features.LABEL)
+FEW_PHOTOS = 20
+# Shares of broken values, in points, from which a feature cannot be trusted.
+BROKEN_ERROR = 5.0
+_KNOWN = {features.URI, features.DIGEST, features.LABEL, features.LABEL_INT, features.SPAN, features.EMBEDDING, "split"}
+
+
+def repeated_columns(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+    repeated = zip(frame.columns, frame.columns.duplicated(), strict=True)
+    for name in sorted({str(column) for column, again in repeated if again}):
+        message = f"The {side} sample has more than one column {name}: only the first was compared."
+        yield _finding(f"twice:{name}:{side}", "warn", name, message)
+
+
+def size(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+    photos = len(frame)
+    if not photos:
+        yield _finding(f"empty:{side}", "error", side, f"The {side} sample has no photos: there is nothing to compare.")
+    elif photos < FEW_PHOTOS:
+        message = f"The {side} sample has only {photos} photo{'s' if photos > 1 else ''}: only very strong drift can be detected."
+        yield _finding(f"few:{side}", "warn", side, message, effect=float(photos), unit="photos", threshold=FEW_PHOTOS)
+
+
+def identity(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+    for name in IDENTITY:
+        if name not in frame:
+            level: Level = "error" if name == features.LABEL else "warn"
+            yield _finding(f"missing:{name}:{side}", level, name, f"The {side} sample has no column {name}.")
+        elif len(frame) and name == features.LABEL and (unlabelled := int(blanks(frame[name]).sum())):
+            share = 100 * unlabelled / len(frame)
+            message = f"{unlabelled} of {len(frame)} photos of the {side} sample have no label."
+            yield _finding(f"unlabelled:{side}", _level(share), name, message, effect=share, unit="points")
+
+
+def unmeasured(prop: Property, where: str) -> Finding:
+    message = f"{sentence(prop.title)} was not compared: it is not measured yet in {where}. `flowers spans measure` measures it."
+    return _finding(f"unmeasured:{prop.name}", "note", prop.name, message)
+
+
+def missing_column(prop: Property, sides: list[str]) -> Finding:
+    level: Level = "note" if not prop.tested else "error" if sides == ["new"] else "warn"
+    where = " and ".join(f"the {side} sample" for side in sides)
+    message = f"{sentence(prop.title)} was not compared: {where} {'has' if len(sides) == 1 else 'have'} no column {prop.name}."
+    return _finding(f"missing:{prop.name}", level, prop.name, message)
+
+
+def broken_values(prop: Property, old: npt.NDArray[Any], new: npt.NDArray[Any], new_frame: pd.DataFrame) -> Iterator[Finding]:
+    """Values that the property cannot have. An error takes the property out of the comparison."""
+    title = sentence(prop.title)
+    for side, values in zip(SIDES, (old, new), strict=True):
+        photos = len(values)
+        if not photos:
+            continue
+        if values.dtype == object and prop.kind != "string":
+            bad = sum(value is None for value in values)
+            message = f"{title} is not a number in {bad} of {photos} photos of the {side} sample."
+            yield _finding(f"type:{prop.name}:{side}", "error", prop.name, message, effect=100 * bad / photos, unit="points")
+            return
+        missing, impossible = _missing(prop, values), _impossible(prop, values)
+        if missing.all():
+            if not prop.optional:
+                message = f"{title} is missing in all photos of the {side} sample: it cannot be compared."
+                yield _finding(f"missing:{prop.name}:{side}", "error", prop.name, message, effect=100.0, unit="points")
+            continue
+        if not prop.optional and missing.any():
+            yield _broken_share(prop, side, missing, new_frame, "missing", "is missing")
+        if impossible.any():
+            yield _broken_share(prop, side, impossible, new_frame, "range", f"is {_expected(prop)}")
+
+
+def unknown_columns(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Finding]:
+    for name in sorted({str(column) for column in new.columns} ^ {str(column) for column in baseline.columns}):
+        if name not in _KNOWN and name not in features.PROPERTY_NAMES:
+            side = "new" if name in new else "baseline"
+            yield _finding(f"unknown:{name}", "note", name, f"Column {name} was not compared: only the {side} sample has it.")
+
+
+def embeddings(baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDArray[np.float32] | None], list[Finding]]:
+    """The embeddings of both sides, or None twice and why."""
+    old, fresh = (embedding_matrix(frame) for frame in (baseline, new))
+    if not isinstance(old, str) and not isinstance(fresh, str):
+        if old.shape[1] == fresh.shape[1] or not len(old) or not len(fresh):
+            return [old, fresh], []
+        sizes = f"{old.shape[1]} numbers a photo in the baseline sample, {fresh.shape[1]} in the new one"
+        message = f"The content of the photos was not compared: the embeddings come from different networks ({sizes})."
+        return [None, None], [_finding("embedding", "warn", features.EMBEDDING, message)]
+    reasons = {side: matrix for side, matrix in zip(SIDES, (old, fresh), strict=True) if isinstance(matrix, str)}
+    broken = any(reason != NO_EMBEDDINGS for reason in reasons.values())
+    level: Level = "error" if broken else "warn" if len(reasons) == 1 else "note"
+    why = " and ".join(f"the {side} sample {reason}" for side, reason in reasons.items())
+    return [None, None], [_finding("embedding", level, features.EMBEDDING, f"The content of the photos was not compared: {why}.")]
+
+
+def incomplete_embeddings(broken: int, photos: int) -> Finding:
+    share = 100 * broken / photos
+    level = _level(share)
+    left_out = "these photos were left out of the comparison of content" if level == "warn" else "the content was not compared"
+    message = f"The embeddings of {broken} of {photos} photos are missing or not finite: {left_out}."
+    return _finding("embedding", level, features.EMBEDDING, message, effect=share, unit="points")
+
+
+def _broken_share(prop: Property, side: str, bad: npt.NDArray[np.bool_], new: pd.DataFrame, name: str, problem: str) -> Finding:
+    share = 100 * float(bad.mean())
+    rows = np.flatnonzero(bad)[:5].tolist() if side == "new" else []
+    uris, digests = (word_column_of(new, column) for column in (features.URI, features.DIGEST))
+    level = _level(share)
+    return _finding(
+        f"{name}:{prop.name}:{side}",
+        level,
+        prop.name,
+        f"{sentence(prop.title)} {problem} in {int(bad.sum())} of {len(bad)} photos of the {side} sample.",
+        effect=share,
+        unit="points",
+        threshold=BROKEN_ERROR if level == "error" else 0.0,
+        examples=tuple(Example(uris[row] or "", digests[row] or "") for row in rows),
+    )
+
+
+def _missing(prop: Property, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.array([value is None for value in values], bool) if prop.kind == "string" else np.isnan(values)
+
+
+def _impossible(prop: Property, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    if prop.kind == "string":
+        return np.array([bool(prop.values) and value is not None and value not in prop.values for value in values], bool)
+    low, high = _bounds(prop)
+    with np.errstate(invalid="ignore"):
+        outside: npt.NDArray[np.bool_] = np.isinf(values) | (values < low) | (values > high)
+    return outside
+
+
+def _bounds(prop: Property) -> tuple[float, float]:
+    return -np.inf if prop.low is None else prop.low, np.inf if prop.high is None else prop.high
+
+
+def _expected(prop: Property) -> str:
+    """What a value is that it should not be."""
+    if prop.kind == "string":
+        return f"none of {', '.join(prop.values)}"
+    low, high = _bounds(prop)
+    if np.isinf(low):
+        return "infinite" if np.isinf(high) else f"infinite or above {number(high)}"
+    return f"infinite or below {number(low)}" if np.isinf(high) else f"outside {number(low)} to {number(high)}"
+
+
+def _level(share: float) -> Level:
+    return "error" if share >= BROKEN_ERROR else "warn"
+
+
+def _finding(name: str, level: Level, feature: str, message: str, **more: Any) -> Finding:
+    return Finding(f"schema:{name}", level, "schema", feature, message, **more)

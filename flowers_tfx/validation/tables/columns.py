@@ -1,0 +1,79 @@
+"""Columns of a pandas frame as arrays, whatever type pandas gave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flowers_tfx import features
+from flowers_tfx.validation.tables.photos import Words
+
+NO_EMBEDDINGS = "has no embeddings"
+
+
+def number_column(values: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Floats, NaN where a value is missing. Where a value is not a number it is None, and the array holds objects."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        floats: npt.NDArray[Any] = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return floats
+    column = np.empty(len(values), object)
+    for row, value in enumerate(values.tolist()):
+        if is_missing(value):
+            column[row] = np.nan
+        else:
+            column[row] = float(value) if isinstance(value, (int, float, np.number, np.bool_)) else None
+    return column.astype(np.float64) if all(value is not None for value in column) else column
+
+
+def word_column(values: pd.Series[Any]) -> Words:
+    """Strings, None where a value is missing or empty."""
+    words = np.empty(len(values), object)
+    words[:] = [None if blank else _word(value) for value, blank in zip(values.tolist(), blanks(values), strict=True)]
+    return words
+
+
+def word_column_of(frame: pd.DataFrame, name: str) -> Words:
+    """The same by name; all None without such a column."""
+    return word_column(frame[name]) if name in frame else np.full(len(frame), None, object)
+
+
+def blanks(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    return np.array([is_missing(value) or (isinstance(value, str) and not value) for value in values.tolist()], bool)
+
+
+def is_missing(value: object) -> bool:
+    """None, NaN, NA and NaT. A list is not missing, whatever it holds."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
+
+
+def embedding_matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
+    """[N, F], rows of NaN where a photo has no embedding; or why there is no matrix."""
+    if features.EMBEDDING not in frame:
+        return NO_EMBEDDINGS
+    if not len(frame):
+        return np.zeros((0, 0), np.float32)
+    values = frame[features.EMBEDDING].tolist()
+    if all(map(is_missing, values)):
+        return NO_EMBEDDINGS
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is reported
+            vectors = [None if is_missing(value) else np.asarray(value, np.float32) for value in values]
+    except (TypeError, ValueError):
+        return "has embeddings that are not lists of numbers"
+    shapes = {vector.shape for vector in vectors if vector is not None}
+    if any(len(shape) != 1 for shape in shapes):
+        return "has embeddings that are not lists of numbers"
+    if len(shapes) > 1:
+        return "has embeddings of several lengths"
+    if shapes == {(0,)}:
+        return "has embeddings without numbers"
+    absent = np.full(shapes.pop(), np.nan, np.float32)
+    return np.stack([absent if vector is None else vector for vector in vectors])
+
+
+def _word(value: object) -> str:
+    # A column of whole numbers with a gap is one of floats.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
