@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.data.measurement import Measurement, measure_span
+from flowers_tfx.data.span_measurement import Measurement, measure_span
 from flowers_tfx.data.spans import list_spans, unmeasured
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine

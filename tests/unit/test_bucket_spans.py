@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flowers_tfx import storage
 from flowers_tfx.data import spans
+from flowers_tfx.data.sidecars import write_sidecar
 from flowers_tfx.data.span_writers import span_writer
 from flowers_tfx.errors import InputError
 from flowers_tfx.review import decisions
@@ -128,3 +132,26 @@ def test_a_damaged_manifest_is_named(store: FakeStore) -> None:
 def test_a_bucket_that_was_probed_holds_no_span(store: FakeStore) -> None:
     check_bucket(ROOT)
     assert spans.list_spans(ROOT) == []
+
+
+def test_properties_that_were_measured_later_lie_beside_the_span(store: FakeStore) -> None:
+    photos = pa.table({"digest": ["aa", "bb"], "label": ["daisy"] * 2, "width_px": [3, 4]})
+    for name, content in (("photos.parquet", parquet(photos)), ("manifest.json", manifest(1).encode())):
+        (ROOT / "span-1" / name).write_bytes(content)
+    [before] = spans.list_spans(ROOT)
+    assert (before.sidecars, "noise" in spans.unmeasured(before)) == ((), True)
+    path = write_sidecar(before.path, before.digest, pa.table({"digest": ["aa", "bb"], "noise": [0.5, 1.5]}))
+    assert str(path).startswith("s3://bucket/data/measured/span-1/d1-")
+    [span] = spans.list_spans(ROOT)
+    assert spans.read_photos(span)["noise"].tolist() == [0.5, 1.5]
+    assert set(spans.unmeasured(before)) - set(spans.unmeasured(span)) == {"noise"}
+    assert "noise" not in spans.read_photos(before)
+    with span_writer(ROOT):  # clears up what killed writers left
+        pass
+    assert spans.list_spans(ROOT) == [span]
+
+
+def parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()

@@ -14,8 +14,8 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from flowers_tfx import features
 from flowers_tfx.data.ingest import IngestRequest, ingest
-from flowers_tfx.data.measurement import measure_span
 from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars, sidecar_dir
+from flowers_tfx.data.span_measurement import measure_span
 from flowers_tfx.data.spans import Span, list_spans, read_photos, unmeasured
 from flowers_tfx.data.windows import span_identities, unmeasured_in, window_spans, window_text
 from flowers_tfx.errors import InputError
