@@ -46,9 +46,9 @@ def run_job(name: str, pipeline: beam.Pipeline, transform: beam.PTransform) -> N
 def read_ledger(name: str, draft: Draft) -> dict[str, Any]:
     """What the job wrote; `shards` lists files by their `path`. Raises EngineFailed when they are not in the work folder: workers on
     other machines then write to folders of their own."""
-    names = draft.names()
+    names = draft.work_files()
     written = LEDGER in names
-    ledger: dict[str, Any] = json.loads(draft.local(LEDGER).read_text(encoding="utf-8")) if written else {}
+    ledger: dict[str, Any] = json.loads(draft.local_file(LEDGER).read_text(encoding="utf-8")) if written else {}
     files = [os.path.basename(shard["path"]) for shard in ledger["shards"]] if written else [LEDGER]
     absent = [file for file in files if file not in names]
     if absent:

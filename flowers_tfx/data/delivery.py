@@ -1,4 +1,5 @@
-"""A delivery: a CSV of `uri,label` lines beside a labels file, read line by line; what can't be used becomes a reject, with its reason."""
+"""A delivery: a CSV of `uri,label` lines beside a labels file, read line by line; a line that can't be used becomes a reject, with a
+reason."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a look at the CSV alone tells: its chunks, and the bytes of those photos that lie on this machine's disks."""
+    """What the CSV alone shows: its chunks, and the bytes of those photos that lie on this machine's disks."""
 
     chunks: tuple[Chunk, ...]
     lines: int
@@ -59,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """A delivery's content (`digest`), and how many of its lines hold a photo that no span has taken or rejected (`pending`)."""
+    """A delivery's content (`digest`), and how many of its lines name a photo that no span has or rejected (`pending`)."""
 
     digest: str
     pending: int
@@ -72,7 +73,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
         with uris.open_binary(os.fspath(path)) as file:
             text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The labels file {path} can't be read: {_words(error)}.", hint) from error
+        raise InputError(f"The labels file {path} can't be read: {_reason(error)}.", hint) from error
     labels = tuple(line.strip() for line in text.splitlines())
     if not labels:
         raise InputError(f"The labels file {path} is empty.", hint)
@@ -98,7 +99,7 @@ def survey(csv_uri: str) -> Survey:
                 lines += len(block)
     except (OSError, Unusable) as error:
         raise InputError(
-            f"The delivery {csv_uri} can't be read: {_words(error)}.",
+            f"The delivery {csv_uri} can't be read: {_reason(error)}.",
             "Name a CSV of `uri,label` lines, such as the one that `flowers dataset index` writes.",
         ) from error
     if not lines:
@@ -148,9 +149,9 @@ def delivery_state(csv_uri: str, labels: Iterable[str], spans: Iterable[span_sto
     with ThreadPoolExecutor(READ_THREADS) as pool:
         # map() submits everything at once: so many chunks at a time keep the futures few.
         for start in range(0, len(chunks), 1024):
-            for found in pool.map(read, chunks[start : start + 1024]):
-                contents += [content for content, _ in found]
-                pending += sum(new for _, new in found)
+            for lines in pool.map(read, chunks[start : start + 1024]):
+                contents += [content for content, _ in lines]
+                pending += sum(new for _, new in lines)
     return DeliveryState(content_digest(contents), pending)
 
 
@@ -159,7 +160,7 @@ def content_digest(contents: Iterable[bytes]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Bytes that are no UTF-8 stand as \xNN: JSON, parquet and Examples take nothing else."""
+    r"""Bytes that are not UTF-8 are written as \xNN: JSON, parquet and Examples take nothing else."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -194,7 +195,7 @@ def _local_bytes(raw: bytes, base: str) -> int:
         return 0
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return str(uris.unusable(error)) if isinstance(error, OSError) else str(error)

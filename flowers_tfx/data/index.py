@@ -1,4 +1,4 @@
-"""From a folder per class to what ingest reads: a CSV of photos and labels, and the list of classes."""
+"""From a folder per class to the input of ingest: a CSV of photos and labels, and the list of classes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class IndexResult:
     labels: Path
     photos: int
     classes: dict[str, int]
-    skipped: tuple[str, ...] = ()  # what is no file of this folder: links that lead out of it or to folders, sockets
+    skipped: tuple[str, ...] = ()  # entries that are not files of this folder: links that lead out of it or to folders, sockets
 
 
 def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
-    """Lists every file in every class folder, whatever its name: judging them is ingest's work.
+    """Lists every file in every class folder, whatever its name: ingest decides which of them are photos.
 
     Writes `all_data.csv` (absolute path, label; no header) and `dict.txt` (a class a line), sorted, into `out`, or into
-    the folder itself. Hidden entries and loose files at the top are no classes; an empty folder is a class that has no
+    the folder itself. Hidden entries and loose files at the top are not classes; an empty folder is a class that has no
     photos today.
     """
     root = Path(os.path.abspath(photos_dir))
     out = root if out is None else Path(os.path.abspath(out))
     try:
-        found, skipped = _scan(root)
+        photos_by_class, skipped = _scan(root)
     except OSError as error:
         raise InputError(
             f"{error.filename} can't be read ({error.strerror}).", "Name a readable folder with a folder per class."
         ) from error
-    if not any(found.values()):
-        what = "The class folders hold no file" if found else "There is no class folder"
+    if not any(photos_by_class.values()):
+        what = "The class folders hold no file" if photos_by_class else "There is no class folder"
         hint = "Put the photos into one folder per class: daisy/, roses/, and so on."
         if skipped:
             hint += f" Links are not followed out of the folder: {skipped[0]}."
@@ -49,21 +49,21 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
     _refuse_inside(out, root)
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\n")
-    for label, photos in found.items():
+    for label, photos in photos_by_class.items():
         writer.writerows((photo, label) for photo in photos)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The index can't be written to {out} ({error.strerror}).", _OUT_HINT) from error
-    _write(out / LABELS_NAME, "".join(f"{label}\n" for label in found))
+    _write(out / LABELS_NAME, "".join(f"{label}\n" for label in photos_by_class))
     _write(out / CSV_NAME, lines.getvalue())
-    counts = {label: len(photos) for label, photos in found.items()}
+    counts = {label: len(photos) for label, photos in photos_by_class.items()}
     return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, tuple(skipped))
 
 
 def _scan(root: Path) -> tuple[dict[str, list[str]], list[str]]:
     """Sorted paths by class, and what was skipped."""
-    found: dict[str, list[str]] = {}
+    photos_by_class: dict[str, list[str]] = {}
     skipped: list[str] = []
     real_root = os.path.realpath(root)
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
@@ -74,11 +74,11 @@ def _scan(root: Path) -> tuple[dict[str, list[str]], list[str]]:
             if entry.name != entry.name.strip():
                 raise InputError(f"The name of {entry.path!r} starts or ends with a blank.", "Rename the class folder.")
             photos, others = _files(entry.path, real_root)
-            found[entry.name] = photos
+            photos_by_class[entry.name] = photos
             skipped += others
         elif entry.is_dir():
             skipped.append(entry.path)
-    return found, skipped
+    return photos_by_class, skipped
 
 
 def _files(folder: str, real_root: str) -> tuple[list[str], list[str]]:

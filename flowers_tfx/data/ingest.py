@@ -46,7 +46,7 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class Reject:
-    """A line that was set aside; `digest` is empty when there was no file to read."""
+    """A line that gives no photo; `digest` is empty when there was no file to read."""
 
     uri: str
     label: str
@@ -72,9 +72,9 @@ class IngestResult:
 
     def as_json(self) -> dict[str, Any]:
         """The value of `flowers ingest --json`."""
-        whole = asdict(self)
-        del whole["rejects"]
-        return whole
+        values = asdict(self)
+        del values["rejects"]
+        return values
 
 
 def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: ProgressCallback | None = None) -> IngestResult:
@@ -88,12 +88,12 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     root = spans.data_root_path(request.data_root)
     with span_writer(root) as writer:
         earlier = spans.list_spans(root)
-        number = writer.number(request.span, earlier)
+        number = writer.claim_number(request.span, earlier)
         with writer.draft(number) as draft:
-            found = delivery.survey(request.csv)
+            survey = delivery.survey(request.csv)
             # Photos that lie in earlier spans are probably the same ones, listed again.
-            held = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
-            writer.check_space(max(0, found.local_bytes - held))
+            earlier_bytes = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
+            writer.check_space(max(0, survey.local_bytes - earlier_bytes))
             job = ingest_beam.Job(
                 request.csv,
                 request.labels,
@@ -104,10 +104,10 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
                 request.max_pixels,
                 endpoint_url(),
             )
-            held_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
-            with watch_progress(draft.scratch, found.lines, progress):
-                run_job("ingest", make_pipeline(), IngestPhotos(job, found.chunks, held_photos))
-            result = _finish(request, number, draft, found.lines)
+            earlier_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
+            with watch_progress(draft.scratch, survey.lines, progress):
+                run_job("ingest", make_pipeline(), IngestPhotos(job, survey.chunks, earlier_photos))
+            result = _finish(request, number, draft, survey.lines)
     seconds = round(time.monotonic() - started, 3)
     return IngestResult(**{**vars(result), "seconds": seconds})
 
@@ -116,7 +116,9 @@ def _check(request: IngestRequest) -> None:
     if not request.labels:
         raise InputError("No labels are given.", "Name a labels file with one class a line.")
     if request.span is not None and request.span < 1:
-        raise InputError(f"Spans are numbered from 1: {request.span} is none.", "Leave --span out to take the next number.")
+        raise InputError(
+            f"Spans are numbered from 1, so {request.span} is not a number of a span.", "Leave --span out to take the next number."
+        )
     if request.shards < 1:
         raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
 
@@ -125,7 +127,7 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
     """Counts, checks that no line is lost, and publishes the span when there is anything new."""
     ledger = read_ledger("ingest", draft)
     shards = ledger["shards"]
-    rows = [draft.local(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
+    rows = [draft.local_file(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
     photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
@@ -135,7 +137,7 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
             "lost lines or took them twice.",
             "Nothing of it is visible. Try again, with engine direct if it stays so.",
         )
-    rejects_path = draft.local(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
+    rejects_path = draft.local_file(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
     rejects_path.touch()
     if photos.examples + known == 0:
         raise _nothing_usable(request.csv, lines, rejects_path)
@@ -158,7 +160,9 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
     return result
 
 
-def _facts(request: IngestRequest, result: IngestResult, photos: publication.Photos, delivery_digest: str, lines: int) -> dict[str, Any]:
+def _facts(
+    request: IngestRequest, result: IngestResult, photos: publication.PhotoTotals, delivery_digest: str, lines: int
+) -> dict[str, Any]:
     return {
         "span": result.span,
         "digest": result.digest,

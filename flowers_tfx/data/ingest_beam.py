@@ -30,7 +30,7 @@ from flowers_tfx.storage import configure_beam_worker
 # Of the work on a new photo, hashing is one part and measuring and writing it three.
 HASHED, SETTLED = 1, UNITS - 1
 
-_TALLY = "ledger"
+_LEDGER_ENTRIES = "ledger"
 Entry = tuple[Any, ...]
 
 
@@ -49,8 +49,8 @@ class Job:
 
 
 class IngestPhotos(beam.PTransform):
-    """Writes shard files, their rows, rejects.jsonl (where there are any) and ledger.json into the job's work folder; gives the ledger's
-    path."""
+    """Writes shard files, their rows, rejects.jsonl (where there are any) and ledger.json into the job's work folder; outputs the path of
+    the ledger."""
 
     def __init__(self, job: Job, chunks: Sequence[delivery.Chunk], earlier: Sequence[tuple[int, str]]) -> None:
         super().__init__()
@@ -58,7 +58,11 @@ class IngestPhotos(beam.PTransform):
 
     def expand(self, begin: Any) -> Any:
         job = self._job
-        hashed = begin | "Chunks" >> beam.Create(self._chunks) | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_TALLY, main="photos")
+        hashed = (
+            begin
+            | "Chunks" >> beam.Create(self._chunks)
+            | "Hash" >> beam.ParDo(HashPhotos(job)).with_outputs(_LEDGER_ENTRIES, main="photos")
+        )
         occurrences = [hashed.photos]
         if self._earlier:
             occurrences.append(begin | "EarlierSpans" >> beam.Create(self._earlier) | "EarlierPhotos" >> beam.ParDo(EarlierPhotos(job)))
@@ -66,11 +70,11 @@ class IngestPhotos(beam.PTransform):
             occurrences
             | "AllOccurrences" >> beam.Flatten()
             | "ByDigest" >> beam.GroupByKey()
-            | "Settle" >> beam.ParDo(SettlePhotos(job)).with_outputs(_TALLY, main="new")
+            | "Settle" >> beam.ParDo(SettlePhotos(job)).with_outputs(_LEDGER_ENTRIES, main="new")
         )
         written = settled.new | "ByShard" >> beam.GroupByKey() | "Write" >> beam.ParDo(WriteShard(job))
         return (
-            (hashed[_TALLY], settled[_TALLY], written)
+            (hashed[_LEDGER_ENTRIES], settled[_LEDGER_ENTRIES], written)
             | "AllEntries" >> beam.Flatten()
             | "OneLedger" >> beam.Map(lambda entry: (0, entry))
             | "ByLedger" >> beam.GroupByKey()
@@ -113,8 +117,8 @@ class HashPhotos(beam.DoFn):
             if line.digest:
                 yield line.digest, (line.uri, number, line.label, line.path, line.size)
             else:
-                yield beam.pvalue.TaggedOutput(_TALLY, reject(number, line.uri, line.label, line.reason))
-        yield beam.pvalue.TaggedOutput(_TALLY, ("content", b"".join(contents)))
+                yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, reject_entry(number, line.uri, line.label, line.reason))
+        yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, ("content", b"".join(contents)))
         report_progress(self._job.work_dir, HASHED * chunk.lines)
 
 
@@ -135,8 +139,8 @@ class SettlePhotos(beam.DoFn):
         earlier = [occurrence for occurrence in occurrences if not occurrence.number]
         if reason := conflict(lines, earlier):
             for line in lines:
-                entry = reject(line.number, line.uri, line.label, reason, digest)
-                yield beam.pvalue.TaggedOutput(_TALLY, entry)
+                entry = reject_entry(line.number, line.uri, line.label, reason, digest)
+                yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, entry)
         elif earlier:
             self._known += len(lines)
         else:
@@ -145,7 +149,7 @@ class SettlePhotos(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._known:
-            yield beam.pvalue.TaggedOutput(_TALLY, GlobalWindows.windowed_value(("known", self._known)))
+            yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, GlobalWindows.windowed_value(("known", self._known)))
 
 
 class WriteShard(beam.DoFn):
@@ -167,18 +171,18 @@ class WriteShard(beam.DoFn):
             out = files.enter_context(create_file(path))
             writer = records.RecordWriter(out)
             for batch in batches(sorted(photos, key=lambda photo: photo[0])):
-                taken: list[Photo] = []
+                readable: list[Photo] = []
                 for digest, occurrences in batch:
                     lines = [Occurrence(*occurrence) for occurrence in occurrences]
                     try:
-                        taken.append(read_photo(digest, lines, job.max_pixels))
+                        readable.append(read_photo(digest, lines, job.max_pixels))
                     except pictures.BadPicture as error:
-                        yield from (reject(bad.number, bad.uri, bad.label, str(error), digest) for bad in lines)
+                        yield from (reject_entry(bad.number, bad.uri, bad.label, str(error), digest) for bad in lines)
                     else:
                         duplicates += len(lines) - 1
-                for photo, measured in zip(taken, measure([photo.sample for photo in taken]), strict=True):
+                for photo, measured in zip(readable, measure([photo.sample for photo in readable]), strict=True):
                     row = {features.DIGEST: photo.digest, features.LABEL: photo.label, "split": split, **measured}
-                    writer.write(records.example_bytes(example(row, photo, job)))
+                    writer.write(records.example_bytes(example_features(row, photo, job)))
                     if not written:
                         rows = files.enter_context(create_file(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
                     written += 1
@@ -223,18 +227,18 @@ class WriteLedger(beam.DoFn):
                 out.write(json.dumps({**row, "digest": digest} if digest else row).encode() + b"\n")
 
 
-def example(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:
+def example_features(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:
     """The features of an Example; absent properties are left out."""
-    found = {name: value for name, value in row.items() if value is not None and name != "split"}
+    columns = {name: value for name, value in row.items() if value is not None and name != "split"}
     label_int = job.labels.index(photo.label)
-    own: dict[str, records.Feature] = {
+    rest: dict[str, records.Feature] = {
         features.IMAGE: photo.data,
         features.LABEL_INT: label_int,
         features.URI: photo.uri,
         features.SPAN: job.span,
     }
-    return {**found, **own}
+    return {**columns, **rest}
 
 
-def reject(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:
+def reject_entry(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:
     return ("reject", line, uri, label, reason, digest.hex())

@@ -72,7 +72,7 @@ def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> P
     limit = pictures.max_bytes(max_pixels)
     for line in lines:
         try:
-            # One byte more than a picture can have is enough to see that it is none, whatever the size of the file.
+            # One byte more than a picture can have is enough to refuse it, however large the file is.
             data = uris.read_bytes(line.path, min(line.size, limit) + 1)
         except uris.Unusable:
             continue

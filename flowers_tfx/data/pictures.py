@@ -48,7 +48,7 @@ _TRANSPOSE = {
 
 
 class BadPicture(Exception):
-    """The file is no picture that the pipeline takes; `str(error)` is the reason, in words for whoever delivered it."""
+    """The file is not a picture that the pipeline accepts; `str(error)` is the reason, for the people who delivered it."""
 
 
 def open_picture(data: bytes, max_pixels: int | None) -> Picture:
@@ -87,7 +87,7 @@ def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
     """The pixels of an opened picture, upright, in mode RGB or L (alpha dropped, 16 bits cut to 8, as TensorFlow does).
 
     With `max_analysis_px`, larger pictures come at 1/2, 1/4, 1/8... of their size, the first that fits. Every byte of the file is
-    still read, so that a truncated one is found out. BadPicture when the pixels can't be decoded.
+    still read, so that a truncated one is noticed. BadPicture when the pixels can't be decoded.
     """
     width, height = picture.size
     shrink = 1

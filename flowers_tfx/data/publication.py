@@ -22,12 +22,12 @@ import flowers_tfx
 from flowers_tfx import features
 from flowers_tfx.data import records, spans
 
-MOST_OPEN = 128  # files at a time
+MAX_OPEN_FILES = 128  # files at a time
 
 
 @dataclass
-class Photos:
-    """What the rows add up to."""
+class PhotoTotals:
+    """Counts and digest of all rows."""
 
     examples: int
     splits: dict[str, int]
@@ -36,38 +36,42 @@ class Photos:
     digest: str
 
 
-def write_photos(path: Path, rows_paths: Sequence[Path], span: int, labels: tuple[str, ...]) -> Photos:
-    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group and MOST_OPEN files open."""
-    schema, whole, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
+def write_photos(path: Path, rows_paths: Sequence[Path], span: int, labels: tuple[str, ...]) -> PhotoTotals:
+    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group and MAX_OPEN_FILES files
+    open."""
+    schema, digest, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
     with ExitStack() as stack:
         scratch = stack.enter_context(TemporaryDirectory(dir=path.parent, prefix=".rows-"))
-        lines = stack.enter_context(_merged(_few(rows_paths, Path(scratch))))
+        lines = stack.enter_context(_open_merged(_merge_groups(rows_paths, Path(scratch))))
         parquet = stack.enter_context(pq.ParquetWriter(path, schema))
-        while rows := [_row(line, span, whole.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
+        while rows := [_row(line, span, digest.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
             parquet.write_table(pa.Table.from_pylist(rows, schema))
             counts.update((row["split"], row[features.LABEL]) for row in rows)
     by_split = {split: {label: counts[split, label] for label in labels} for split in features.SPLITS}
     splits = {split: sum(by_split[split].values()) for split in features.SPLITS}
     totals = {label: sum(by_split[split][label] for split in features.SPLITS) for label in labels}
-    return Photos(sum(splits.values()), splits, totals, by_split, whole.hexdigest())
+    return PhotoTotals(sum(splits.values()), splits, totals, by_split, digest.hexdigest())
 
 
 @contextmanager
-def _merged(paths: Sequence[Path]) -> Iterator[Iterator[str]]:
+def _open_merged(paths: Sequence[Path]) -> Iterator[Iterator[str]]:
     """The lines of all files in the order of digests, with which every line starts."""
     with ExitStack() as stack:
         yield heapq.merge(*[stack.enter_context(path.open(encoding="utf-8", newline="\n")) for path in paths])
 
 
-def _few(paths: Sequence[Path], scratch: Path) -> list[Path]:
-    """At most MOST_OPEN files with the lines of all `paths`: a process may often open 1,024 files, and a span has three a shard."""
-    found = deque(paths)
-    while len(found) > MOST_OPEN:
-        merged = scratch / str(len(found))
-        with _merged([found.popleft() for _ in range(MOST_OPEN)]) as lines, merged.open("w", encoding="utf-8", newline="\n") as out:
+def _merge_groups(paths: Sequence[Path], scratch: Path) -> list[Path]:
+    """At most MAX_OPEN_FILES files with the lines of all `paths`: a process may often open 1,024 files, and a span has three a shard."""
+    queue = deque(paths)
+    while len(queue) > MAX_OPEN_FILES:
+        merged = scratch / str(len(queue))
+        with (
+            _open_merged([queue.popleft() for _ in range(MAX_OPEN_FILES)]) as lines,
+            merged.open("w", encoding="utf-8", newline="\n") as out,
+        ):
             out.writelines(lines)
-        found.append(merged)
-    return list(found)
+        queue.append(merged)
+    return list(queue)
 
 
 def _row(line: str, span: int, update: Any) -> dict[str, Any]:
@@ -99,11 +103,11 @@ def _empty_shard(path: Path) -> dict[str, Any]:
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    whole = sha256()
+    digest = sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
-            whole.update(piece)
-    return {"bytes": path.stat().st_size, "sha256": whole.hexdigest()}
+            digest.update(piece)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def manifest_text(facts: Mapping[str, Any]) -> str:

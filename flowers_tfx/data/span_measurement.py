@@ -148,7 +148,7 @@ def _table(draft: Draft, names: Sequence[str], photos: int) -> pa.Table:
     """The rows of all files by digest. Raises EngineFailed where they are not those of all photos of the span."""
     rows: list[dict[str, Any]] = []
     for shard in read_ledger("measuring", draft)["shards"]:
-        with draft.local(shard["path"]).open(encoding="utf-8") as lines:
+        with draft.local_file(shard["path"]).open(encoding="utf-8") as lines:
             rows += map(json.loads, lines)
     rows.sort(key=lambda row: str(row[features.DIGEST]))
     if len({row[features.DIGEST] for row in rows}) != len(rows) or len(rows) != photos:

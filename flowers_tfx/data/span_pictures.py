@@ -1,4 +1,4 @@
-"""The photos themselves of some rows of a span: from its TFRecords, without reading what is not asked for into memory."""
+"""The photos of some rows of a span, read from its TFRecords a batch at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _BATCH = 32
 
 
 def span_pictures(folder: StoragePath, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Digest and bytes of each photo of the span whose digest is asked for; reading ends with the last of them."""
-    left = {digest.encode() for digest in digests}
-    if not left:
+    """Digest and bytes of each photo of the span in `digests`; reading ends with the last of them."""
+    missing = {digest.encode() for digest in digests}
+    if not missing:
         return
     for shard in sorted(path for path in folder.iterdir() if path.name.endswith(".tfrecord.gz")):
         # A shard at a time: TensorFlow reads no s3://, and a copy of a whole span may not fit on this machine's disk.
@@ -26,8 +26,8 @@ def span_pictures(folder: StoragePath, digests: Iterable[str]) -> Iterator[tuple
             for records in tf.data.TFRecordDataset(str(file), compression_type="GZIP").batch(_BATCH):
                 batch = tf.io.parse_example(records, _WANTED)
                 for digest, photo in zip(batch[features.DIGEST].numpy(), batch[features.IMAGE].numpy(), strict=True):
-                    if digest in left:
-                        left.discard(digest)
+                    if digest in missing:
+                        missing.discard(digest)
                         yield digest.decode(), photo
-                if not left:
+                if not missing:
                     return

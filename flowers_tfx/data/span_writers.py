@@ -33,11 +33,11 @@ class Draft(Protocol):
     work_uri: str
     scratch: Path
 
-    def names(self) -> set[str]:
+    def work_files(self) -> set[str]:
         """Files of the work folder."""
         ...
 
-    def local(self, file: str) -> Path:
+    def local_file(self, file: str) -> Path:
         """A file of the work folder, by name or by its whole path, on this machine."""
         ...
 
@@ -53,8 +53,8 @@ class Draft(Protocol):
 class SpanWriter(Protocol):
     """One ingest at a time has one."""
 
-    def number(self, wanted: int | None, earlier: Sequence[spans.Span]) -> int:
-        """The next number, or the wanted one. Raises InputError for one that is taken."""
+    def claim_number(self, requested: int | None, earlier: Sequence[spans.Span]) -> int:
+        """Reserves the requested number, or else the next one. Raises InputError for one that is taken."""
         ...
 
     def check_space(self, photo_bytes: int) -> None:
@@ -86,10 +86,10 @@ class FolderDraft:
         self.work_uri = str(self.scratch)
         self.scratch.mkdir(parents=True)
 
-    def names(self) -> set[str]:
+    def work_files(self) -> set[str]:
         return set(os.listdir(self.scratch))
 
-    def local(self, file: str) -> Path:
+    def local_file(self, file: str) -> Path:
         return self.scratch / file
 
     def add_file(self, source: str, name: str) -> None:
@@ -101,18 +101,18 @@ class FolderDraft:
         try:
             rename_folder(self._folder, self._span_dir, durable=True)
         except FileExistsError:
-            raise _taken(self._span_dir) from None
+            raise _number_taken(self._span_dir) from None
 
 
 class FolderWriter:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def number(self, wanted: int | None, earlier: Sequence[spans.Span]) -> int:
-        number = wanted if wanted is not None else spans.next_number(earlier)
+    def claim_number(self, requested: int | None, earlier: Sequence[spans.Span]) -> int:
+        number = requested if requested is not None else spans.next_number(earlier)
         span_dir = self._root / f"span-{number}"
         if span_dir.exists():
-            raise _taken(span_dir)
+            raise _number_taken(span_dir)
         return number
 
     def check_space(self, photo_bytes: int) -> None:
@@ -141,10 +141,10 @@ class BucketDraft:
         self.scratch = scratch
         self.work_uri = str(folder / "work")
 
-    def names(self) -> set[str]:
+    def work_files(self) -> set[str]:
         return {path.name for path in BucketPath(self.work_uri).iterdir()}
 
-    def local(self, file: str) -> Path:
+    def local_file(self, file: str) -> Path:
         name = file.rpartition("/")[2]
         (BucketPath(self.work_uri) / name).download(self.scratch / name)
         return self.scratch / name
@@ -159,7 +159,7 @@ class BucketDraft:
         try:
             (self._span_dir / spans.MANIFEST).write_new(manifest.encode())
         except FileExistsError:
-            raise _taken(self._span_dir) from None
+            raise _number_taken(self._span_dir) from None
 
     def _copy(self, file: tuple[str, str]) -> None:
         source, name = file
@@ -184,12 +184,12 @@ class BucketWriter:
                 else:
                     span_dir.remove()
 
-    def number(self, wanted: int | None, earlier: Sequence[spans.Span]) -> int:
+    def claim_number(self, requested: int | None, earlier: Sequence[spans.Span]) -> int:
         claimed = [int(match[1]) for path in self._root.iterdir() if (match := _CLAIM.fullmatch(path.name))]
-        number = wanted if wanted is not None else max([*claimed, spans.next_number(earlier) - 1]) + 1
+        number = requested if requested is not None else max([*claimed, spans.next_number(earlier) - 1]) + 1
         span_dir = self._root / f"span-{number}"
         if span_dir.is_dir():
-            raise _taken(span_dir)
+            raise _number_taken(span_dir)
         try:
             self._claim(number).write_new(uuid.uuid4().hex.encode())
         except FileExistsError:
@@ -218,5 +218,5 @@ class BucketWriter:
         return self._root / f".span-{number}.claim"
 
 
-def _taken(span_dir: StoragePath) -> InputError:
+def _number_taken(span_dir: StoragePath) -> InputError:
     return InputError(f"{span_dir} exists already.", "Leave --span out to take the next number.")

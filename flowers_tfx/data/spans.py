@@ -61,7 +61,7 @@ def photos_schema() -> pa.Schema:
 
 def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
     """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
-    without any is no span yet."""
+    without one is not a span yet."""
     root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
         return []
@@ -110,7 +110,7 @@ def unmeasured(span: Span) -> tuple[str, ...]:
 
 
 def processed_photos(span: Span) -> Iterator[tuple[str, str]]:
-    """Digest and label of every photo that this span has taken or rejected."""
+    """Digest and label of every photo that this span holds or rejected."""
     with storage.local_file(span.path / PHOTOS) as path:
         for photos in pq.ParquetFile(path).iter_batches(columns=[features.DIGEST, features.LABEL]):
             yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
@@ -128,10 +128,10 @@ def canonical(row: Mapping[str, Any]) -> str:
 
 def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     """sha256 over the canonical rows, a line each, in the order of the photos' digests."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: str(row[features.DIGEST])):
-        whole.update(canonical(row).encode() + b"\n")
-    return whole.hexdigest()
+        digest.update(canonical(row).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePath:

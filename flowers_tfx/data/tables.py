@@ -1,4 +1,4 @@
-"""Per-photo tables on disk: parquet, a row a photo, with what must be known to compare two of them."""
+"""Per-photo tables on disk: parquet, a row a photo, with the facts that a comparison of two needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from flowers_tfx import features
 from flowers_tfx.data import spans
-from flowers_tfx.data.measured import typed
+from flowers_tfx.data.csv_tables import with_nullable_integers
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import StoragePath, local_file, output_file
 
@@ -48,14 +48,14 @@ def write_table(path: Path, table: Table) -> None:
 
 
 def read_table(path: StoragePath) -> Table:
-    """Raises InputError when it is no parquet file, or none of photos."""
+    """Raises InputError for a file that is not parquet, or is not a table of photos."""
     hint = "Name a span folder, or a table that `flowers dataset measure` wrote."
     try:
         # Arrow opens no name that is not UTF-8.
         with local_file(path) as copy, copy.open("rb") as file:
             arrow = pq.read_table(file)
         facts = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
-        kept = Table(
+        table = Table(
             arrow.to_pandas(integer_object_nulls=True),
             str(facts.pop("network", "")),
             int(facts.pop("rejected", 0)),
@@ -66,26 +66,26 @@ def read_table(path: StoragePath) -> Table:
     except FileNotFoundError:
         raise InputError(f"{path} is not there.", hint) from None
     except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise InputError(f"{path} is no table of photos: {' '.join(str(error).split())[:200]}", hint) from None
-    if features.LABEL not in kept.frame and features.DIGEST not in kept.frame:
-        raise InputError(f"{path} is no table of photos: it has neither a column label nor digest.", hint)
-    # Values that do not fit stay as they are: what is wrong with them is a finding.
+        raise InputError(f"{path} is not a table of photos: {' '.join(str(error).split())[:200]}", hint) from None
+    if features.LABEL not in table.frame and features.DIGEST not in table.frame:
+        raise InputError(f"{path} is not a table of photos: it has neither a column label nor digest.", hint)
+    # Values of another type stay as they are: the review reports them.
     with suppress(TypeError, ValueError, OverflowError), np.errstate(invalid="ignore"):
-        return replace(kept, frame=typed(kept.frame.copy()))
-    return kept
+        return replace(table, frame=with_nullable_integers(table.frame.copy()))
+    return table
 
 
 def span_table(span: spans.Span) -> Table:
-    """What a span's own files say of its photos."""
+    """The table of a span, from its own files."""
     with (span.path / spans.REJECTS).open(encoding="utf-8") as lines:
         rejects = tuple(json.loads(line) for _, line in zip(range(1000), lines, strict=False))
     return Table(spans.read_photos(span), rejected=int(span.manifest["rejected"]), rejects=rejects)
 
 
 def open_span(folder: StoragePath) -> spans.Span | None:
-    """The span in this folder; None when it is none. InputError when it is damaged."""
+    """The span in this folder; None for a folder that is not a span. InputError when it is damaged."""
     name = folder.name
     if not folder.is_dir() or not name.startswith("span-") or not name[5:].isdecimal():
         return None
-    found = [span for span in spans.list_spans(folder.parent) if span.number == int(name[5:])]
-    return found[0] if found else None
+    matches = [span for span in spans.list_spans(folder.parent) if span.number == int(name[5:])]
+    return matches[0] if matches else None

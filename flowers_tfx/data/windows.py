@@ -11,11 +11,11 @@ from typing import Any
 from flowers_tfx.data.spans import REJECTS, Span, list_spans, unmeasured
 from flowers_tfx.errors import InputError
 
-CONFLICT = "label conflict"  # how the reason of such a reject begins
+CONFLICT = "label conflict"  # the start of the reason of such a reject
 
 
 def window_text(spans: Sequence[Span]) -> str:
-    """Equal spans and sidecars give equal text, whatever the modification times are."""
+    """Equal spans and sidecars give equal text, whatever their modification times."""
     entries = [_identity(span) | ({"measured": list(span.sidecars)} if span.sidecars else {}) for span in spans]
     return json.dumps(entries, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -53,8 +53,8 @@ def _identity(span: Span) -> dict[str, Any]:
     return {"span": span.number, "digest": span.digest}
 
 
-def set_aside(spans: Sequence[Span]) -> tuple[int, int, int]:
-    """Lines of these deliveries that were rejected, those of them for a label conflict, and those that repeat another line."""
+def delivery_counts(spans: Sequence[Span]) -> tuple[int, int, int]:
+    """Lines of the deliveries that were rejected, those of them with a label conflict, and those that repeat another line."""
     conflicts = 0
     for span in spans:
         with (span.path / REJECTS).open(encoding="utf-8") as lines:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flowers_tfx.data import uris
+from flowers_tfx.data.csv_tables import measure_csv
 from flowers_tfx.data.delivery import read_labels
-from flowers_tfx.data.measured import measure_csv
 from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.errors import InputError
 from flowers_tfx.progress import ProgressCallback

@@ -9,7 +9,7 @@ from typing import Any
 from flowers_tfx import features
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data import uris
-from flowers_tfx.data.measured import measure_csv
+from flowers_tfx.data.csv_tables import measure_csv
 from flowers_tfx.data.tables import Table, write_table
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review.embeddings import load_embedder

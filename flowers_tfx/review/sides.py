@@ -16,7 +16,7 @@ from flowers_tfx import features
 from flowers_tfx.data import pictures, spans, uris
 from flowers_tfx.data.spans import REJECTS, Span
 from flowers_tfx.data.tables import Table, open_span, read_table
-from flowers_tfx.data.windows import set_aside, unmeasured_in
+from flowers_tfx.data.windows import delivery_counts, unmeasured_in
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.validation import Delivery
@@ -71,7 +71,7 @@ def spans_side(chosen: Sequence[Span]) -> Side:
         name,
         span_rows(chosen),
         lambda digests: read_span_photos(chosen, digests),
-        delivery=Delivery(*set_aside(chosen)),
+        delivery=Delivery(*delivery_counts(chosen)),
         rejects=span_rejects(chosen),
         spans=tuple(chosen),
         unmeasured=unmeasured_in(chosen),

@@ -21,20 +21,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 # A copy into the registry, cut off in the middle: the process kills itself after the first file of the N-th one.
 PUSH_KILLED = """
 import os, signal, shutil, sys
-from flowers_tfx import registry
+from flowers_tfx.registry import publishing
 class Dying:
-    rmtree = staticmethod(shutil.rmtree)
     left = int(sys.argv.pop(1))
     @classmethod
-    def copytree(cls, source, target):
+    def copytree(cls, source, target, dirs_exist_ok):
         cls.left -= 1
         if cls.left:
-            return shutil.copytree(source, target)
-        os.makedirs(target)
+            return shutil.copytree(source, target, dirs_exist_ok=dirs_exist_ok)
         first = next(path for path in sorted(source.rglob("*")) if path.is_file())
         shutil.copy(first, target)
         os.kill(os.getpid(), signal.SIGKILL)
-registry.shutil = Dying
+publishing.shutil = Dying
 from flowers_tfx.cli import main
 main(sys.argv[1:])
 """

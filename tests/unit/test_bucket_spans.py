@@ -29,7 +29,7 @@ def manifest(number: int) -> str:
 def write_span(wanted: int | None = None) -> int:
     """As ingest does: a file of a worker, a file of its own, the manifest."""
     with span_writer(ROOT) as writer:
-        number = writer.number(wanted, spans.list_spans(ROOT))
+        number = writer.claim_number(wanted, spans.list_spans(ROOT))
         with writer.draft(number) as draft:
             shard = f"{draft.work_uri}/train-0.abc"
             BucketPath(shard).write_bytes(b"records")
@@ -86,12 +86,12 @@ def test_ingests_at_the_same_time_get_numbers_of_their_own(store: FakeStore) -> 
 
 def test_a_number_is_claimed_even_where_the_lease_fails(store: FakeStore) -> None:
     with span_writer(ROOT) as one:
-        number = one.number(None, [])
+        number = one.claim_number(None, [])
         store.delete(["data/.lock"])  # as if it had been taken over
         with span_writer(ROOT) as another:
-            assert another.number(None, []) == number + 1
+            assert another.claim_number(None, []) == number + 1
             with pytest.raises(InputError, match="did not end"):
-                another.number(number, [])
+                another.claim_number(number, [])
 
 
 def test_a_span_that_is_there_is_never_written_again(store: FakeStore) -> None:
@@ -102,9 +102,9 @@ def test_a_span_that_is_there_is_never_written_again(store: FakeStore) -> None:
 
 
 def test_an_ingest_without_news_leaves_nothing(store: FakeStore) -> None:
-    with span_writer(ROOT) as writer, writer.draft(writer.number(None, [])) as draft:
+    with span_writer(ROOT) as writer, writer.draft(writer.claim_number(None, [])) as draft:
         BucketPath(f"{draft.work_uri}/ledger.json").write_bytes(b"{}")
-        assert draft.local("ledger.json").read_bytes() == b"{}"
+        assert draft.local_file("ledger.json").read_bytes() == b"{}"
     assert store.objects == {}
 
 

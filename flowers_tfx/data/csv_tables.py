@@ -26,7 +26,7 @@ Embed = Callable[[Sequence[bytes]], Any]  # bytes of photos to float32 [N, F]
 
 
 @dataclass
-class Measured:
+class CsvTable:
     """`frame`: uri, digest, label, every image property and, with an embedder, `embedding`. `rejects`: the lines that gave no photo."""
 
     frame: pd.DataFrame
@@ -39,7 +39,7 @@ class Measured:
 
 
 class AnyLabel(Container[str]):
-    """Takes every label that is not blank: a delivery can be looked at before its classes are known."""
+    """Accepts every label that is not blank: a delivery can be measured before its classes are known."""
 
     def __contains__(self, label: object) -> bool:
         return bool(label)
@@ -51,16 +51,18 @@ def measure_csv(
     embed: Embed | None = None,
     progress: ProgressCallback | None = None,
     labels: Container[str] | None = None,
-) -> Measured:
+) -> CsvTable:
     """A row for every line with a readable photo, duplicates included, in the order of the CSV; photos are read twice and decoded once,
     some at a time. Raises InputError when the CSV is missing, unreadable or empty, or none of its lines gives a photo."""
-    found = delivery.survey(csv_uri)
+    survey = delivery.survey(csv_uri)
     base = uris.folder(csv_uri)
-    allowed = AnyLabel() if labels is None else labels
+    accepted_labels = AnyLabel() if labels is None else labels
     rows: list[dict[str, Any]] = []
-    result = Measured(pd.DataFrame(), lines=found.lines)
+    result = CsvTable(pd.DataFrame(), lines=survey.lines)
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        lines = (delivery.read_line(n, raw, base, allowed) for chunk in found.chunks for n, raw in delivery.read_chunk(csv_uri, chunk))
+        lines = (
+            delivery.read_line(n, raw, base, accepted_labels) for chunk in survey.chunks for n, raw in delivery.read_chunk(csv_uri, chunk)
+        )
         for batch in _batches(lines):
             good: list[tuple[Line, bytes, Sample]] = []
             for line, read in zip(batch, pool.map(lambda line: _read(line, max_pixels), batch), strict=True):
@@ -75,16 +77,16 @@ def measure_csv(
                 row = {features.URI: line.uri, features.DIGEST: line.digest.hex(), features.LABEL: line.label, **values}
                 rows.append({**row, "embedding": embedding} if embed else row)
             if progress:
-                progress(len(rows) + len(result.rejects), found.lines)
+                progress(len(rows) + len(result.rejects), survey.lines)
     if not rows:
         worst = "; ".join(f"{count} x {reason}" for reason, count in Counter(result.reasons).most_common(3))
         raise InputError(f"No line of {csv_uri} gives a photo: {worst}.", "Relative URIs start at the CSV's own folder.")
-    result.frame = typed(pd.DataFrame(rows))
+    result.frame = with_nullable_integers(pd.DataFrame(rows))
     return result
 
 
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Whole numbers that can be missing as Int64, so that the others stay whole."""
+def with_nullable_integers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Integer columns that can have missing values as Int64: in float64 the other values would no longer be integers."""
     for prop in features.PROPERTIES:
         if prop.name in frame and prop.kind == "int" and prop.optional:
             frame[prop.name] = frame[prop.name].astype("Int64")
