@@ -1,11 +1,11 @@
-"""A run whose nodes are launched in this process, whichever TFX runner does it: checks, run id, caching, and an honest report."""
+"""A run whose nodes are launched in this process by one of TFX's runners: checks, run id, caching, and its report."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx.dsl.compiler import compiler
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
@@ -23,8 +23,8 @@ from pipeline_def import create_pipeline
 
 
 def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[Any], None]) -> RunReport:
-    """One run of the pipeline; `execute` gets TFX's intermediate representation, `watcher(node_id, event)` is told when a node starts, ends
-    or fails.
+    """One run of the pipeline; `execute` gets TFX's intermediate representation; `watcher(node_id, event)` is called when a node is
+    planned, starts, ends or fails.
 
     Raises InputError for what is wrong before anything starts; a failure after that is in the report.
     """
@@ -37,23 +37,34 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
         node_ids = [node.pipeline_node.node_info.id for node in ir.nodes]
         for node_id in node_ids:
             watcher(node_id, "planned")
-        error, hint, bad_input, report = "", "", False, ""
+        outcome = _Outcome()
         with content_keys(), watched_launches(watcher) as failures:
             try:
                 execute(ir)
-            except Exception as raised:  # whatever a node raises must end in a report that tells the truth
+            except Exception as raised:  # noqa: BLE001 - every error of a node ends in the report
                 # A runner may wrap what the node raised, or turn it into another type.
-                original = failures[-1].error if failures else raised
-                match original:
-                    case Blocked():
-                        error, hint, report = original.message, original.hint, original.report
-                    case InputError():
-                        error, hint, bad_input = original.message, original.hint, True
-                    case _:
-                        logging.exception("The run %s failed.", run_id)
-                        what = f"node {failures[-1].node_id}" if failures else "run"
-                        said, hint = (original.message, original.hint) if isinstance(original, EngineFailed) else (cause_of(original), "")
-                        error = f"The {what} failed: {said}"
+                outcome = _explain(failures[-1].error, f"node {failures[-1].node_id}") if failures else _explain(raised, "run")
         failed = failures[-1].node_id if failures else None
         record = RunRecords(metadata_connection(config)).run(run_id)
-        return summarize(node_ids, record, run_id, failed, error, hint, bad_input, report)
+        return summarize(node_ids, record, run_id, failed, *outcome)
+
+
+class _Outcome(NamedTuple):
+    """Why a run failed, if it did; `report` is the page of the review that blocked it."""
+
+    error: str = ""
+    hint: str = ""
+    bad_input: bool = False
+    report: str = ""
+
+
+def _explain(error: BaseException, subject: str) -> _Outcome:
+    match error:
+        case Blocked():
+            return _Outcome(error.message, error.hint, report=error.report)
+        case InputError():
+            return _Outcome(error.message, error.hint, bad_input=True)
+        case _:
+            logging.error("The %s failed.", subject, exc_info=error)
+            cause, hint = (error.message, error.hint) if isinstance(error, EngineFailed) else (cause_of(error), "")
+            return _Outcome(f"The {subject} failed: {cause}", hint)

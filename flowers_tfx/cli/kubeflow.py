@@ -32,14 +32,14 @@ def kubeflow() -> None:
 @with_config
 def compile_(config: PipelineConfig, target: Any, image: str, out: Path, verbose: bool) -> CommandResult:
     """Compiles the pipeline. It needs no network, no bucket and no cluster. The same configuration gives the same bytes."""
+    from flowers_tfx.cli.library_output import redirect_output
     from flowers_tfx.orchestration.kubeflow.checks import check_config, check_image
-    from flowers_tfx.orchestration.quiet import redirected
 
     if out.suffix not in _SUFFIXES[target]:
         raise InputError(f"A package for {target} is a {_SUFFIXES[target][0]} file, and {out} is not.", "Name another file with --out.")
     check_image(image)  # these two once more before TFX is imported, which takes half a minute
     check_config(config, target)
-    with redirected(None if verbose else Path(os.devnull), keep_stdout=False):
+    with redirect_output(None if verbose else Path(os.devnull)):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
         from runners.kubeflow import write_compiled
 

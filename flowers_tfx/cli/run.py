@@ -45,9 +45,9 @@ def _run(config: PipelineConfig, runner: str, log: Path | None) -> RunReport:
     from rich.console import Console
     from rich.status import Status
 
-    from flowers_tfx.orchestration.quiet import redirected
+    from flowers_tfx.cli.library_output import redirect_output
 
-    with redirected(log, keep_stdout=False) as screen, ExitStack() as stack:
+    with redirect_output(log) as screen, ExitStack() as stack:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if log else "0")
         console = Console(file=screen)
         with Status("Loading TensorFlow, Beam and TFX", console=console) if console.is_terminal else ExitStack():

@@ -44,6 +44,44 @@ def run_python(tree: Path, code: str) -> str:
     return done.stdout
 
 
+COMMAND = '''
+
+@flowers.command()
+@click.argument("photo")
+@setting_option("--name", "name", help="Name of the pipeline.")
+@with_config
+def describe(config: PipelineConfig, photo: str) -> CommandResult:
+    """Describes a photo."""
+    if photo == "absent":
+        raise InputError("absent is not a photo.", "Name another one.")
+    return CommandResult({"photo": photo, "pipeline": config.name}, [f"{photo} of {config.name}"], warnings=["warned"])
+'''
+COMMAND_IMPORTS = """import click
+from flowers_tfx.cli.command import setting_option
+from flowers_tfx.errors import InputError
+
+"""
+
+
+def test_a_function_makes_a_command(tree: Path) -> None:
+    file = tree / "flowers_tfx" / "cli" / "spans.py"
+    insert(file, "if TYPE_CHECKING:", COMMAND_IMPORTS)
+    insert(file, "\n\ndef spans_table", COMMAND)
+
+    def flowers(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "flowers_tfx", *arguments]
+        return subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False)
+
+    assert "describe  Describes a photo." in flowers("--help").stdout
+    lines = flowers("describe", "rose.jpg", "--set", "name=garden")
+    assert (lines.returncode, lines.stdout, lines.stderr) == (0, "rose.jpg of garden\n", "warned\n")
+    value = flowers("describe", "rose.jpg", "--set", "name=garden", "--name", "meadow", "--json")
+    assert (json.loads(value.stdout), value.stderr) == ({"photo": "rose.jpg", "pipeline": "meadow"}, "warned\n")
+    refused = flowers("describe", "absent", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)) == (2, {"error": "absent is not a photo.", "hint": "Name another one."})
+    assert json.loads(flowers("describe", "rose.jpg", "--set", "nam=x", "--json").stdout).keys() == {"error", "hint"}
+
+
 WATERMARK = """KindSpec(
         "watermark", "Watermarks", "share of the photos with a watermark", "tested", (3.0, 30.0), json_key="mark", examples="pairs"
     ),

@@ -1,4 +1,4 @@
-"""Keeps the noise of TensorFlow, Beam and ML Metadata off the screen: it goes to a log file, C++ libraries' output included."""
+"""Keeps the output of TensorFlow, Beam and ML Metadata off the screen: it goes to a log file, that of C++ libraries included."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def redirected(log: Path | None, *, keep_stdout: bool) -> Iterator[TextIO]:
-    """Yields a stream to the real stderr while file descriptor 2 writes to `log` (None: stays as it is). Descriptor 1 follows 2, so that
-    stdout holds only what the caller prints afterwards, unless `keep_stdout`."""
+def redirect_output(log: Path | None) -> Iterator[TextIO]:
+    """Within it, file descriptors 1 and 2 both write to `log`, or to stderr where it is None. Yields a stream to the real stderr."""
     sys.stdout.flush()
     sys.stderr.flush()
     screen = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
@@ -23,8 +22,7 @@ def redirected(log: Path | None, *, keep_stdout: bool) -> Iterator[TextIO]:
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(target, 2)
         os.close(target)
-    if not keep_stdout:
-        os.dup2(2, 1)
+    os.dup2(2, 1)
     try:
         yield screen
     finally:
