@@ -54,7 +54,7 @@ def compare(config: PipelineConfig, old: Path, new: Path, html: Path | None, wei
     sides = (open_side(old), open_side(new))
     if html is not None:
         storage.check_target(html, "--html")
-    with progress_bar("Embedding") as progress:
+    with progress_bar("Comparing") as progress:
         embedder = None if weights is None else load_embedder(config.model, weights)
         baseline, fresh = embed_spans(sides, embedder, policy.sample, progress, seed)
         comparison = compare_sides(baseline, fresh, policy, seed=seed)
