@@ -102,7 +102,7 @@ def _read(line: Line, max_pixels: int) -> tuple[bytes, Sample] | str:
     try:
         data = uris.read_bytes(line.path, line.size)
         return data, sample(data, max_pixels)
-    except (uris.Unusable, pictures.BadPicture) as error:
+    except (uris.UnusableLine, pictures.BadPicture) as error:
         return str(error)
 
 

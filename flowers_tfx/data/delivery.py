@@ -13,7 +13,7 @@ from itertools import islice
 
 from flowers_tfx.data import spans as span_store
 from flowers_tfx.data import uris
-from flowers_tfx.data.uris import Unusable
+from flowers_tfx.data.uris import UnusableLine
 from flowers_tfx.errors import InputError
 
 LINES_PER_CHUNK = 64
@@ -97,7 +97,7 @@ def survey(csv_uri: str) -> Survey:
                 local_bytes += sum(_local_bytes(raw, base) for raw in block)
                 offset += sum(map(len, block))
                 lines += len(block)
-    except (OSError, Unusable) as error:
+    except (OSError, UnusableLine) as error:
         raise InputError(
             f"The delivery {csv_uri} can't be read: {_reason(error)}.",
             "Name a CSV of `uri,label` lines, such as the one that `flowers dataset index` writes.",
@@ -124,11 +124,11 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
     try:
         uri, label = _fields(raw)
         if label not in labels:
-            raise Unusable("label", f'unknown label "{printable(label)}"')
+            raise UnusableLine("label", f'unknown label "{printable(label)}"')
         path = uris.resolve(uri, base).encode("utf-8", "surrogateescape")
         digest, size = uris.file_sha256(path)
         return Line(number, printable(uri), label, path, digest, size)
-    except Unusable as error:
+    except UnusableLine as error:
         if not uri:
             uri = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
         return Line(number, printable(uri), printable(label), path, kind=error.kind, reason=str(error))
@@ -169,21 +169,21 @@ def printable(text: str) -> str:
 def _fields(raw: bytes) -> tuple[str, str]:
     text = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     if not text.strip():
-        raise Unusable("blank", "blank line")
+        raise UnusableLine("blank", "blank line")
     if "\0" in text:
-        raise Unusable("malformed", "a NUL byte in the line")
+        raise UnusableLine("malformed", "a NUL byte in the line")
     if '"' in text:
         try:
             # A record is a line here, so that what is lost to a missing quote is one line.
             fields = next(csv.reader([text], strict=True))
         except csv.Error as error:
-            raise Unusable("malformed", f"not a line of CSV: {error}") from error
+            raise UnusableLine("malformed", f"not a line of CSV: {error}") from error
     else:
         fields = [field.strip() for field in text.split(",")]
     if len(fields) != 2:
-        raise Unusable("fields", f"{len(fields)} field{'s' * (len(fields) != 1)} instead of 2 (uri,label)")
+        raise UnusableLine("fields", f"{len(fields)} field{'s' * (len(fields) != 1)} instead of 2 (uri,label)")
     if not fields[0]:
-        raise Unusable("uri", "no URI")
+        raise UnusableLine("uri", "no URI")
     return fields[0], fields[1].strip()
 
 
@@ -191,11 +191,11 @@ def _local_bytes(raw: bytes, base: str) -> int:
     try:
         path = uris.resolve(_fields(raw)[0], base)
         return 0 if "://" in path else os.stat(path).st_size
-    except (OSError, Unusable, ValueError):
+    except (OSError, UnusableLine, ValueError):
         return 0
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    return str(uris.unusable(error)) if isinstance(error, OSError) else str(error)
+    return str(uris.unusable_line(error)) if isinstance(error, OSError) else str(error)

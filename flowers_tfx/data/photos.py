@@ -74,7 +74,7 @@ def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> P
         try:
             # One byte more than a picture can have is enough to refuse it, however large the file is.
             data = uris.read_bytes(line.path, min(line.size, limit) + 1)
-        except uris.Unusable:
+        except uris.UnusableLine:
             continue
         if line.size > limit or hashlib.sha256(data).digest() == digest:
             return Photo(digest.hex(), line.uri, line.label, data, sample(data, max_pixels))

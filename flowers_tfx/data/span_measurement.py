@@ -56,7 +56,7 @@ def measure_span(span: Span, make_pipeline: Callable[[], beam.Pipeline], progres
     started = time.monotonic()
     root = span.path.parent
     with span_writer(root) as writer:
-        # The one that held the lock before may have measured it.
+        # The process that had the lock before may have measured it.
         span = next(found for found in spans.list_spans(root) if found.number == span.number)
         names = spans.unmeasured(span)
         if not names:

@@ -1,4 +1,4 @@
-"""Where photos and deliveries lie: paths, file://, gs:// and s3://; why one can't be read, in plain words."""
+"""Where photos and deliveries lie: paths, file://, gs:// and s3://, and why one can't be read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from flowers_tfx.storage.store import BucketNotFound, PermissionDenied
 READ_BYTES = 1 << 20
 
 
-class Unusable(Exception):
-    """A line that gives no photo: `kind` is stable and goes into digests, `str(error)` is for people."""
+class UnusableLine(Exception):
+    """A line that gives no photo: `kind` never changes and goes into digests, `str(error)` is for people."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(kind, reason)
@@ -42,22 +42,22 @@ def resolve(uri: str, base: str) -> str:
 
 
 def open_binary(path: str) -> IO[bytes]:
-    """Opens a local file or one in a bucket. Unusable with a plain reason, or OSError for a local one."""
+    """Opens a local file or one in a bucket. UnusableLine with a plain reason, or OSError for a local one."""
     local = local_path(path)
-    return open(local, "rb") if local is not None else _open_remote(path)
+    return open(local, "rb") if local is not None else _open_in_bucket(path)
 
 
 def read_bytes(path: bytes, limit: int = -1) -> bytes:
-    """The file at a resolved path, or its first `limit` bytes. Unusable with a reason."""
+    """The file at a resolved path, or its first `limit` bytes. UnusableLine with a reason."""
     try:
         with _open_photo(path) as file:
             return file.read(limit)
     except OSError as error:
-        raise unusable(error) from error
+        raise unusable_line(error) from error
 
 
 def file_sha256(path: bytes) -> tuple[bytes, int]:
-    """Digest and size of the file at a resolved path, read in pieces. Unusable with a reason."""
+    """Digest and size of the file at a resolved path, read in pieces. UnusableLine with a reason."""
     digest, size = hashlib.sha256(), 0
     try:
         with _open_photo(path) as file:
@@ -65,27 +65,27 @@ def file_sha256(path: bytes) -> tuple[bytes, int]:
                 digest.update(piece)
                 size += len(piece)
     except OSError as error:
-        raise unusable(error) from error
+        raise unusable_line(error) from error
     return digest.digest(), size
 
 
 def _open_photo(path: bytes) -> IO[bytes]:
     name = path.decode("utf-8", "surrogateescape")
-    return _regular(name) if "://" not in name else open_binary(name)
+    return _open_regular_file(name) if "://" not in name else open_binary(name)
 
 
-def _regular(path: str) -> IO[bytes]:
+def _open_regular_file(path: str) -> IO[bytes]:
     """Opens a plain file: a pipe or a device among the photos would block for ever."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(file).st_mode
     if stat.S_ISREG(mode):
         return open(file, "rb", buffering=0)
     os.close(file)
-    raise Unusable(*(("folder", "a folder, not a file") if stat.S_ISDIR(mode) else ("special", "not a regular file")))
+    raise UnusableLine(*(("folder", "a folder, not a file") if stat.S_ISDIR(mode) else ("special", "not a regular file")))
 
 
-def unusable(error: OSError) -> Unusable:
-    """The error in plain words."""
+def unusable_line(error: OSError) -> UnusableLine:
+    """The line's fault, for an error of the file that it names."""
     kinds = {
         errno.ENOENT: ("missing", "no such file"),
         errno.ENOTDIR: ("missing", "no such file"),
@@ -96,7 +96,7 @@ def unusable(error: OSError) -> Unusable:
         errno.ELOOP: ("missing", "a link that leads in a circle"),
         errno.ENXIO: ("special", "not a regular file"),
     }
-    return Unusable(*kinds.get(error.errno or 0, ("unreadable", f"can't be read: {error.strerror or error}")))
+    return UnusableLine(*kinds.get(error.errno or 0, ("unreadable", f"can't be read: {error.strerror or error}")))
 
 
 def local_path(uri: str) -> str | None:
@@ -107,18 +107,18 @@ def local_path(uri: str) -> str | None:
     return unquote(parts.path, errors="surrogateescape") if parts.scheme == "file" else None
 
 
-def _open_remote(uri: str) -> IO[bytes]:
-    """One request, through a client that all threads share. A store that can't be reached, or does not know the credentials, is no
-    property of the delivery: InputError."""
+def _open_in_bucket(uri: str) -> IO[bytes]:
+    """One request, through a client that all threads share. Raises InputError for a store that can't be reached
+    or refuses the credentials: that is not a fault of the line."""
     try:
         split_uri(uri)
     except InputError as error:
-        raise Unusable("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://') from error
+        raise UnusableLine("scheme", f'"{uri.partition("://")[0]}://" is not supported: a path, file://, gs:// or s3://') from error
     try:
         file = BucketPath(uri).stream()
         file.peek(1)
     except PermissionDenied as error:
-        raise Unusable("permission", "no permission to read the file") from error
+        raise UnusableLine("permission", "no permission to read the file") from error
     except (BucketNotFound, FileNotFoundError) as error:
-        raise Unusable("missing", "no such file") from error
+        raise UnusableLine("missing", "no such file") from error
     return file

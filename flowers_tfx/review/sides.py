@@ -146,5 +146,5 @@ def read_table_photos(table: Table, digests: set[str]) -> Iterator[tuple[str, by
             try:
                 path = uris.resolve(str(uri), table.base)
                 yield digest, uris.read_bytes(path.encode("utf-8", "surrogateescape"), pictures.MAX_FILE_BYTES)
-            except (uris.Unusable, ValueError):
+            except (uris.UnusableLine, ValueError):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
+from tests.conftest import ROOT
 from tests.unit.buckets import FakeStore
 
 HOLD = """
@@ -102,3 +104,10 @@ def test_a_line_that_was_cut_short_does_not_swallow_the_next(tmp_path: Path) -> 
     (tmp_path / "lines").write_bytes(b"whole\nhal")
     storage.append_line(tmp_path / "lines", "next")
     assert (tmp_path / "lines").read_text() == "whole\nhal\nnext\n"
+
+
+def test_nothing_else_in_the_program_locks_or_replaces_files_by_hand() -> None:
+    by_hand = re.compile(r"\bfcntl\b|\bos\.replace\(|\.tmp\"")
+    sources = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "flowers_tfx").rglob("*.py")}
+    found = sorted(name for name, text in sources.items() if by_hand.search(text))
+    assert found == ["flowers_tfx/storage/atomic_writes.py", "flowers_tfx/storage/locks.py"]
