@@ -30,7 +30,8 @@ class Property:
 
     `title` is what people call it, `meaning` says what is measured. `low` and `high` bound the values of a sane photo (None: no bound),
     `values` lists those of a category; an `optional` property can be missing. `role` says how it is compared: numbers by their
-    distribution, categories by the shares of their values, identifiers not at all. Only `tested` ones are tested for drift.
+    distribution, categories by the shares of their values, identifiers not at all. `tested`: the data review tests it for drift.
+    `sliced`: the evaluation of a model says how good it is for each value.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Property:
     values: tuple[str, ...] = ()
     role: Role = "number"
     tested: bool = True
+    sliced: bool = False
 
 
 # Size bands by the longer side, light bands by the mean luma: they slice evaluation (TFMA 0.52 cannot slice by number ranges).
@@ -90,6 +92,7 @@ PROPERTIES: tuple[Property, ...] = (
         values=tuple(name for name, _ in SIZE_BANDS_PX),
         role="category",
         tested=False,
+        sliced=True,
     ),
     Property(
         "light_band",
@@ -100,6 +103,7 @@ PROPERTIES: tuple[Property, ...] = (
         values=tuple(name for name, _ in LIGHT_BANDS),
         role="category",
         tested=False,
+        sliced=True,
     ),
 )
 

@@ -29,9 +29,10 @@ the data review says so in a note and does not test it, until `flowers spans mea
 A number is compared by its distribution, a category by the shares of its values, an identifier not at all. A property without a test is
 known to the data review from others.
 
-| property | name in reports | measured | unit | range or values | role | tested for drift |
-|---|---|---|---|---|---|---|
+| property | name in reports | measured | unit | range or values | role | tested for drift | slices the evaluation |
+|---|---|---|---|---|---|---|---|
 """
+_YES_NO = {True: "yes", False: "no"}
 
 
 def reference() -> str:
@@ -43,7 +44,7 @@ def properties_reference() -> str:
     """docs/properties.md."""
     return _PROPERTIES + "".join(
         f"| `{prop.name}` | {prop.title} | {prop.meaning} | {prop.unit or '-'} | {_range(prop)} | {prop.role} | "
-        f"{'yes' if prop.tested else 'no'} |\n"
+        f"{_YES_NO[prop.tested]} | {_YES_NO[prop.sliced]} |\n"
         for prop in PROPERTIES
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tensorflow_model_analysis.proto import config_pb2
 
+from flowers_tfx.features import LABEL, PROPERTIES
 from flowers_tfx.model.preprocessing import LABEL_ID
 from flowers_tfx.model.signatures import EXAMPLES_SIGNATURE, LABELS_SIGNATURE
 
 SPLIT = "test"
 ACCURACY = "accuracy"
-SLICES = ("label", "light_band", "size_band")
+SLICES = (LABEL, *sorted(prop.name for prop in PROPERTIES if prop.sliced))
 CALIBRATION_BINS = 10
 BASELINE_NAME = "baseline"  # TFMA's name for it where there are two models
 
