@@ -18,14 +18,12 @@ judges the same pairs from the same cache, and the rows of both make one table:
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from math import sqrt
@@ -40,94 +38,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import numpy as np
 import pandas as pd
-from planted import PIXELS, ROWS, picture
+from drift_pairs import SIZES, measure_tables, with_drift, without_drift
+from planted import PIXELS, ROWS
 from scipy import stats
 
 from flowers_tfx.features import PROPERTIES
-from flowers_tfx.storage import atomic_file
 from flowers_tfx.validation import compare
 
 SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 STRENGTHS = ("weak", "medium", "strong")
-SIZES = (50, 100, 200, 400, 500)
-PLANTED_PHOTOS = 600
-BASELINE = 500
 # No ties, no integers; the aspect ratio has few values.
 CONTINUOUS = tuple(prop.name for prop in PROPERTIES if prop.kind == "float" and prop.name != "aspect_ratio")
-Pair = tuple[pd.DataFrame, pd.DataFrame]
-_CACHE = Path()
-
-
-def measured(cache: Path, photos: Path, weights: Path) -> None:
-    """Fills the cache with the tables that are not there yet."""
-    files = sorted(photos.glob("*/*.jpg"))
-    some = sorted(np.random.default_rng(0).permutation(len(files))[:PLANTED_PHOTOS])
-    wanted: list[tuple[str, str, float, list[Path]]] = [("plain", "plain", 0.0, files), ("square", "square", 0.0, files)]
-    for kind, pixels in PIXELS.items():
-        for at in (0,) if pixels.share else range(3):
-            wanted.append((f"{kind}-{at}", kind, 1.0 if pixels.share else pixels.strengths[at], [files[i] for i in some]))
-    wanted = [entry for entry in wanted if not (cache / f"{entry[0]}.parquet").exists()]
-    if not wanted:
-        return
-    from flowers_tfx.config import ModelConfig
-    from flowers_tfx.data.properties import measure
-    from flowers_tfx.data.sampling import sample
-    from flowers_tfx.model.embedding import Embedder
-
-    embedder = Embedder(ModelConfig(weights=str(weights)))
-    began = time.monotonic()
-    for number, (name, kind, strength, chosen) in enumerate(wanted, 1):
-        rows = []
-        for at in range(0, len(chosen), 32):
-            batch = chosen[at : at + 32]
-            originals = [path.read_bytes() for path in batch]
-            quality = [photo.jpeg_quality or 90 for photo in (sample(data, 10**8) for data in originals)]
-            seeds = [np.random.default_rng(zlib.crc32(str(path.relative_to(photos)).encode())) for path in batch]
-            data = [
-                picture(*values) for values in zip(originals, quality, [kind] * len(batch), [strength] * len(batch), seeds, strict=True)
-            ]
-            properties = measure([sample(photo, 10**8) for photo in data])
-            for path, photo, values, vector in zip(batch, data, properties, embedder(data), strict=True):
-                digest = hashlib.sha256(photo).hexdigest()
-                rows.append({"uri": str(path), "digest": digest, "label": path.parent.name, **values, "embedding": vector.tolist()})
-        with atomic_file(cache / f"{name}.parquet") as unfinished:
-            pd.DataFrame(rows).to_parquet(unfinished)
-        left = (time.monotonic() - began) / number * (len(wanted) - number)
-        print(f"planted {number} of {len(wanted)}: {name}, {left:.0f} s left", file=sys.stderr, flush=True)
-
-
-_TABLES: dict[str, pd.DataFrame] = {}
-
-
-def table(name: str) -> pd.DataFrame:
-    if name not in _TABLES:
-        _TABLES[name] = pd.read_parquet(_CACHE / f"{name}.parquet")
-    return _TABLES[name]
-
-
-def without_drift(number: int) -> tuple[int, Pair]:
-    size, plain = SIZES[number % len(SIZES)], table("plain")
-    order = np.random.default_rng(number).permutation(len(plain))
-    return size, (plain.iloc[order[:BASELINE]], plain.iloc[order[BASELINE : BASELINE + size]])
-
-
-def with_drift(kind: str, strength: int, size: int, number: int) -> Pair:
-    random = np.random.default_rng([number, size, strength, zlib.crc32(kind.encode())])
-    if kind in ROWS:
-        change, strengths = ROWS[kind]
-        order = random.permutation(len(table("plain")))
-        pool, rest = table("plain").iloc[order[BASELINE:]], table("plain").iloc[order[:BASELINE]]
-        new = change(pool, size, strengths[strength], random)
-        return (rest.assign(label="flower") if (new.label == "flower").all() else rest), new
-    pixels = PIXELS[kind]
-    changed, plain = table(f"{kind}-{0 if pixels.share else strength}"), table(pixels.before)
-    new = changed.iloc[random.permutation(len(changed))[:size]]
-    if pixels.share:
-        count = round(size * pixels.strengths[strength])
-        untouched = plain.set_index("uri").loc[new.uri.iloc[count:]].reset_index()
-        new = pd.concat([new.iloc[:count], untouched])
-    rest = plain[~plain.uri.isin(set(new.uri))]
-    return rest.iloc[random.permutation(len(rest))[:BASELINE]], new
+Job = tuple[Path, str, int, int, int, tuple[str, ...]]
 
 
 def kolmogorov_smirnov(old: pd.DataFrame, new: pd.DataFrame) -> bool:
@@ -166,31 +88,39 @@ RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], bool]] = {
 }
 
 
-def judged(job: tuple[str, int, int, int, tuple[str, ...]]) -> dict[str, Any]:
-    kind, strength, size, number, rules = job
+def judge(job: Job) -> dict[str, Any]:
+    """A row: the pair of the job, and the answer of each of its rules."""
+    folder, kind, strength, size, number, rules = job
     if kind:
-        old, new = with_drift(kind, strength, size, number)
+        old, new = with_drift(folder, kind, strength, size, number)
     else:
-        size, (old, new) = without_drift(number)
-    said: dict[str, Any] = {"kind": kind, "strength": strength, "size": size, "number": number}
+        size, (old, new) = without_drift(folder, number)
+    row: dict[str, Any] = {"kind": kind, "strength": strength, "size": size, "number": number}
     if REVIEW in rules:
         began = time.monotonic()
-        said |= {"verdict": compare(old, new, seed=number).verdict, "seconds": time.monotonic() - began}
-    return said | {name: RULES[name](old, new) for name in rules if name != REVIEW}
+        row |= {"verdict": compare(old, new, seed=number).verdict, "seconds": time.monotonic() - began}
+    return row | {name: RULES[name](old, new) for name in rules if name != REVIEW}
 
 
-def merged(files: Iterable[Path]) -> list[dict[str, Any]]:
+def judge_all(jobs: list[Job], processes: int) -> list[dict[str, Any]]:
+    rows = []
+    began = time.monotonic()
+    with ProcessPoolExecutor(processes) as pool:
+        for row in pool.map(judge, jobs, chunksize=4):
+            rows.append(row)
+            if len(rows) % 100 == 0:
+                left = (time.monotonic() - began) / len(rows) * (len(jobs) - len(rows))
+                print(f"{len(rows)} of {len(jobs)} pairs, {left:.0f} s left", file=sys.stderr, flush=True)
+    return rows
+
+
+def merge(files: Iterable[Path]) -> list[dict[str, Any]]:
     """Rows on the same pair as one."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for file in files:
         for row in json.loads(file.read_text(encoding="utf-8")):
             rows.setdefault(tuple(row[name] for name in ("kind", "strength", "size", "number")), {}).update(row)
     return list(rows.values())
-
-
-def _start(cache: Path) -> None:
-    global _CACHE  # noqa: PLW0603 a worker process is told once where the tables lie
-    _CACHE = cache
 
 
 def wilson(alarms: int, total: int) -> tuple[float, float]:
@@ -204,7 +134,7 @@ def alarmed(rows: Iterable[dict[str, Any]], rule: str) -> list[bool]:
     return [row[key] not in (False, "pass") for row in rows if key in row]
 
 
-def shown(hits: list[bool]) -> str:
+def share(hits: list[bool]) -> str:
     if not hits:
         return "not run"
     low, high = wilson(sum(hits), len(hits))
@@ -217,7 +147,7 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
     for size in SIZES:
         own = [row for row in rows if not row["kind"] and row["size"] == size]
         if own:
-            print(f"  {size:4} new photos, {len(own):4} pairs: " + ", ".join(f"{rule} {shown(alarmed(own, rule))}" for rule in rules))
+            print(f"  {size:4} new photos, {len(own):4} pairs: " + ", ".join(f"{rule} {share(alarmed(own, rule))}" for rule in rules))
     print("\nDetection, % of repeats: 100 / 400 new photos; in brackets those that the gate stops")
     print(f"  {'kind':26}" + "".join(f"{STRENGTHS[at]:>26}" for at in strengths))
     for kind in [*PIXELS, *ROWS]:
@@ -235,7 +165,7 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
     for at in strengths:
         for size in (100, 400):
             own = [row for row in rows if row["kind"] and row["strength"] == at and row["size"] == size]
-            print(f"  {STRENGTHS[at]:7} {size}: " + ", ".join(f"{rule} {shown(alarmed(own, rule))}" for rule in rules))
+            print(f"  {STRENGTHS[at]:7} {size}: " + ", ".join(f"{rule} {share(alarmed(own, rule))}" for rule in rules))
     took = sorted(row["seconds"] for row in rows if "seconds" in row)
     if took:
         print(f"\nA decision takes {statistics.median(took):.1f} s, at most {took[-1]:.1f} s (one core each)")
@@ -255,7 +185,7 @@ def main() -> None:
     parser.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="judge nothing: one table from what --json gave")
     args = parser.parse_args()
     if args.merge:
-        report(merged(args.merge), [int(at) for at in args.strengths.split(",")])
+        report(merge(args.merge), [int(at) for at in args.strengths.split(",")])
         return
     if not args.photos.is_dir() or not args.weights.is_file():
         print(f"skipped: no photos in {args.photos} or no weights at {args.weights}")
@@ -263,20 +193,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         cache = (args.cache or Path(temporary)).absolute()
         cache.mkdir(parents=True, exist_ok=True)
-        measured(cache, args.photos, args.weights)
+        measure_tables(cache, args.photos, args.weights)
         rules = tuple(rule for rule in args.rules.split(";") if rule)
         strengths = [int(at) for at in args.strengths.split(",")]
-        jobs: list[tuple[str, int, int, int, tuple[str, ...]]] = [("", 0, 0, number, rules) for number in range(args.pairs)]
+        jobs: list[Job] = [(cache, "", 0, 0, number, rules) for number in range(args.pairs)]
         for kind in [*PIXELS, *ROWS]:
-            jobs += [(kind, at, size, number, rules) for at in strengths for size in (100, 400) for number in range(args.repeats)]
-        rows = []
-        began = time.monotonic()
-        with ProcessPoolExecutor(args.processes, initializer=_start, initargs=(cache,)) as pool:
-            for row in pool.map(judged, jobs, chunksize=4):
-                rows.append(row)
-                if len(rows) % 100 == 0:
-                    left = (time.monotonic() - began) / len(rows) * (len(jobs) - len(rows))
-                    print(f"{len(rows)} of {len(jobs)} pairs, {left:.0f} s left", file=sys.stderr, flush=True)
+            jobs += [(cache, kind, at, size, number, rules) for at in strengths for size in (100, 400) for number in range(args.repeats)]
+        rows = judge_all(jobs, args.processes)
     if args.json:
         print(json.dumps(rows))
     else:
