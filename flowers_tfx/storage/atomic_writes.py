@@ -19,13 +19,14 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.storage.bucket_path import BucketPath
 
 _DISK_HINT = "Check the disk and its permissions."
-_LONGEST_NAME = 200  # of 255 bytes, most of which a name may already have
+_LONGEST_NAME = 200  # bytes; file systems take 255, and the temporary name adds 38
 P = TypeVar("P", Path, BucketPath)
 
 
 def unfinished_path(path: P) -> P:
     """The name beside `path` under which it is written; a new one at each call."""
-    return path.parent / f".{path.name[:_LONGEST_NAME]}.{uuid.uuid4().hex}.tmp"
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
+    return path.parent / f".{name}.{uuid.uuid4().hex}.tmp"
 
 
 def remove_unfinished(folder: Path | BucketPath, names: str) -> None:
@@ -78,9 +79,7 @@ def atomic_folder(path: Path, *, durable: bool = False, replace: bool = False, p
             with _moved_away(path, unfinished_path(beside)):
                 rename_folder(unfinished, path, durable=durable)
         else:
-            rename_folder(unfinished, path, durable=durable)
-    except FileExistsError as error:
-        raise InputError(f"The folder {path} was filled by another process meanwhile.", "Run the command again.") from error
+            _rename_new(unfinished, path, durable)
     except OSError as error:
         raise _not_written(path, error, _DISK_HINT) from error
     finally:
@@ -101,6 +100,13 @@ def rename_folder(unfinished: Path, path: Path, *, durable: bool) -> None:
         raise
     if durable:
         _flush(path.parent)
+
+
+def _rename_new(unfinished: Path, path: Path, durable: bool) -> None:
+    try:
+        rename_folder(unfinished, path, durable=durable)
+    except FileExistsError as error:
+        raise InputError(f"The folder {path} was filled by another process meanwhile.", "Run the command again.") from error
 
 
 def require_empty(folder: Path) -> None:

@@ -61,8 +61,8 @@ def test_an_error_in_the_block_keeps_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_a_long_name_has_room_for_the_temporary_one(tmp_path: Path) -> None:
-    name = "n" * 255
+@pytest.mark.parametrize("name", ["n" * 255, "\u82b1" * 85])
+def test_a_long_name_has_room_for_the_temporary_one(tmp_path: Path, name: str) -> None:
     with storage.atomic_file(tmp_path / name) as unfinished:
         unfinished.write_text("text")
     assert names(tmp_path) == [name]
@@ -134,3 +134,9 @@ def test_an_output_that_is_not_a_file_is_refused_with_its_option(tmp_path: Path)
     assert "--out" in str(refused.value.hint)
     with pytest.raises(InputError, match="is not there"):
         storage.check_target(tmp_path / "absent" / "file", "--out")
+
+
+def test_a_file_that_exists_in_the_block_is_not_taken_for_another_process(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be written: File exists"), storage.atomic_folder(tmp_path / "out") as folder:
+        (folder / "twice").mkdir()
+        (folder / "twice").mkdir()
