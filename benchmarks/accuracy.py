@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy.py [--photos DIR] [--weights FILE] [--splits 5] [--modes head,fine-tune] [--json]
 
-A test split of 100 photos says little (plus or minus 6 points), so `ingest.split_salt` draws several. Each run's published model is
-then asked through `flowers predict` about its test photos, and must answer as Evaluator measured. Cost on two cores with 1,000 photos:
+One test split of 100 photos is not precise (plus or minus 6 points), so `ingest.split_salt` draws several. Each run's published model
+then predicts its test photos through `flowers predict`, with the accuracy that Evaluator measured. Cost on two cores with 1,000 photos:
 about a minute a split for the head, six for all layers.
 """
 
@@ -37,24 +37,24 @@ def flowers(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def one_split(home: Path, delivery: dict[str, Any], weights: str, salt: str, mode: str, overrides: list[str]) -> dict[str, Any]:
-    """Accuracy as evaluated and as served, of one run with its own data root; the modes share it, and what is cached."""
-    place = home / f"split-{salt}"
+def one_split(home: Path, delivery: dict[str, Any], weights: str, salt: str, mode: str, extra_overrides: list[str]) -> dict[str, Any]:
+    """Accuracy as evaluated and as served, of one run. The modes share the data root of the split, and cached nodes."""
+    folder = home / f"split-{salt}"
     settings = {
         "name": "accuracy",
-        "data_root": place / "data",
-        "pipeline_root": place / "pipeline",
-        "registry": place / f"registry-{mode}",
+        "data_root": folder / "data",
+        "pipeline_root": folder / "pipeline",
+        "registry": folder / f"registry-{mode}",
         "ingest.csv": delivery["csv"],
         "ingest.labels": delivery["labels"],
         "ingest.split_salt": salt,
         "model.weights": weights,
         "evaluation.min_accuracy": 0.5,
     }
-    words = [f"{key}={value}" for key, value in settings.items()] + MODES[mode] + overrides
-    sets = [part for word in words for part in ("--set", word)]
-    report = flowers("run", "--config", str(ROOT / "configs" / "flowers.yaml"), *sets)
-    photos = pd.read_parquet(place / "data" / "span-1" / "photos.parquet")
+    overrides = [f"{key}={value}" for key, value in settings.items()] + MODES[mode] + extra_overrides
+    options = [part for override in overrides for part in ("--set", override)]
+    report = flowers("run", "--config", str(ROOT / "configs" / "flowers.yaml"), *options)
+    photos = pd.read_parquet(folder / "data" / "span-1" / "photos.parquet")
     test = photos[photos.split == "test"]
     rows = flowers("predict", *test.uri, "--model", report["pushed_model"])
     served = sum(row["label"] == label for row, label in zip(rows, test.label, strict=True)) / len(test)
@@ -72,8 +72,8 @@ def one_split(home: Path, delivery: dict[str, Any], weights: str, salt: str, mod
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
     values = [row["accuracy"] for row in rows]
     mean = statistics.fmean(values)
-    half = T_95.get(len(values), 1.96) * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return {"mean": mean, "low": mean - half, "high": mean + half, "splits": len(values)}
+    half_width = T_95.get(len(values), 1.96) * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return {"mean": mean, "low": mean - half_width, "high": mean + half_width, "splits": len(values)}
 
 
 def main() -> None:
@@ -105,11 +105,12 @@ def main() -> None:
         f"{delivery['photos']} photos, {args.splits} splits, 95 % interval of the mean (Student's t over splits; their test photos overlap)"
     )
     print(f"{'mode':12}{'accuracy':>10}{'interval':>18}{'served = evaluated':>22}{'Trainer':>12}")
-    for mode, said in result.items():
-        own = [row for row in rows if row["mode"] == mode]
-        same = sum(math.isclose(row["served"], row["accuracy"], abs_tol=1e-6) for row in own)
-        took = statistics.median(row["trainer_s"] for row in own)
-        print(f"{mode:12}{said['mean']:>10.3f}{said['low']:>10.3f} - {said['high']:.3f}{same:>12} of {len(own)}{took:>16.0f} s")
+    for mode, accuracy in result.items():
+        mode_rows = [row for row in rows if row["mode"] == mode]
+        same = sum(math.isclose(row["served"], row["accuracy"], abs_tol=1e-6) for row in mode_rows)
+        seconds = statistics.median(row["trainer_s"] for row in mode_rows)
+        interval = f"{accuracy['low']:>10.3f} - {accuracy['high']:.3f}"
+        print(f"{mode:12}{accuracy['mean']:>10.3f}{interval}{same:>12} of {len(mode_rows)}{seconds:>16.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The head on features computed once, beside a plain Keras `fit` of the frozen network: same photos, same epochs, one run.
+"""Training the head on features computed once, compared with a plain Keras `fit` of the frozen network: same photos, same epochs.
 
     python benchmarks/train.py [--photos DIR] [--weights FILE] [--epochs 10] [--json]
 
-Takes about two minutes on two cores. Without the real photos and weights it says so and exits with 0.
+Takes about two minutes on two cores. Without the real photos and weights it prints "skipped" and exits with 0.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_0.35_224_imagenet_no_top.weights.h5"
 IMAGE_SIZE = 224
 MODEL = {"backbone": "MobileNetV2", "alpha": 0.35, "image_size": IMAGE_SIZE}
-TRAIN, EVAL = 0.7, 0.1  # shares; the rest judges
+TRAIN, EVAL = 0.7, 0.1  # shares of the photos; the rest is for testing
 
 
 @dataclass(frozen=True)
-class Part:
+class Split:
     pictures: np.ndarray
     labels: np.ndarray
 
@@ -52,17 +52,17 @@ def main() -> None:
 
 
 def measure(photos: Path, weights: Path, epochs: int, seed: int) -> dict[str, Any]:
-    train, held_out, test, classes = split(photos, seed)
+    train_split, eval_split, test_split, classes = split_photos(photos, seed)
     runs = {}
     for name, run in (("plain_fit", plain_fit), ("cached_features", cached_features)):
         started, started_cpu = time.monotonic(), time.process_time()
-        model = run(train, held_out, classes, str(weights), epochs, seed)
+        model = run(train_split, eval_split, classes, str(weights), epochs, seed)
         seconds, cpu_seconds = time.monotonic() - started, time.process_time() - started_cpu
-        accuracy = float((np.asarray(model(test.pictures)).argmax(axis=1) == test.labels).mean())
+        accuracy = float((np.asarray(model(test_split.pictures)).argmax(axis=1) == test_split.labels).mean())
         runs[name] = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2), "test_accuracy": round(accuracy, 4)}
     plain, cached = runs["plain_fit"], runs["cached_features"]
     speedup = {"speedup": plain["seconds"] / cached["seconds"], "cpu_speedup": plain["cpu_seconds"] / cached["cpu_seconds"]}
-    photos_of = {"train": len(train.labels), "eval": len(held_out.labels), "test": len(test.labels)}
+    photos_of = {"train": len(train_split.labels), "eval": len(eval_split.labels), "test": len(test_split.labels)}
     return {
         "epochs": epochs,
         "photos": photos_of,
@@ -72,7 +72,7 @@ def measure(photos: Path, weights: Path, epochs: int, seed: int) -> dict[str, An
     }
 
 
-def split(photos: Path, seed: int) -> tuple[Part, Part, Part, int]:
+def split_photos(photos: Path, seed: int) -> tuple[Split, Split, Split, int]:
     import tensorflow as tf
 
     from flowers_tfx.model.picture_graph import prepare_picture
@@ -85,12 +85,13 @@ def split(photos: Path, seed: int) -> tuple[Part, Part, Part, int]:
     pictures = np.stack(list(prepared.as_numpy_iterator()))
     labels = np.array([files[at][1] for at in order])
     ends = [int(TRAIN * len(files)), int((TRAIN + EVAL) * len(files)), len(files)]
-    train, held_out, test = (Part(pictures[a:b], labels[a:b]) for a, b in zip([0, *ends[:2]], ends, strict=True))
-    return train, held_out, test, len(classes)
+    splits = (Split(pictures[a:b], labels[a:b]) for a, b in zip([0, *ends[:2]], ends, strict=True))
+    train_split, eval_split, test_split = splits
+    return train_split, eval_split, test_split, len(classes)
 
 
-def plain_fit(train: Part, held_out: Part, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
-    """What the guides show: freeze the backbone, put a head on it, `fit` on pictures."""
+def plain_fit(train_split: Split, eval_split: Split, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
+    """As in Keras' guides: freeze the backbone, add a head, `fit` on pictures."""
     import keras
     import tensorflow as tf
 
@@ -104,34 +105,36 @@ def plain_fit(train: Part, held_out: Part, classes: int, weights: str, epochs: i
     optimizer = keras.optimizers.Adam(settings.head_learning_rate)
     network.full.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
 
-    def batches(part: Part) -> tf.data.Dataset:
-        one_hot = np.eye(classes, dtype=np.float32)[part.labels]
-        return tf.data.Dataset.from_tensor_slices((part.pictures, one_hot))
+    def batches(split: Split) -> tf.data.Dataset:
+        one_hot = np.eye(classes, dtype=np.float32)[split.labels]
+        return tf.data.Dataset.from_tensor_slices((split.pictures, one_hot))
 
     network.full.fit(
-        batches(train).shuffle(len(train.labels), seed=seed).batch(settings.batch_size).prefetch(2),
-        validation_data=batches(held_out).batch(settings.batch_size),
+        batches(train_split).shuffle(len(train_split.labels), seed=seed).batch(settings.batch_size).prefetch(2),
+        validation_data=batches(eval_split).batch(settings.batch_size),
         epochs=epochs,
         verbose=0,
     )
     return lambda pictures: network.full.predict(pictures, verbose=0)
 
 
-def cached_features(train: Part, held_out: Part, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
-    """Stage 1 of the program as it is."""
+def cached_features(
+    train_split: Split, eval_split: Split, classes: int, weights: str, epochs: int, seed: int
+) -> Callable[[np.ndarray], Any]:
+    """Stage 1 of the program."""
     import tensorflow as tf
 
     from flowers_tfx.config import ModelConfig, TrainingConfig
     from flowers_tfx.model.picture_set import PictureSet
     from flowers_tfx.model.training import train as train_network
 
-    def as_set(part: Part) -> PictureSet:
-        return PictureSet(len(part.labels), lambda: tf.data.Dataset.from_tensor_slices((part.pictures, part.labels)))
+    def as_set(split: Split) -> PictureSet:
+        return PictureSet(len(split.labels), lambda: tf.data.Dataset.from_tensor_slices((split.pictures, split.labels)))
 
     settings = TrainingConfig(head_epochs=epochs, fine_tune_layers=0, patience=epochs, seed=seed)
     model = ModelConfig(**MODEL, weights=weights)
     with tempfile.TemporaryDirectory() as log_dir:
-        result = train_network(model, classes, settings, as_set(train), as_set(held_out), log_dir)
+        result = train_network(model, classes, settings, as_set(train_split), as_set(eval_split), log_dir)
     return lambda pictures: result.model.predict(pictures, verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""From what TFMA wrote to the evaluation report, as page and as JSON beside it."""
+"""The evaluation report, as HTML and as JSON, from the files that TensorFlow Model Analysis (TFMA) wrote."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from flowers_tfx import storage
 from flowers_tfx.model.evaluation_config import ACCURACY, BASELINE_NAME, SLICES, SPLIT
 from flowers_tfx.reports.evaluation import BaselineScore, CalibrationBin, ClassScore, Evaluation, Slice, render_html, to_json
 
-PAGE, NUMBERS = "report.html", "report.json"
+PAGE, JSON = "report.html", "report.json"
 
 
 def write_report(
     uri: str, *, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
 ) -> Evaluation:
-    """Puts report.html and report.json beside TFMA's files. `floors` are the least accuracy and the largest drop."""
-    evaluation = evaluated(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
-    home = storage.storage_path(uri)
-    (home / NUMBERS).write_bytes(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False).encode())
-    (home / PAGE).write_bytes(render_html(evaluation).encode())
+    """Writes report.html and report.json beside TFMA's files. `floors`: least accuracy, and largest drop below the baseline's."""
+    evaluation = read_evaluation(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
+    folder = storage.storage_path(uri)
+    (folder / JSON).write_bytes(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False).encode())
+    (folder / PAGE).write_bytes(render_html(evaluation).encode())
     return evaluation
 
 
 def scalars(evaluation: Evaluation) -> dict[str, float]:
-    """The numbers that people compare runs by; what could not be measured is left out."""
-    known = {
+    """The numbers by which runs are compared, without those that could not be measured."""
+    values = {
         "accuracy": evaluation.accuracy,
         "baseline_accuracy": evaluation.baseline.accuracy if evaluation.baseline else None,
         "calibration_error": evaluation.calibration_error,
         "examples": float(evaluation.examples),
     }
-    return {name: value for name, value in known.items() if value is not None and math.isfinite(value)}
+    return {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
-    """As KFP's ClassificationMetrics has it: rows are the actual classes, columns the predicted ones."""
+    """In the format of KFP's ClassificationMetrics: rows are the actual classes, columns the predicted ones."""
     return {
         "annotationSpecs": [{"displayName": score.name} for score in evaluation.classes],
         "rows": [{"row": [float(count) for count in row]} for row in evaluation.confusion],
     }
 
 
-def evaluated(
+def read_evaluation(
     uri: str, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
 ) -> Evaluation:
     models = [spec.name for spec in tfma.load_eval_result(uri, model_name=BASELINE_NAME).config.model_specs]
@@ -58,7 +58,7 @@ def evaluated(
     plots = {key: value[""] for key, value in result.plots}
     confusion = _confusion(plots[()], len(labels))
     examples = sum(map(sum, confusion))
-    accuracy = sum(confusion[place][place] for place in range(len(labels))) / examples  # TFMA's is the same, in single precision
+    accuracy = sum(confusion[index][index] for index in range(len(labels))) / examples  # TFMA has the same number in single precision
     baseline = BaselineScore(baseline_version, _baseline_accuracy(uri)) if compared else None
     bins = tuple(_bins(plots[()]["topK:1"]))
     return Evaluation(
@@ -74,7 +74,7 @@ def evaluated(
         confusion=tuple(tuple(row) for row in confusion),
         calibration_error=_calibration_error(bins),
         calibration=bins,
-        slices=tuple(sorted(_slices(metrics), key=lambda part: (part.feature, part.value))),
+        slices=tuple(sorted(_slices(metrics), key=lambda one: (one.feature, one.value))),
         min_accuracy=floors[0],
         max_drop=floors[1],
         baseline=baseline,
@@ -95,15 +95,15 @@ def _reasons(accuracy: float, floors: tuple[float, float], baseline: BaselineSco
 
 
 def _classes(labels: Sequence[str], confusion: list[list[int]], metrics: Mapping[str, Any]) -> Iterable[ClassScore]:
-    """Precision and recall of the class that wins, from the confusion matrix: TFMA's own ask for a probability above 0.5."""
+    """Precision and recall of the predicted class, from the confusion matrix: TFMA's own count only probabilities above 0.5."""
     photos = sum(map(sum, confusion))
-    for place, label in enumerate(labels):
-        support, predicted, right = sum(confusion[place]), sum(row[place] for row in confusion), confusion[place][place]
+    for index, label in enumerate(labels):
+        support, predicted, correct = sum(confusion[index]), sum(row[index] for row in confusion), confusion[index][index]
         yield ClassScore(
             label,
-            precision=right / predicted if predicted else None,
-            recall=right / support if support else None,
-            auc=_number(metrics[f"classId:{place}"]["auc"]) if 0 < support < photos else None,
+            precision=correct / predicted if predicted else None,
+            recall=correct / support if support else None,
+            auc=_number(metrics[f"classId:{index}"]["auc"]) if 0 < support < photos else None,
             support=support,
         )
 
@@ -115,7 +115,7 @@ def _slices(metrics: Mapping[Any, Any]) -> Iterable[Slice]:
 
 
 def _confusion(plots: Mapping[str, Any], classes: int) -> list[list[int]]:
-    """[actual][predicted], the winner of each photo whatever its probability: TFMA's matrix at threshold 0."""
+    """Photos by [actual][predicted] class, however small the probability of the predicted one: TFMA's matrix at threshold 0."""
     counts = [[0] * classes for _ in range(classes)]
     for entry in plots[""]["multiClassConfusionMatrixAtThresholds"]["matrices"][0]["entries"]:
         counts[int(entry.get("actualClassId", 0))][int(entry.get("predictedClassId", 0))] += round(entry["numWeightedExamples"])
@@ -123,18 +123,18 @@ def _confusion(plots: Mapping[str, Any], classes: int) -> list[list[int]]:
 
 
 def _bins(plot: Mapping[str, Any]) -> Iterable[CalibrationBin]:
-    """Of the winning class only: TFMA puts all others at minus infinity, into the first bucket."""
+    """Calibration of the predicted class. TFMA puts all other classes into the first bucket, which starts at minus infinity."""
     for bucket in plot["calibrationHistogramBuckets"]["buckets"]:
         count = float(bucket.get("numWeightedExamples", 0.0))
         if count and bucket.get("lowerThresholdInclusive") != "-Infinity":
-            predicted, right = (float(bucket.get(name, 0.0)) for name in ("totalWeightedRefinedPrediction", "totalWeightedLabel"))
-            yield CalibrationBin(predicted / count, right / count, round(count))
+            predicted, correct = (float(bucket.get(name, 0.0)) for name in ("totalWeightedRefinedPrediction", "totalWeightedLabel"))
+            yield CalibrationBin(predicted / count, correct / count, round(count))
 
 
 def _calibration_error(bins: Sequence[CalibrationBin]) -> float | None:
     """Expected calibration error (Naeini et al., 2015; Guo et al., 2017): mean gap between confidence and accuracy, over photos."""
-    photos = sum(part.count for part in bins)
-    gaps = sum(part.count * abs((part.predicted or 0.0) - (part.observed or 0.0)) for part in bins)
+    photos = sum(one.count for one in bins)
+    gaps = sum(one.count * abs((one.predicted or 0.0) - (one.observed or 0.0)) for one in bins)
     return gaps / photos if photos else None
 
 
@@ -143,5 +143,5 @@ def _baseline_accuracy(uri: str) -> float:
 
 
 def _number(value: Mapping[str, Any]) -> float:
-    """NaN stays NaN: the report shows it as not measurable, which 0 would hide."""
+    """NaN stays NaN, which the report shows as not measurable."""
     return float(next(iter(value.values())))

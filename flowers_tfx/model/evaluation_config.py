@@ -1,4 +1,4 @@
-"""What Evaluator measures on `test`, over which slices, and the floors that a candidate must reach."""
+"""What Evaluator measures on `test`, for which slices, and the floors that a candidate must reach."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ SPLIT = "test"
 ACCURACY = "accuracy"
 SLICES = (LABEL, *sorted(prop.name for prop in PROPERTIES if prop.sliced))
 CALIBRATION_BINS = 10
-BASELINE_NAME = "baseline"  # TFMA's name for it where there are two models
+BASELINE_NAME = "baseline"  # as TFMA calls it where there are two models
 
 
 def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> config_pb2.EvalConfig:
-    """What is measured on `test`, the slices, and the floors: absolute, and against the serving model."""
+    """`labels` in the order of the model's outputs; `max_drop`: how far the accuracy may lie below the serving model's."""
     floors = config_pb2.MetricThreshold(
         value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": min_accuracy}),
         change_threshold=config_pb2.GenericChangeThreshold(
             direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -max_drop}
         ),
     )
-    # A plain `threshold` would hold for every slice: four dark photos would decide over a model.
+    # A plain `threshold` would apply to every slice: four dark photos could then block a model.
     all_photos = config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=floors)
     overall = [
         config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'"name": "{ACCURACY}"', per_slice_thresholds=[all_photos]),
         config_pb2.MetricConfig(class_name="ExampleCount"),
         config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='"thresholds": [0.0]'),
     ]
-    one_class = [config_pb2.MetricConfig(class_name="AUC")]
+    class_metrics = [config_pb2.MetricConfig(class_name="AUC")]
     each_class = config_pb2.BinarizationOptions(class_ids={"values": list(range(len(labels)))})
-    winner = [config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}')]
+    top_class_metrics = [config_pb2.MetricConfig(class_name="CalibrationPlot", config=f'"num_buckets": {CALIBRATION_BINS}')]
     top_class = config_pb2.BinarizationOptions(top_k_list={"values": [1]})
     model_spec = config_pb2.ModelSpec(
         signature_name=EXAMPLES_SIGNATURE,
@@ -45,7 +45,7 @@ def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> conf
         slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
         metrics_specs=[
             config_pb2.MetricsSpec(metrics=overall),
-            config_pb2.MetricsSpec(metrics=one_class, binarize=each_class),
-            config_pb2.MetricsSpec(metrics=winner, binarize=top_class),
+            config_pb2.MetricsSpec(metrics=class_metrics, binarize=each_class),
+            config_pb2.MetricsSpec(metrics=top_class_metrics, binarize=top_class),
         ],
     )
