@@ -84,7 +84,7 @@ def _row(name: str, review: Review, finding: Finding | None, baseline: pd.DataFr
     elif name not in review.scores:
         result = "not compared"
     else:
-        result = "no values" if distance is None else "no drift"
+        result = "no values" if distance is None else "not significant"
     return Row(
         name,
         title(name),

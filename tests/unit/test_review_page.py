@@ -21,6 +21,7 @@ from tests.unit.review_samples import (
     NAN,
     NEW,
     REVIEW,
+    SCORES,
     THUMBNAILS,
     TWINS,
     Page,
@@ -65,7 +66,7 @@ def test_without_a_baseline_nothing_is_said_about_one() -> None:
     assert "No property was compared" in said.text
     assert "no baseline 0 photos, data \N{EN DASH}" in said.text
     assert "daisy \N{EN DASH} 25.0 % \N{EN DASH}" in said.text
-    assert "no drift" not in said.text
+    assert "not significant" not in said.text
     assert "properties drifted" not in render_markdown(ALONE, CONTEXT)
 
 
@@ -95,6 +96,19 @@ def test_the_numbers_are_the_reviews() -> None:
         "Review d1gest. The same inputs give the same review.",
     ):
         assert words in text, words
+
+
+def test_properties_have_the_name_that_people_use_and_their_key() -> None:
+    text = page().text
+    assert "brightness brightness (Rec. 601 luma) (0-255) mean_luma" in text
+    assert "all properties together" in page(replace(REVIEW, scores={**SCORES, "all properties": {"separation_points": 3.0}})).text
+
+
+@pytest.mark.parametrize(
+    ("findings", "words"), [((LUMA, replace(LUMA, id="2")), "1 more finding stops."), ((CONSISTENCY,) * 3, "2 more findings warn.")]
+)
+def test_the_number_of_other_findings_is_said(findings: tuple[Finding, ...], words: str) -> None:
+    assert words in page(replace(REVIEW, findings=findings)).text
 
 
 def test_findings_and_properties_come_by_severity() -> None:
