@@ -8,7 +8,7 @@ from flowers_tfx.config.section import Section
 
 
 class StepConfig(Section):
-    """What one step asks of the cluster; what is not said here is as `kubeflow` has it for all steps."""
+    """Resources of one step. Keys that are not set have the values of `kubeflow` for all steps."""
 
     cpu: float | None = Field(None, gt=0)
     memory_gb: float | None = Field(None, gt=0)
