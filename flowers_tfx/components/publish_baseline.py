@@ -50,8 +50,8 @@ class PublishBaselineDriver(OutsideDriver):
 
     def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         version = _pushed_version(execution_info.input_dict)
-        held = registry.baseline_push_id(execution_info.exec_properties["registry"], version) if version else "none"
-        return {"push_id": held or uuid.uuid4().hex}
+        published = registry.baseline_push_id(execution_info.exec_properties["registry"], version) if version else "none"
+        return {"push_id": published or uuid.uuid4().hex}
 
 
 class PublishBaselineExecutor(base_executor.BaseExecutor):

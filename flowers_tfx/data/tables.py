@@ -75,13 +75,6 @@ def read_table(path: StoragePath) -> Table:
     return table
 
 
-def span_table(span: spans.Span) -> Table:
-    """The table of a span, from its own files."""
-    with (span.path / spans.REJECTS).open(encoding="utf-8") as lines:
-        rejects = tuple(json.loads(line) for _, line in zip(range(1000), lines, strict=False))
-    return Table(spans.read_photos(span), rejected=int(span.manifest["rejected"]), rejects=rejects)
-
-
 def open_span(folder: StoragePath) -> spans.Span | None:
     """The span in this folder; None for a folder that is not a span. InputError when it is damaged."""
     name = folder.name

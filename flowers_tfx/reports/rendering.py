@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 _NBSP = "\N{NO-BREAK SPACE}"
-NONE = "\N{EN DASH}"  # stands where nothing could be measured
+NONE = "\N{EN DASH}"  # in the place of a number that is unknown
 
 
 def known(value: float | None) -> float | None:

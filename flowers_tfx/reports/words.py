@@ -8,10 +8,10 @@ from flowers_tfx.reports.rendering import NONE, known
 
 
 def clean(text: object, most: int = 300) -> str:
-    """One line, clipped; control characters, halves of surrogates and what turns the direction of writing are replaced."""
-    said = str(text)
-    kept = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in said[: most + 1])
-    return kept if len(kept) <= most else kept[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """One line of at most `most` characters; control characters, lone surrogates and marks of the writing direction are replaced."""
+    start = str(text)[: most + 1]
+    line = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in start)
+    return line if len(line) <= most else line[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def amount(value: float | None, unit: str = "") -> str:
@@ -19,9 +19,9 @@ def amount(value: float | None, unit: str = "") -> str:
     if number is None:
         return NONE
     text = f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
-    # A range is no unit.
-    said = f"{text} {unit}" if unit and not any(c.isdigit() for c in unit) else text
-    return said.replace("-", "\N{MINUS SIGN}", text.startswith("-"))
+    # Some properties have a range, such as 0-255, in the place of a unit.
+    with_unit = f"{text} {unit}" if unit and not any(c.isdigit() for c in unit) else text
+    return with_unit.replace("-", "\N{MINUS SIGN}", text.startswith("-"))
 
 
 def effect(value: float | None, unit: str) -> str:

@@ -20,7 +20,7 @@ from flowers_tfx.review.report_words import is_compared
 from flowers_tfx.validation.review import Example, Finding, Review
 
 MAX_THUMBNAILS = 400
-# All thumbnails together, as they stand in the page, in base64: room for MAX_THUMBNAILS of thumbnails.THUMBNAIL_BYTES.
+# Of all thumbnails of a page together, in base64: room for MAX_THUMBNAILS of thumbnails.THUMBNAIL_BYTES.
 MAX_THUMBNAIL_CHARS = 2_300_000
 _MAX_GALLERIES = 30
 _TYPICAL = 8
@@ -99,7 +99,7 @@ class _TypicalPhotos:
         return self._examples(rows[np.isfinite(away[rows])], prop.name), f"nearest the median, {amount(median, prop.unit)}"
 
     def _run_of_rows(self, name: str, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A run of rows, which stand in the order of their digests, from a place that only `name` decides."""
+        """Consecutive rows; they are sorted by digest, and a hash of `name` decides where the run starts."""
         start = int(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:12], 16)
         chosen: npt.NDArray[Any] = rows[(start + np.arange(min(_TYPICAL, len(rows)))) % max(len(rows), 1)]
         return chosen
