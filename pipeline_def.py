@@ -7,7 +7,6 @@ from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.orchestration import pipeline as tfx_pipeline
 
-from flowers_tfx.code_digest import code_digest
 from flowers_tfx.components.baseline import Baseline
 from flowers_tfx.components.data_review import DataReview
 from flowers_tfx.components.drift_validator import DriftValidator
@@ -101,7 +100,6 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             schema=nodes.output(ImportSchemaGen, "schema"),
             policy=settings.policy,
             network=settings.embedding_network,
-            code=code_digest("flowers_tfx.components.drift_validator"),
         )
     )
     # The gate: nothing is transformed or trained before the data passed it.
@@ -115,7 +113,6 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             window=window,
             decisions=nodes.value(SelectInputs, "decisions"),
             reviews_root=keep_reviews_in,
-            code=code_digest("flowers_tfx.components.data_review"),
         )
     )
 
@@ -173,6 +170,5 @@ def _add_publication(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             window=window,
             sample=config.review.sample,
             network=settings.embedding_network,
-            code=code_digest("flowers_tfx.components.publish_baseline"),
         )
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
+from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image, check_steps
@@ -40,7 +41,8 @@ def compile_package(config: PipelineConfig, target: Target, image: str) -> Packa
     check_steps(config, {component.id for component in pipeline.components})
     settings = KubeflowV2DagRunnerConfig(default_image=image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True)
     job = KubeflowV2DagRunner(settings).run(pipeline, write_out=False)
-    spec = patch_spec(job.pop("pipelineSpec"), config.kubeflow)
+    never_cached = [node.id for node in pipeline.components if isinstance(node, OwnComponent) and node.LOOKS_OUTSIDE]
+    spec = patch_spec(job.pop("pipelineSpec"), config.kubeflow, never_cached)
     if target == "vertex":
         return Package(spec, job=job)
     spec["defaultPipelineRoot"] = config.pipeline_root

@@ -1,5 +1,5 @@
-"""Artifact types of this pipeline's own. Kubeflow's compiler wants names of the form `namespace.Name`; those of `system` it shows to
-people on its own page."""
+"""Artifact types that several components share; a type of one component stands in its file. Kubeflow's compiler wants names of the form
+`namespace.Name`; those of `system` it shows to people on its own page."""
 
 from __future__ import annotations
 
@@ -30,22 +30,9 @@ class MarkdownReport(artifact.Artifact):
     TYPE_NAME = "system.Markdown"
 
 
-class ScalarMetrics(artifact.Artifact):
-    """Numbers, as custom properties; no files."""
-
-    TYPE_NAME = "system.Metrics"
-
-
-class ClassificationMetrics(artifact.Artifact):
-    """A confusion matrix, as the custom property `confusionMatrix` in the form that Kubeflow draws; no files."""
-
-    TYPE_NAME = "system.ClassificationMetrics"
-
-
-class PublishedBaseline(artifact.Artifact):
-    """Says in which version of the registry the baseline lies, or why none was published."""
-
-    TYPE_NAME = "flowers.PublishedBaseline"
-
-
-OWN_TYPES = (PhotoSample, DriftReview, HtmlReport, MarkdownReport, ScalarMetrics, ClassificationMetrics, PublishedBaseline)
+def own_types() -> list[type[artifact.Artifact]]:
+    """The artifact types of this package whose modules are imported, those that a component's own file defines included."""
+    every: list[type[artifact.Artifact]] = [artifact.Artifact]
+    for known in every:
+        every.extend(known.__subclasses__())
+    return [known for known in every if known.__module__.partition(".")[0] == __name__.partition(".")[0]]

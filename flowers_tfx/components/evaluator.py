@@ -10,17 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfx import types
 from tfx.components.evaluator import constants, executor
 from tfx.types import standard_component_specs
 from tfx.types.standard_component_specs import BASELINE_MODEL_KEY
 
 from flowers_tfx import storage
-from flowers_tfx.components.artifacts import ClassificationMetrics, HtmlReport, ScalarMetrics
+from flowers_tfx.components.artifacts import HtmlReport
 from flowers_tfx.components.evaluation_result import PAGE, confusion_matrix, scalars, write_report
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnBeamComponent
 from flowers_tfx.model.evaluation_config import SPLIT, eval_config
 from flowers_tfx.registry import no_baseline_reason
+
+
+class ScalarMetrics(types.Artifact):
+    """Numbers, as custom properties; no files."""
+
+    TYPE_NAME = "system.Metrics"
+
+
+class ClassificationMetrics(types.Artifact):
+    """A confusion matrix, as the custom property `confusionMatrix` in the form that Kubeflow draws; no files."""
+
+    TYPE_NAME = "system.ClassificationMetrics"
 
 
 @dataclass(frozen=True)

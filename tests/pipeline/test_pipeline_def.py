@@ -107,7 +107,7 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
     ],
 )
 def test_a_setting_reaches_the_nodes_that_it_matters_to(override: str, changed: set[str]) -> None:
-    """SelectInputs is told of the recipe, since it must know a model of the same recipe when it sees one."""
+    """SelectInputs takes the digest of the settings: it has to recognize a model with the same fingerprint."""
     before, after = compiled(), compiled(override)
     assert {n for n in node_ids(before) if properties(before, n) != properties(after, n)} == changed
 
@@ -141,7 +141,7 @@ def test_mysql_takes_its_password_from_the_environment(monkeypatch: pytest.Monke
 
 
 def test_missing_weights_are_found_out_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="are not there"):
+    with pytest.raises(InputError, match="do not exist"):
         compiled(f"model.weights={tmp_path / 'none.h5'}")
 
 

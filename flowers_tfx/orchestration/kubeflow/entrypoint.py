@@ -56,11 +56,13 @@ def _execute(arguments: argparse.Namespace, beam_arguments: list[str]) -> None:
     from tfx.dsl.components.base.base_executor import BaseExecutor
     from tfx.orchestration.kubeflow.v2 import compiler_utils
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+    from tfx.utils import import_utils
 
-    from flowers_tfx.components.artifacts import OWN_TYPES
+    from flowers_tfx.components.artifacts import own_types
 
+    import_utils.import_class_by_path(arguments.executor_class_path)  # it imports the artifact types of its inputs and outputs
     # TFX takes the title of a foreign type for the path of a class.
-    compiler_utils.TITLE_TO_CLASS_PATH.update({own.TYPE_NAME: f"{own.__module__}.{own.__qualname__}" for own in OWN_TYPES})
+    compiler_utils.TITLE_TO_CLASS_PATH.update({own.TYPE_NAME: f"{own.__module__}.{own.__qualname__}" for own in own_types()})
     # It gives an executor no run id, and our reports name their run.
     BaseExecutor.Context.pipeline_run_id = property(lambda _: arguments.run_id or None)
     kubeflow_v2_run_executor.main((arguments, beam_arguments))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from flowers_tfx.config import KubeflowConfig, StepConfig
 
-# They read files that no cache key covers; everything after them is a function of the strings that they output.
-NEVER_CACHED = ("IngestImages", "SelectInputs")
 # What a run may set, and the names of the parameters of steps that take it.
 RUN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "data_root": ("data_root", "input_base"),
@@ -23,11 +21,14 @@ _RETRY = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": 
 Spec = dict[str, Any]
 
 
-def patch_spec(spec: Spec, kubeflow: KubeflowConfig) -> Spec:
-    """A copy with correct producer names, caching, run parameters, types of reports, resources, retries and environment."""
+def patch_spec(spec: Spec, kubeflow: KubeflowConfig, never_cached: Collection[str]) -> Spec:
+    """A copy with correct producer names, caching, run parameters, types of reports, resources, retries and environment.
+
+    `never_cached`: nodes that read what no cache key covers; everything after them is a function of the strings that they output.
+    """
     spec = json.loads(json.dumps(spec))
     _correct_producers(spec)
-    _disable_caching(spec)
+    _disable_caching(spec, never_cached)
     _add_run_parameters(spec)
     _type_reports(spec)
     _compact_arguments(spec)
@@ -67,10 +68,9 @@ def _correct_producers(spec: Spec) -> None:
             produced["producerTask"] = produced["producerTask"].removesuffix("_task")
 
 
-def _disable_caching(spec: Spec) -> None:
-    for name in NEVER_CACHED:
-        if name in tasks(spec):
-            tasks(spec)[name].pop("cachingOptions", None)
+def _disable_caching(spec: Spec, names: Collection[str]) -> None:
+    for name in names:
+        tasks(spec)[name].pop("cachingOptions", None)
 
 
 def _add_run_parameters(spec: Spec) -> None:
