@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
 from flowers_tfx import progress
 from flowers_tfx.cli.progress_bar import progress_bar
 from flowers_tfx.progress import Meter, Progress
+from tests.conftest import ROOT
 
 
 class Recorder:
@@ -70,3 +75,21 @@ def test_a_wait_is_shown_beside_the_bar(capsys: pytest.CaptureFixture[str]) -> N
         meter(1, 2)
         progress.notify("Another process is writing: waiting.")
     assert capsys.readouterr().err == "Another process is writing: waiting.\n"
+
+
+def test_on_a_terminal_a_bar_leaves_stdout_alone() -> None:
+    """Rich would print on stderr what is written to stdout while a bar is shown: `flowers predict DIR > answers.txt` wrote nothing."""
+    code = """
+from flowers_tfx.cli.progress_bar import progress_bar
+with progress_bar("Measuring") as meter:
+    meter(1, 2)
+    print("answer")
+"""
+    terminal, stderr = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, check=True, cwd=ROOT)
+    os.close(stderr)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert done.stdout == "answer\n"
+    assert "Measuring" in shown
+    assert "1/2" in shown
