@@ -17,8 +17,13 @@ _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-
 
 @cache
 def code_digest(module: str, root: Path | None = None) -> str:
-    """sha256 over `module`, every module of the package that it imports, however deep, and the versions of the main libraries."""
+    """sha256 over `module`, every module of the package that it imports, however deep, and the versions of the main libraries.
+
+    Raises ModuleNotFoundError when `module` has no source in `root`: its digest would never change.
+    """
     base = root or Path(__file__).resolve().parent.parent
+    if _source(module, base) is None:
+        raise ModuleNotFoundError(f"There is no source of {module} in {base}.")
     digest = hashlib.sha256()
     for name in sorted(_closure(module, base)):
         source = _source(name, base)

@@ -22,7 +22,7 @@ from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.orchestration.engines import DIRECT_RUNNER
-from flowers_tfx.orchestration.launches import Watcher
+from flowers_tfx.orchestration.node_events import Watcher
 from flowers_tfx.orchestration.run_report import RunReport
 from runners.in_process import run_in_process
 

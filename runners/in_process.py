@@ -15,7 +15,7 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import Blocked, EngineFailed, InputError, cause_of
 from flowers_tfx.orchestration import preflight
 from flowers_tfx.orchestration.cache_keys import content_keys
-from flowers_tfx.orchestration.launches import Watcher, watched_launches
+from flowers_tfx.orchestration.node_events import Watcher, watch_nodes
 from flowers_tfx.orchestration.run_records import RunRecords
 from flowers_tfx.orchestration.run_report import RunReport, summarize
 from flowers_tfx.orchestration.settings import metadata_connection, with_endpoint
@@ -38,7 +38,7 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
         for node_id in node_ids:
             watcher(node_id, "planned")
         outcome = _Outcome()
-        with content_keys(), watched_launches(watcher) as failures:
+        with content_keys(), watch_nodes(watcher) as failures:
             try:
                 execute(ir)
             except Exception as raised:  # noqa: BLE001 - every error of a node ends in the report

@@ -13,7 +13,7 @@ if __name__ == "__main__":
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.orchestration.launches import Watcher
+from flowers_tfx.orchestration.node_events import Watcher
 from flowers_tfx.orchestration.run_report import RunReport
 from runners.in_process import run_in_process
 

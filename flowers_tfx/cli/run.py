@@ -18,7 +18,7 @@ from flowers_tfx.progress import listening
 
 if TYPE_CHECKING:
     from flowers_tfx.config import PipelineConfig
-    from flowers_tfx.orchestration.launches import Watcher
+    from flowers_tfx.orchestration.node_events import Watcher
     from flowers_tfx.orchestration.run_report import RunReport
 
 

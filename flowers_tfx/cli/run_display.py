@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from flowers_tfx.orchestration.launches import Event
+from flowers_tfx.orchestration.node_events import Event
 from flowers_tfx.orchestration.run_report import RunReport
 from flowers_tfx.progress import Progress
 

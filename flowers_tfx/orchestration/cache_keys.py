@@ -1,11 +1,11 @@
 """Cache keys by content, for the runners that launch nodes in this process.
 
 TFX's own key has a node's execution properties, the ids of its input artifacts and its executor's spec. Three things in it are not content:
-- a string that a node says (`window`, `baseline`) is an artifact with an id of its own each time, and its reader's execution property
-  besides: the property is enough, so a node that looks outside may run again without dragging all that follows behind it;
+- a string output (`window`, `baseline`) is an artifact with a new id each time, and also an execution property of its reader: the
+  property is enough, so a node that looks outside may run again without a miss of all nodes behind it;
 - Beam's options, the number of workers among them, are part of the executor's spec: they change no result;
-- a node that reads or writes outside the pipeline is not a function of its properties: its driver says in the property `cache_key`
-  what the result depends on.
+- a node that reads or writes outside the pipeline is not a function of its properties: its driver sets the property
+  `cache_key` to what the result depends on.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def content_keys() -> Iterator[None]:
         return stock(
             *args,
             executor_spec=without_beam_options(executor_spec),
-            input_artifacts={key: value for key, value in (input_artifacts or {}).items() if not _is_said_string(key)},
-            parameters=_what_counts(parameters or {}),
+            input_artifacts={key: value for key, value in (input_artifacts or {}).items() if not _feeds_a_parameter(key)},
+            parameters=_content_parameters(parameters or {}),
             **others,
         )
 
@@ -55,11 +55,11 @@ def without_beam_options(spec: Any) -> Any:
     return bare
 
 
-def _is_said_string(input_key: str) -> bool:
+def _feeds_a_parameter(input_key: str) -> bool:
     """TFX's compiler names the inputs that feed execution properties `_<node>.<output>`."""
     return input_key.startswith("_") and "." in input_key
 
 
-def _what_counts(parameters: dict[str, Any]) -> dict[str, Any]:
-    said = parameters.get(CACHE_KEY)
-    return {CACHE_KEY: said} if said else parameters
+def _content_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    key = parameters.get(CACHE_KEY)
+    return {CACHE_KEY: key} if key else parameters

@@ -51,13 +51,13 @@ def check_engine(beam: BeamConfig, folders: Mapping[str, str]) -> None:
 
 def _parsed(args: Sequence[str]) -> PipelineOptions:
     """argparse leaves the program over a wrong value."""
-    said = io.StringIO()
+    stderr = io.StringIO()
     options = PipelineOptions(list(args))
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             options.get_all_options()
     except SystemExit:
-        reason = said.getvalue().strip().rpartition("error: ")[2]
+        reason = stderr.getvalue().strip().rpartition("error: ")[2]
         raise InputError(f"Beam does not take these options: {reason}.", "Correct beam.options.") from None
     return options
 
@@ -65,7 +65,7 @@ def _parsed(args: Sequence[str]) -> PipelineOptions:
 def _address(key: str, value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in host:
-        raise InputError(f"{key} is {value}: that is no HOST:PORT.", "Such as localhost:8099.")
+        raise InputError(f"{key} is {value}: that is not HOST:PORT.", "Such as localhost:8099.")
     return host.strip("[]"), int(port)
 
 
@@ -105,7 +105,7 @@ def _spark_masters(master: str) -> list[tuple[str, int]]:
         return []
     if not master.startswith("spark://"):
         raise InputError(
-            f"beam.master is {master}: that is no Spark master that Beam's job server can use from here.",
+            f"beam.master is {master}: that is not a Spark master that Beam's job server can use from here.",
             "Write spark://HOST:PORT or local[N]; for any other cluster start the job server there and use engine portable.",
         )
     return [_address("beam.master", part) for part in master.removeprefix("spark://").split(",")]
@@ -114,7 +114,7 @@ def _spark_masters(master: str) -> list[tuple[str, int]]:
 def _check_job_server(beam: BeamConfig, options: PipelineOptions) -> None:
     launcher = options.view_as(JobServerOptions).job_server_java_launcher
     if shutil.which(launcher) is None:
-        raise InputError(f"Engine {beam.engine} needs Java: the program {launcher} is not there.", "Install a JRE, version 11 or later.")
+        raise InputError(f"Engine {beam.engine} needs Java: the program {launcher} is missing.", "Install a JRE, version 11 or later.")
     if beam.job_server_jar:
         _check_jar(beam.engine, Path(beam.job_server_jar))
         return
@@ -130,9 +130,11 @@ def _check_job_server(beam: BeamConfig, options: PipelineOptions) -> None:
 
 def _check_jar(engine: str, path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"The job-server jar {path} is not there.", "Correct beam.job_server_jar, or leave it out: Beam then fetches it.")
+        raise InputError(
+            f"The job-server jar {path} does not exist.", "Correct beam.job_server_jar, or leave it out: Beam then fetches it."
+        )
     if not zipfile.is_zipfile(path):
-        raise InputError(f"The job-server jar {path} is no jar file.", "Download it again.")
+        raise InputError(f"The job-server jar {path} is not a jar file.", "Download it again.")
     named = _JAR.fullmatch(path.name)
     if named and named["engine"] != engine:
         raise InputError(

@@ -108,7 +108,7 @@ def _boot(config: str) -> str:
         command = None
     if not command:
         # Not repeated in the message: it may hold variables of the environment.
-        raise InputError('beam.environment_config is no JSON object with a "command".', "Name the program that starts a worker.")
+        raise InputError('beam.environment_config is not a JSON object with a "command".', "Name the program that starts a worker.")
     return config
 
 
@@ -144,7 +144,7 @@ def _check_own_options(options: tuple[str, ...], args: list[str]) -> None:
     for option in options:
         name = option.partition("=")[0]
         if not name.startswith("--"):
-            raise InputError(f"beam.options holds {name!r}, which is no option.", "Write options as --name=value.")
+            raise InputError(f"beam.options holds {name!r}, which is not an option.", "Write options as --name=value.")
         if name in taken:
             raise InputError(f"beam.options holds {name}, which follows from the other keys of beam.", "Set it there, or leave it out.")
 

@@ -29,7 +29,9 @@ def check(config: PipelineConfig) -> None:
     """Raises InputError naming the first thing that would stop the run later."""
     check_root(config)
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
-        raise InputError(f"The CSV {config.ingest.csv} is not there.", "Make one with `flowers dataset index DIR`, or correct ingest.csv.")
+        raise InputError(
+            f"The CSV {config.ingest.csv} does not exist.", "Make one with `flowers dataset index DIR`, or correct ingest.csv."
+        )
     for key, folder in (("pipeline_root", storage_path(config.pipeline_root)), ("registry", storage_path(config.registry))):
         _check_writable(key, folder)
     data_root = storage_path(config.data_root)

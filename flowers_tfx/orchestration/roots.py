@@ -14,8 +14,8 @@ def check_root(config: PipelineConfig) -> None:
     scheme, found, _ = config.pipeline_root.partition("://")
     if found and scheme != "gs":
         raise InputError(
-            f"The pipeline root {config.pipeline_root} can't be used by this runner: TensorFlow cannot write to {scheme}://.",
-            "Set `pipeline_root` to a folder or gs://BUCKET/PATH; on Kubeflow, whose launcher carries artifacts, s3:// will do.",
+            f"The pipeline root {config.pipeline_root} cannot be used by this runner: TensorFlow cannot write to {scheme}://.",
+            "Set `pipeline_root` to a folder or gs://BUCKET/PATH; on Kubeflow, whose launcher copies artifacts, s3:// works too.",
         )
     if found and not config.metadata:
         raise InputError(

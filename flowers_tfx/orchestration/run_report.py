@@ -41,7 +41,7 @@ class RunReport:
 
     def as_json(self) -> dict[str, Any]:
         """The JSON contract of `flowers run` (docs/interfaces.md)."""
-        said: dict[str, Any] = {
+        report: dict[str, Any] = {
             "status": self.status,
             "run_id": self.run_id,
             "nodes": {name: {"state": node.state, "seconds": round(node.seconds, 3)} for name, node in self.nodes.items()},
@@ -50,7 +50,7 @@ class RunReport:
             "pushed_model": self.pushed_model,
             "reports": dict(self.reports),
         }
-        return {**said, "error": self.error, "hint": self.hint} if self.error else said
+        return {**report, "error": self.error, "hint": self.hint} if self.error else report
 
 
 def summarize(
@@ -124,7 +124,7 @@ def _metrics(evaluation_home: StoragePath | None) -> dict[str, Any]:
 
 
 def _anomalies(record: RunRecord | None) -> int:
-    """How many features ExampleValidator has something to say of, over all splits."""
+    """In how many features ExampleValidator reported anomalies, over all splits."""
     artifact = _output(record, "ExampleValidator", "anomalies")
     found: set[str] = set()
     if artifact:

@@ -41,6 +41,11 @@ def test_an_edit_elsewhere_and_a_touch_change_nothing(tree: Path) -> None:
     assert digest(tree) == before
 
 
+def test_a_module_without_a_source_is_an_error(tree: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"flowers_tfx\.absent"):
+        code_digest("flowers_tfx.absent", tree)
+
+
 def test_the_trainers_code_reaches_down_to_the_network() -> None:
     assert "flowers_tfx.model.training" in imported_modules("flowers_tfx.model.trainer", ROOT)
     assert code_digest("flowers_tfx.model.trainer") != code_digest("flowers_tfx.model.preprocessing")

@@ -158,12 +158,12 @@ def test_the_worker_environment_is_the_one_that_beam_builds() -> None:
             "command",
         ),
         ({"engine": "portable", "job_endpoint": "j:1", "environment": "process", "environment_config": '{"hush'}, "command"),
-        ({"engine": "portable", "job_endpoint": "nohost", "environment": "loopback"}, "no HOST:PORT"),
-        ({"engine": "portable", "job_endpoint": "j:99999", "environment": "loopback"}, "no HOST:PORT"),
+        ({"engine": "portable", "job_endpoint": "nohost", "environment": "loopback"}, "not HOST:PORT"),
+        ({"engine": "portable", "job_endpoint": "j:99999", "environment": "loopback"}, "not HOST:PORT"),
         ({"engine": "flink", "environment": "loopback"}, "beam.master is missing"),
-        ({"engine": "flink", "environment": "loopback", "master": "jobmanager"}, "no HOST:PORT"),
+        ({"engine": "flink", "environment": "loopback", "master": "jobmanager"}, "not HOST:PORT"),
         ({"engine": "spark", "master": "local[2]"}, "beam.environment is missing"),
-        ({"engine": "spark", "master": "yarn", "environment": "loopback"}, "no Spark master"),
+        ({"engine": "spark", "master": "yarn", "environment": "loopback"}, "not a Spark master"),
         ({**DATAFLOW, "project": ""}, "beam.project is missing"),
         ({**DATAFLOW, "region": ""}, "beam.region is missing"),
         ({**DATAFLOW, "sdk_container_image": ""}, "beam.sdk_container_image is missing"),
@@ -173,7 +173,7 @@ def test_the_worker_environment_is_the_one_that_beam_builds() -> None:
         ({"job_endpoint": "j:1"}, "does not belong to engine direct"),
         ({"engine": "direct-multi", "region": "x"}, "does not belong to engine direct-multi"),
         ({**DATAFLOW, "master": "x"}, "does not belong to engine dataflow"),
-        ({"options": ("nothing",)}, "no option"),
+        ({"options": ("nothing",)}, "not an option"),
         ({"options": ("--runner=DirectRunner",)}, "--runner"),
         ({"options": ("--direct_num_workers=2",)}, "--direct_num_workers"),
         ({"options": ("--num_workers=many",)}, "num_workers"),
@@ -201,7 +201,7 @@ def test_nothing_that_answers_is_refused(listener: str, nobody: str) -> None:
         assert f"{nobody} (beam.{key})" in said.message
     assert "nowhere.invalid:1" in refusal({**portable, "job_endpoint": "nowhere.invalid:1"}).message
     assert (
-        "no HOST:PORT" in refusal({**portable, "job_endpoint": listener, "environment": "external", "environment_config": "pool"}).message
+        "not HOST:PORT" in refusal({**portable, "job_endpoint": listener, "environment": "external", "environment_config": "pool"}).message
     )
 
 
@@ -229,8 +229,8 @@ def test_jars_that_cannot_serve_are_refused(engine: str, tmp_path: Path) -> None
     text = tmp_path / "page.jar"
     text.write_text("<html>")
     for path, word in (
-        (tmp_path / "absent.jar", "is not there"),
-        (text, "no jar file"),
+        (tmp_path / "absent.jar", "does not exist"),
+        (text, "not a jar file"),
         (jar(tmp_path, f"beam-runners-{own}-job-server-2.1.0.jar"), "of Beam 2.1.0"),
         (jar(tmp_path, f"beam-runners-{other}-job-server-{beam_version}.jar"), f"not of {engine}"),
     ):

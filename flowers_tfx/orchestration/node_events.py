@@ -1,4 +1,4 @@
-"""Lets a runner's caller watch the nodes start and end."""
+"""Events of the nodes that a TFX runner launches in this process: started, cached, complete, failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Failure:
 
 
 @contextlib.contextmanager
-def watched_launches(watcher: Watcher) -> Iterator[list[Failure]]:
+def watch_nodes(watcher: Watcher) -> Iterator[list[Failure]]:
     """Within it, every node that a TFX runner launches in this process is reported to `watcher(node_id, event)`; yields the failures.
 
     TFX's runners have no hook of their own: they look `launcher.Launcher` up for each node, which is where this one steps in.
