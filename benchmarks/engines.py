@@ -24,7 +24,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -34,16 +33,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import pandas as pd  # noqa: E402
-import psutil  # noqa: E402
 import pytest  # noqa: E402
 
+from benchmarks.engine_costs import SAMPLE_S, Cost, Tree, table  # noqa: E402
 from flowers_tfx.data.beam_jobs import UNITS  # noqa: E402
 from flowers_tfx.data.spans import list_spans, read_photos  # noqa: E402
 from tests.e2e.prism import prism, prism_binary, worker_pool  # noqa: E402
 
 DEFAULT_PHOTOS = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data" / "flower_photos"
 SHARDS = 8
-SAMPLE_S = 0.5
 SOI = b"\xff\xd8"
 
 
@@ -62,55 +60,6 @@ ENGINES = (
     Engine("Prism, 1 worker pool", "portable", pools=1),
     Engine("Prism, 2 worker pools", "portable", pools=2),
 )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """`overhead`: seconds beside those of the first engine. `peak_mib`, `cpu_s`: of the whole process tree. `rows` and `shards`: digests of
-    what came out."""
-
-    name: str
-    photos: int
-    seconds: float
-    photos_per_s: float
-    overhead: float
-    cpu_s: float
-    cpu_ms_per_photo: float
-    peak_mib: float
-    rows: str
-    shards: str
-
-
-class Tree:
-    """Samples of this process's descendants: the peak of their memory, and their CPU time."""
-
-    def __init__(self) -> None:
-        self._over = threading.Event()
-        self._cpu: dict[tuple[int, float], float] = {}
-        self.peak_bytes = 0
-
-    @property
-    def cpu_s(self) -> float:
-        return sum(self._cpu.values())
-
-    def __enter__(self) -> Tree:
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._over.wait(SAMPLE_S):
-            held = 0
-            for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    times = process.cpu_times()
-                    self._cpu[process.pid, process.create_time()] = times.user + times.system
-                    held += process.memory_full_info().pss
-            self.peak_bytes = max(self.peak_bytes, held)
 
 
 class EngineProgress:
@@ -225,21 +174,6 @@ def results(roots: Sequence[Path]) -> tuple[str, str]:
         return rows, ""
     shards = {name: facts["sha256"] for name, facts in spans[0].manifest["files"].items() if name.endswith(".gz")}
     return rows, hashlib.sha256(json.dumps(shards, sort_keys=True).encode()).hexdigest()
-
-
-def table(costs: Sequence[Cost]) -> str:
-    names = ("photos/s", "seconds", "overhead", "CPU ms/photo", "peak MiB")
-    lines = [
-        f"{costs[0].photos} photos, {os.cpu_count()} cores",
-        f"{'':24}" + "".join(f"{name:>14}" for name in names) + "  rows      shards",
-    ]
-    for cost in costs:
-        figures = (cost.photos_per_s, cost.seconds, cost.overhead, cost.cpu_ms_per_photo, cost.peak_mib)
-        lines.append(
-            f"{cost.name:24}" + "".join(f"{figure:14.2f}" for figure in figures) + f"  {cost.rows[:8]}  {cost.shards[:8] or '(two)'}"
-        )
-    same = len({cost.rows for cost in costs}) == 1 and len({cost.shards for cost in costs if cost.shards}) == 1
-    return "\n".join([*lines, "results agree" if same else "RESULTS DIFFER"])
 
 
 def run(engines: Sequence[Engine], photos: Sequence[Path], examples: int, work: Path) -> list[Cost]:
