@@ -17,7 +17,7 @@ from flowers_tfx.validation.findings.drift_findings import drift_findings, drift
 from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import complete_embeddings, pool_photos
 from flowers_tfx.validation.policy import Policy
-from flowers_tfx.validation.review import Review
+from flowers_tfx.validation.review import Finding, Review
 from flowers_tfx.validation.sampling import sample_rows
 from flowers_tfx.validation.tables.photos import Photos
 from flowers_tfx.validation.tables.reading import NOTHING_UNMEASURED, read_tables
@@ -52,12 +52,9 @@ def compare(
     findings = [*tables.findings, *counted_findings(known, fresh, delivery, policy)]
     scores = feature_scores(old, fresh)
     if len(old) > 1 and len(fresh) > 1:
-        samples = [side.rows(sample_rows(side.digests, side.uris, policy.sample, seed)) for side in (old, fresh)]
-        pool, incomplete = complete_embeddings(pool_photos(*samples))
-        permutations = Permutations(pool.is_new, policy.permutations, seed)
-        builder = FindingBuilder(compute_views(pool, permutations), pool, old, fresh, policy)
-        findings += [*incomplete, *drift_findings(builder)]
-        for feature, values in drift_scores(builder).items():
+        drift, drift_by_feature = _compare_photos(old, fresh, policy, seed)
+        findings += drift
+        for feature, values in drift_by_feature.items():
             scores.setdefault(feature, {}).update(values)
     digests = (old.digest, fresh.digest)
     known_digest = "" if known is old else known.digest
@@ -96,6 +93,15 @@ def inspect(
         {"spans": [], "digest": photos.digest, "photos": len(photos), **(subject or {})},
         digest=_digest(photos.digest, policy.digest, repr(delivery)),
     )
+
+
+def _compare_photos(old: Photos, new: Photos, policy: Policy, seed: int) -> tuple[list[Finding], dict[str, dict[str, float | None]]]:
+    """What the tests find, and their scores by feature."""
+    samples = [side.rows(sample_rows(side.digests, side.uris, policy.sample, seed)) for side in (old, new)]
+    pool, incomplete = complete_embeddings(pool_photos(*samples))
+    permutations = Permutations(pool.is_new, policy.permutations, seed)
+    builder = FindingBuilder(compute_views(pool, permutations), pool, old, new, policy)
+    return [*incomplete, *drift_findings(builder)], drift_scores(builder)
 
 
 def _none_of(photos: Photos) -> Photos:
