@@ -80,7 +80,7 @@ def test_numbers_that_cannot_be_are_a_finding_of_the_command_too(
 def test_a_table_with_other_metadata_is_bad_input(tmp_path: Path, facts: bytes) -> None:
     rows = pa.table({"label": ["daisy"]}).replace_schema_metadata({b"flowers_tfx": facts})
     pq.write_table(rows, tmp_path / "table.parquet")
-    with pytest.raises(InputError, match="is no table of photos"):
+    with pytest.raises(InputError, match="is not a table of photos"):
         read_table(tmp_path / "table.parquet")
 
 
