@@ -7,57 +7,97 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 PACKAGE = "flowers_tfx"
+TEMPLATES = f"{PACKAGE}/reports/templates"
 _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis", "pillow")
+_TEMPLATE_SUFFIXES = (".j2", ".css")
+_QUOTED = re.compile(r"""["']([^"']+)["']""")
 
 
 @cache
 def code_digest(module: str, root: Path | None = None) -> str:
-    """sha256 over `module`, every module of the package that it imports, however deep, and the versions of the main libraries.
+    """sha256 over the sources of `module` (see `sources`) and the versions of the main libraries."""
+    digest = hashlib.sha256()
+    for name, path in sources(module, root).items():
+        digest.update(f"{name}\0".encode() + path.read_bytes())
+    for library in _LIBRARIES:
+        digest.update(f"{library}={metadata.version(library)}".encode())
+    return digest.hexdigest()
+
+
+def sources(module: str, root: Path | None = None) -> dict[str, Path]:
+    """`module`, every module of the package that it imports, however deep, and the report templates that one of them names: name to file.
 
     Raises ModuleNotFoundError when `module` has no source in `root`: its digest would never change.
     """
     base = root or Path(__file__).resolve().parent.parent
     if _source(module, base) is None:
         raise ModuleNotFoundError(f"There is no source of {module} in {base}.")
-    digest = hashlib.sha256()
-    for name in sorted(_closure(module, base)):
-        source = _source(name, base)
-        if source is not None:
-            digest.update(f"{name}\0".encode() + source.read_bytes())
-    for library in _LIBRARIES:
-        digest.update(f"{library}={metadata.version(library)}".encode())
-    return digest.hexdigest()
-
-
-def imported_modules(module: str, root: Path) -> set[str]:
-    """Modules of the package that the source of `module` names in an import, at any depth of its code."""
-    source = _source(module, root)
-    if source is None:
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.split(".")[0] == PACKAGE and _source(name, root) is not None}
-
-
-def _closure(module: str, root: Path) -> set[str]:
-    seen: set[str] = set()
+    files: dict[str, Path] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(imported_modules(name, root))
-    return seen
+        path = base / name if name.startswith(TEMPLATES) else _source(name, base)
+        if name not in files and path is not None:
+            files[name] = path
+            waiting.extend(_named_templates(path, base))
+            if path.suffix == ".py":
+                waiting.extend(imported_modules(name, base))
+    return dict(sorted(files.items()))
+
+
+def imported_modules(module: str, root: Path) -> set[str]:
+    """Modules of the package that the source of `module` imports, at any depth of its code.
+
+    A name that a package's `__init__` only gathers counts as an import of the module that the `__init__` has it from. The packages around
+    an imported module don't count: `__init__` files gather names, and a new version number in the package's own must not retrain.
+    """
+    names: set[str] = set()
+    for imported, name in _imports(module, root):
+        names.add(imported if name is None else _defining_module(imported, name, root))
+    return {name for name in names if name.split(".")[0] == PACKAGE and _source(name, root) is not None}
+
+
+def _imports(module: str, root: Path) -> Iterator[tuple[str, str | None]]:
+    """(module, name from it) of each import; None for an import of the module itself."""
+    path = _source(module, root)
+    for node in ast.walk(_parse(path)) if path else ():
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _defining_module(package: str, name: str, root: Path) -> str:
+    """The module that `from package import name` gets its name from."""
+    if _source(f"{package}.{name}", root) is not None:
+        return f"{package}.{name}"
+    path = _source(package, root)
+    if path is not None and path.name == "__init__.py" and package.split(".", maxsplit=1)[0] == PACKAGE:
+        for gathered, gathered_name in _imports(package, root):
+            if gathered_name == name:
+                return _defining_module(gathered, name, root)
+    return package
+
+
+def _named_templates(path: Path, root: Path) -> list[str]:
+    """Templates and styles whose file name stands in quotes in a module or in a template (`extends`, `include`, `from`)."""
+    if path.suffix == ".py":
+        names = [node.value for node in ast.walk(_parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    else:
+        names = _QUOTED.findall(path.read_text(encoding="utf-8"))
+    templates = [f"{TEMPLATES}/{name}" for name in names if name.endswith(_TEMPLATE_SUFFIXES)]
+    return [template for template in templates if (root / template).is_file()]
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _source(module: str, root: Path) -> Path | None:

@@ -25,6 +25,7 @@ RANKS = (
     "code_digest",
     "features",
     "backbones",
+    "model_files",
     "finding_kinds",
     "config",
     "curated_schema",

@@ -19,6 +19,7 @@ from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.errors import InputError
+from flowers_tfx.model_files import LABELS_FILE
 
 DATA = ("sample", "statistics", "schema")
 
@@ -49,7 +50,7 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
         model = registry.version_path(self.parameters.registry, version)
         if not model.is_dir() or registry.model_digest(model) != serving["digest"]:
             raise InputError(f"Version {version} of the registry is gone or was changed after it was pushed.", f"Look into {model}.")
-        labels = (model / registry.LABELS_FILE).read_text(encoding="utf-8").splitlines()
+        labels = (model / LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != self.parameters.labels:
             self._mark_absent(f"the serving model, version {version}, knows other classes ({', '.join(labels)})", ["model"])
             return

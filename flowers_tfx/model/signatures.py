@@ -13,11 +13,10 @@ import tensorflow as tf
 from flowers_tfx.features import IMAGE, LABEL
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
-from flowers_tfx.registry import LABELS_FILE
+from flowers_tfx.model_files import LABELS_FILE, TRAINING_FILE
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
-TRAINING_FILE = "assets.extra/training.json"
 
 _BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")

@@ -14,7 +14,6 @@ from flowers_tfx.registry.publishing import publish, publish_baseline
 from flowers_tfx.registry.versions import (
     BASELINE_DIR,
     ENTRY_FILE,
-    LABELS_FILE,
     Entry,
     damage,
     entry,
@@ -32,7 +31,6 @@ __all__ = [
     "BASELINE_DIR",
     "BASELINE_FILE",
     "ENTRY_FILE",
-    "LABELS_FILE",
     "NO_BASELINE",
     "Entry",
     "baseline_digest",

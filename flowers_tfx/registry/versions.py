@@ -19,7 +19,6 @@ from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
 
-LABELS_FILE = "assets.extra/labels.txt"
 ENTRY_FILE = "assets.extra/registry.json"
 MODEL_FILE = "saved_model.pb"
 # What the data review compares new photos with: published after the model, beside it.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.code_digest import code_digest, imported_modules
+from flowers_tfx.code_digest import code_digest, imported_modules, sources
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +44,43 @@ def test_an_edit_elsewhere_and_a_touch_change_nothing(tree: Path) -> None:
 def test_a_module_without_a_source_is_an_error(tree: Path) -> None:
     with pytest.raises(ModuleNotFoundError, match=r"flowers_tfx\.absent"):
         code_digest("flowers_tfx.absent", tree)
+
+
+@pytest.mark.parametrize("edited", ["page.html.j2", "base.html.j2", "report.css"])
+def test_a_template_and_what_it_includes_count_where_they_are_named(tree: Path, edited: str) -> None:
+    templates = tree / "flowers_tfx" / "reports" / "templates"
+    templates.mkdir(parents=True)
+    (templates / "page.html.j2").write_text('{% extends "base.html.j2" %}')
+    (templates / "base.html.j2").write_text("{% include 'report.css' %}")
+    (templates / "report.css").write_text("p {}")
+    (templates / "other.html.j2").write_text("")
+    (tree / "flowers_tfx" / "bottom.py").write_text('page = render("page.html.j2")\n')
+    before = digest(tree)
+    (templates / "other.html.j2").write_text("edited")
+    assert digest(tree) == before
+    with (templates / edited).open("a") as template:
+        template.write(" ")
+    assert digest(tree) != before
+    code_digest.cache_clear()
+    assert list(sources("flowers_tfx.other", tree)) == ["flowers_tfx.other"]
+
+
+def test_a_name_that_a_package_gathers_comes_from_the_module_that_defines_it(tree: Path) -> None:
+    room = tree / "flowers_tfx" / "room"
+    room.mkdir()
+    (room / "__init__.py").write_text("from flowers_tfx.room.one import f\nfrom flowers_tfx.room.two import g\n\nOWN = 1\n")
+    (room / "one.py").write_text("def f(): ...\n")
+    (room / "two.py").write_text("def g(): ...\n")
+    user = tree / "flowers_tfx" / "other.py"
+    for line, modules in (
+        ("from flowers_tfx.room import f", {"room.one"}),
+        ("from flowers_tfx.room import two", {"room.two"}),
+        ("from flowers_tfx.room import OWN", {"room", "room.one", "room.two"}),
+        ("from flowers_tfx import room", {"room", "room.one", "room.two"}),
+        ("import flowers_tfx.room", {"room", "room.one", "room.two"}),
+    ):
+        user.write_text(line + "\n")
+        assert set(sources("flowers_tfx.other", tree)) == {"flowers_tfx.other", *(f"flowers_tfx.{name}" for name in modules)}, line
 
 
 def test_the_trainers_code_reaches_down_to_the_network() -> None:

@@ -39,7 +39,6 @@ def test_no_import_hides_in_importlib() -> None:
     assert structure.hidden_imports() == []
 
 
-@pytest.mark.xfail(reason="the move is under way")
 def test_no_file_is_two_ideas_long() -> None:
     assert structure.long_files() == []
 

@@ -1,0 +1,104 @@
+"""Which sources count in the cache key of each node. closures.txt beside this file pins them:
+
+python -m tests.pipeline.test_code_closures   # writes it anew; look at the difference before you commit it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from flowers_tfx.code_digest import TEMPLATES, code_digest, sources
+from flowers_tfx.components.own_component import CODE, OwnComponent
+from flowers_tfx.components.transform import PREPROCESSING
+from flowers_tfx.config import load_config
+from flowers_tfx.orchestration.settings import node_settings
+from pipeline_def import create_pipeline
+
+ROOT = Path(__file__).resolve().parents[2]
+PINNED = Path(__file__).with_name("closures.txt")
+TRAINING = "flowers_tfx.model.trainer"
+SHARED = "every own component"
+
+
+def code_modules() -> dict[str, str]:
+    """The module whose sources count, of each node that runs code of this package."""
+    config = load_config(None, ["ingest.csv=photos.csv", "model.weights=none"])
+    own = {node.id: type(node).__module__ for node in create_pipeline(config).components if isinstance(node, OwnComponent)}
+    return {**own, "Transform": PREPROCESSING, "Trainer": TRAINING}
+
+
+@pytest.fixture(scope="module")
+def closures() -> dict[str, set[str]]:
+    return {node: set(sources(module)) for node, module in code_modules().items()}
+
+
+def described(closures: Mapping[str, set[str]]) -> str:
+    """A paragraph a node, a line a room. What every own component needs stands once, at the top."""
+    shared = set(sources("flowers_tfx.components.own_component")) | set(sources("flowers_tfx.components.executor"))
+    paragraphs = [_paragraph(SHARED, shared)]
+    for node, names in closures.items():
+        own = shared <= names
+        paragraphs.append(_paragraph(f"{node}, besides" if own else node, names - shared if own else names))
+    return "\n".join(paragraphs)
+
+
+def _paragraph(title: str, names: set[str]) -> str:
+    rooms: dict[str, list[str]] = {}
+    for name in sorted(names):
+        place, _, rest = name.removeprefix(f"{TEMPLATES}/").removeprefix("flowers_tfx.").partition(".")
+        if name.startswith(TEMPLATES):
+            place, rest = "templates", name.rpartition("/")[2]
+        rooms.setdefault(place, []).append(rest)
+    lines = [f"  {room}" if rest == [""] else f"  {room}: {', '.join(name or '__init__' for name in rest)}" for room, rest in rooms.items()]
+    return "\n".join([title, *sorted(lines), ""])
+
+
+def test_each_node_is_made_anew_by_an_edit_of_these_sources_and_of_no_others(closures: Mapping[str, set[str]]) -> None:
+    assert described(closures).splitlines() == PINNED.read_text(encoding="utf-8").splitlines(), __doc__
+
+
+def test_the_digests_in_the_pipeline_are_those_of_these_modules() -> None:
+    config = load_config(None, ["model.weights=none"])
+    nodes = {node.id: node for node in create_pipeline(config).components}
+    modules = code_modules()
+    for name, node in nodes.items():
+        if isinstance(node, OwnComponent):
+            assert node.exec_properties[CODE] == code_digest(modules[name])
+    assert code_digest(PREPROCESSING) in nodes["Transform"].exec_properties["custom_config"]
+    assert code_digest(TRAINING) in nodes["Trainer"].exec_properties["custom_config"]
+    assert node_settings(config).model["code"] == code_digest(TRAINING)
+
+
+# Where a file lies, who pushed it, how a page looks: no number of a model changes by them.
+@pytest.mark.parametrize("node", ["Trainer", "Transform"])
+def test_what_makes_a_model_is_code_that_changes_numbers(closures: Mapping[str, set[str]], node: str) -> None:
+    rooms = {name.removeprefix("flowers_tfx.").partition(".")[0] for name in closures[node]}
+    assert rooms <= {"backbones", "config", "errors", "features", "model", "model_files", "progress"}
+
+
+def test_no_node_depends_on_a_command_or_on_a_runner(closures: Mapping[str, set[str]]) -> None:
+    for node, names in closures.items():
+        assert [name for name in names if name.startswith(("flowers_tfx.cli", "flowers_tfx.orchestration"))] == [], node
+
+
+def test_a_template_counts_for_the_node_that_renders_it(closures: Mapping[str, set[str]]) -> None:
+    def readers(template: str) -> set[str]:
+        return {node for node, names in closures.items() if f"{TEMPLATES}/{template}" in names}
+
+    assert readers("review.html.j2") == {"DataReview"}
+    assert readers("evaluation.html.j2") == {"Evaluator"}
+    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator"}
+
+
+def test_every_template_belongs_to_a_module() -> None:
+    """A template that is named in no module's source would be edited without a trace."""
+    rendering = ("flowers_tfx.review.report", "flowers_tfx.review.suspects_page", "flowers_tfx.reports.evaluation")
+    named = {name for module in rendering for name in sources(module) if name.startswith(TEMPLATES)}
+    assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / TEMPLATES).iterdir()}
+
+
+if __name__ == "__main__":
+    PINNED.write_text(described({node: set(sources(module)) for node, module in code_modules().items()}), encoding="utf-8")
