@@ -1,10 +1,10 @@
 """The structure of the program, measured: who imports whom, how long files and functions are.
 
-    python scripts/structure.py            # a summary; exit code 1 where a rule is broken
-    python scripts/structure.py --arrows   # every import between rooms, with the files it stands in
+    python scripts/structure.py             # a summary; the exit code is 1 if a rule is broken
+    python scripts/structure.py --imports   # every import between packages, with file and line
 
-Nothing is imported: it reads the sources, imports inside functions and under TYPE_CHECKING included. `RANKS` is the one table of the rooms:
-a room may import those above it, and none below.
+Nothing is imported: it reads the sources, imports inside functions and under TYPE_CHECKING included. `LAYERS` is the one table: a package
+imports only packages that are earlier in it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "flowers_tfx"
-# From the ground up. A room is a package or a module of flowers_tfx; the last ones lie beside it.
-RANKS = (
+# From the ground up: packages and modules of flowers_tfx; `pipeline_def` and `runners` lie beside it.
+LAYERS = (
     "errors",
     "progress",
     "code_digest",
@@ -46,8 +46,8 @@ RANKS = (
     "cli",
     "__main__",
 )
-# What a room must never import, at any depth of its own code.
-NEVER = {
+# Libraries, and the packages that must not import them, inside functions neither.
+FORBIDDEN = {
     "tfx": ("data", "samples", "registry", "validation", "reports", "model", "inference", "review"),
     "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config"),
     "apache_beam": ("validation", "reports", "samples", "registry", "config", "model", "inference"),
@@ -72,18 +72,18 @@ class Function:
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """Every module of the program by its dotted name; tests, scripts and benchmarks are none of it."""
+    """Every module of the program by its dotted name, without tests, scripts and benchmarks."""
     files = [*(root / PACKAGE).rglob("*.py"), *(root / "runners").rglob("*.py"), root / "pipeline_def.py"]
-    found = {}
+    paths = {}
     for path in sorted(files):
         parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 def imports(root: Path = ROOT) -> Iterator[Import]:
-    known = modules(root)
-    for name, path in known.items():
+    paths = modules(root)
+    for name, path in paths.items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -92,11 +92,11 @@ def imports(root: Path = ROOT) -> Iterator[Import]:
                 for alias in node.names:
                     inner = f"{node.module}.{alias.name}"
                     foreign = not is_ours(node.module)
-                    yield Import(name, inner if foreign or inner in known else node.module, node.lineno)
+                    yield Import(name, inner if foreign or inner in paths else node.module, node.lineno)
 
 
-def room(module: str) -> str:
-    """The room that a module of ours lies in; `flowers_tfx` itself, which holds the version alone, is the ground."""
+def layer_of(module: str) -> str:
+    """The entry of LAYERS that a module of ours belongs to; empty for `flowers_tfx` itself, which holds only the version."""
     first, _, rest = module.partition(".")
     return rest.partition(".")[0] if first == PACKAGE else first
 
@@ -105,44 +105,48 @@ def is_ours(module: str) -> bool:
     return module.partition(".")[0] in (PACKAGE, "runners", "pipeline_def")
 
 
-def arrows(root: Path = ROOT) -> list[Import]:
-    """Imports from one room into another."""
-    found = [one for one in imports(root) if is_ours(one.target) and room(one.target) and room(one.source)]
-    return [one for one in found if room(one.source) != room(one.target)]
+def imports_between_packages(root: Path = ROOT) -> list[Import]:
+    """Imports from one package into another."""
+    inner = [one for one in imports(root) if is_ours(one.target) and layer_of(one.target) and layer_of(one.source)]
+    return [one for one in inner if layer_of(one.source) != layer_of(one.target)]
 
 
-def rooms_without_rank(root: Path = ROOT) -> list[str]:
-    return sorted({room(name) for name in modules(root) if room(name)} - set(RANKS))
+def packages_without_layer(root: Path = ROOT) -> list[str]:
+    return sorted({layer_of(name) for name in modules(root) if layer_of(name)} - set(LAYERS))
 
 
-def upward_arrows(root: Path = ROOT) -> list[Import]:
-    """Imports of a room that lies above; without any there is no circle between rooms."""
-    rank = {name: at for at, name in enumerate(RANKS)}
-    return [one for one in arrows(root) if rank.get(room(one.target), len(RANKS)) > rank.get(room(one.source), -1)]
+def forbidden_layer_imports(root: Path = ROOT) -> list[Import]:
+    """Imports of a package that is later in LAYERS; if there are none, no packages import each other in a cycle."""
+    position = {name: at for at, name in enumerate(LAYERS)}
+    return [
+        one
+        for one in imports_between_packages(root)
+        if position.get(layer_of(one.target), len(LAYERS)) > position.get(layer_of(one.source), -1)
+    ]
 
 
 def forbidden_imports(root: Path = ROOT) -> list[Import]:
-    return [one for one in imports(root) if room(one.source) in NEVER.get(one.target.partition(".")[0], ())]
+    return [one for one in imports(root) if layer_of(one.source) in FORBIDDEN.get(one.target.partition(".")[0], ())]
 
 
 def hidden_imports(root: Path = ROOT) -> list[Import]:
-    """Uses of importlib to import: the arrows above would not see what they bring in."""
+    """Uses of importlib to import: the functions above do not see what it imports."""
     harmless = ("importlib.metadata", "importlib.resources")
     return [one for one in imports(root) if one.target.partition(".")[0] in ("importlib", "runpy") and one.target not in harmless]
 
 
-def circles(root: Path = ROOT) -> list[list[str]]:
-    """Circles of modules, imports inside functions included: each a list of names that import each other (Tarjan 1972)."""
-    known = modules(root)
-    graph: dict[str, set[str]] = {name: set() for name in known}
+def cycles(root: Path = ROOT) -> list[list[str]]:
+    """Modules that import each other in a cycle, imports inside functions included: a list of names for each cycle (Tarjan 1972)."""
+    paths = modules(root)
+    graph: dict[str, set[str]] = {name: set() for name in paths}
     for one in imports(root):
-        # A package's __init__ that gathers the names of its modules is no part of what these need.
-        if one.target in known and one.target != one.source and known[one.source].name != "__init__.py":
+        # A package's __init__ only gathers the names of its modules: they do not depend on it.
+        if one.target in paths and one.target != one.source and paths[one.source].name != "__init__.py":
             graph[one.source].add(one.target)
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    components: list[list[str]] = []
 
     def visit(name: str) -> None:
         index[name] = low[name] = len(index)
@@ -157,12 +161,12 @@ def circles(root: Path = ROOT) -> list[list[str]]:
             members = stack[stack.index(name) :]
             del stack[stack.index(name) :]
             if len(members) > 1:
-                found.append(sorted(members))
+                components.append(sorted(members))
 
     for name in sorted(graph):
         if name not in index:
             visit(name)
-    return found
+    return components
 
 
 def long_files(root: Path = ROOT) -> list[tuple[str, int]]:
@@ -175,35 +179,35 @@ def long_files(root: Path = ROOT) -> list[tuple[str, int]]:
 
 def functions(root: Path = ROOT) -> list[Function]:
     """Longest first, lines of signature and docstring included."""
-    found = []
+    measured = []
     for name, path in modules(root).items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.append(Function(node.name, name, (node.end_lineno or node.lineno) - node.lineno + 1))
-    return sorted(found, key=lambda one: -one.lines)
+                measured.append(Function(node.name, name, (node.end_lineno or node.lineno) - node.lineno + 1))
+    return sorted(measured, key=lambda one: -one.lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arrows", action="store_true")
-    if parser.parse_args().arrows:
-        for one in sorted(arrows(), key=lambda one: (RANKS.index(room(one.source)), one.source, one.target)):
-            print(f"{room(one.source):15} -> {room(one.target):15} {one.source}:{one.line} {one.target}")
+    parser.add_argument("--imports", action="store_true")
+    if parser.parse_args().imports:
+        for one in sorted(imports_between_packages(), key=lambda one: (LAYERS.index(layer_of(one.source)), one.source, one.target)):
+            print(f"{layer_of(one.source):15} -> {layer_of(one.target):15} {one.source}:{one.line} {one.target}")
         return 0
     rules = {
-        "rooms without a rank": rooms_without_rank(),
-        "upward arrows": [f"{one.source}:{one.line} imports {one.target}" for one in upward_arrows()],
-        "circles of modules": [" <-> ".join(names) for names in circles()],
+        "packages without a layer": packages_without_layer(),
+        "imports of a later layer": [f"{one.source}:{one.line} imports {one.target}" for one in forbidden_layer_imports()],
+        "cycles of modules": [" <-> ".join(names) for names in cycles()],
         "forbidden imports": [f"{one.source}:{one.line} imports {one.target}" for one in forbidden_imports()],
         "hidden imports": [f"{one.source}:{one.line} uses {one.target}" for one in hidden_imports()],
         f"files over {LONGEST_FILE} lines": [f"{name}: {lines}" for name, lines in long_files()],
     }
     for name, broken in rules.items():
         print(f"{name}: {len(broken)}", *broken, sep="\n  ")
-    every = functions()
-    longest = every[0]
-    print(f"functions: {len(every)}, longest {longest.module}.{longest.name} with {longest.lines} lines")
-    over = [one for one in every if one.lines > LONG_FUNCTION]
+    measured = functions()
+    longest = measured[0]
+    print(f"functions: {len(measured)}, longest {longest.module}.{longest.name} with {longest.lines} lines")
+    over = [one for one in measured if one.lines > LONG_FUNCTION]
     print(f"functions over {LONG_FUNCTION} lines: {len(over)}", *(f"{one.module}.{one.name}: {one.lines}" for one in over), sep="\n  ")
     return 1 if any(rules.values()) else 0
 

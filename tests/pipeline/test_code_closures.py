@@ -36,7 +36,7 @@ def closures() -> dict[str, set[str]]:
 
 
 def described(closures: Mapping[str, set[str]]) -> str:
-    """A paragraph a node, a line a room. What every own component needs stands once, at the top."""
+    """A paragraph per node, a line per package. What every own component needs stands once, at the top."""
     shared = set(sources("flowers_tfx.components.own_component")) | set(sources("flowers_tfx.components.executor"))
     paragraphs = [_paragraph(SHARED, shared)]
     for node, names in closures.items():
@@ -46,13 +46,16 @@ def described(closures: Mapping[str, set[str]]) -> str:
 
 
 def _paragraph(title: str, names: set[str]) -> str:
-    rooms: dict[str, list[str]] = {}
+    packages: dict[str, list[str]] = {}
     for name in sorted(names):
-        place, _, rest = name.removeprefix(f"{TEMPLATES}/").removeprefix("flowers_tfx.").partition(".")
+        package, _, rest = name.removeprefix(f"{TEMPLATES}/").removeprefix("flowers_tfx.").partition(".")
         if name.startswith(TEMPLATES):
-            place, rest = "templates", name.rpartition("/")[2]
-        rooms.setdefault(place, []).append(rest)
-    lines = [f"  {room}" if rest == [""] else f"  {room}: {', '.join(name or '__init__' for name in rest)}" for room, rest in rooms.items()]
+            package, rest = "templates", name.rpartition("/")[2]
+        packages.setdefault(package, []).append(rest)
+    lines = [
+        f"  {package}" if rest == [""] else f"  {package}: {', '.join(name or '__init__' for name in rest)}"
+        for package, rest in packages.items()
+    ]
     return "\n".join([title, *sorted(lines), ""])
 
 
@@ -75,8 +78,8 @@ def test_the_digests_in_the_pipeline_are_those_of_these_modules() -> None:
 # Where a file lies, who pushed it, how a page looks: no number of a model changes by them.
 @pytest.mark.parametrize("node", ["Trainer", "Transform"])
 def test_what_makes_a_model_is_code_that_changes_numbers(closures: Mapping[str, set[str]], node: str) -> None:
-    rooms = {name.removeprefix("flowers_tfx.").partition(".")[0] for name in closures[node]}
-    assert rooms <= {"backbones", "config", "errors", "features", "model", "model_files", "progress"}
+    packages = {name.removeprefix("flowers_tfx.").partition(".")[0] for name in closures[node]}
+    assert packages <= {"backbones", "config", "errors", "features", "model", "model_files", "progress"}
 
 
 def test_no_node_depends_on_a_command_or_on_a_runner(closures: Mapping[str, set[str]]) -> None:

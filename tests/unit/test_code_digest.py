@@ -66,18 +66,18 @@ def test_a_template_and_what_it_includes_count_where_they_are_named(tree: Path, 
 
 
 def test_a_name_that_a_package_gathers_comes_from_the_module_that_defines_it(tree: Path) -> None:
-    room = tree / "flowers_tfx" / "room"
-    room.mkdir()
-    (room / "__init__.py").write_text("from flowers_tfx.room.one import f\nfrom flowers_tfx.room.two import g\n\nOWN = 1\n")
-    (room / "one.py").write_text("def f(): ...\n")
-    (room / "two.py").write_text("def g(): ...\n")
+    package = tree / "flowers_tfx" / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from flowers_tfx.package.one import f\nfrom flowers_tfx.package.two import g\n\nOWN = 1\n")
+    (package / "one.py").write_text("def f(): ...\n")
+    (package / "two.py").write_text("def g(): ...\n")
     user = tree / "flowers_tfx" / "other.py"
     for line, modules in (
-        ("from flowers_tfx.room import f", {"room.one"}),
-        ("from flowers_tfx.room import two", {"room.two"}),
-        ("from flowers_tfx.room import OWN", {"room", "room.one", "room.two"}),
-        ("from flowers_tfx import room", {"room", "room.one", "room.two"}),
-        ("import flowers_tfx.room", {"room", "room.one", "room.two"}),
+        ("from flowers_tfx.package import f", {"package.one"}),
+        ("from flowers_tfx.package import two", {"package.two"}),
+        ("from flowers_tfx.package import OWN", {"package", "package.one", "package.two"}),
+        ("from flowers_tfx import package", {"package", "package.one", "package.two"}),
+        ("import flowers_tfx.package", {"package", "package.one", "package.two"}),
     ):
         user.write_text(line + "\n")
         assert set(sources("flowers_tfx.other", tree)) == {"flowers_tfx.other", *(f"flowers_tfx.{name}" for name in modules)}, line

@@ -1,4 +1,4 @@
-"""Reviews of real statistics, word for word what they were before the review became a room of its own: `golden/tables.json` holds the
+"""Reviews of real statistics, word for word what they were before the review became a package of its own: `golden/tables.json` holds the
 measured values of 366 real photos (embeddings projected to 12 numbers, no pixels), `golden/reviews.json` what was said of them.
 
 Messages are left out: they are for people, and get better. A change of anything else is a change of docs/interfaces.md.
