@@ -27,12 +27,13 @@ def dataset() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--per-class", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Pictures of each class.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
-def sample(out: Path, per_class: int, seed: int) -> CommandResult:
+@click.option("--planted", is_flag=True, help="With drift for the data review: darker, smaller, tulips among the roses, copies.")
+def sample(out: Path, per_class: int, seed: int, planted: bool) -> CommandResult:
     """Draws pictures of the five classes into OUT, one folder per class. The same seed draws the same pictures."""
     from flowers_tfx.samples.draw import draw_samples
 
     with progress_bar("Drawing") as progress:
-        classes = draw_samples(out, per_class, seed, progress)
+        classes = draw_samples(out, per_class, seed, progress, planted=planted)
     photos = sum(classes.values())
     return CommandResult({"folder": str(out), "photos": photos, "classes": classes}, [f"{photos} pictures are in {out}"])
 

@@ -49,8 +49,8 @@ def frame_size(rng: Random) -> Size:
     return (long, short) if rng.random() < 0.66 else (short, long)
 
 
-def photograph(scene: Image.Image, label: str, rng: Random, dark: bool) -> bytes:
-    """The file's bytes; a few are stored on their side and say so in EXIF, a few are black and white."""
+def photograph(scene: Image.Image, label: str, rng: Random, dark: bool, exposure: float = 1.0) -> bytes:
+    """The file's bytes; a few are stored on their side and say so in EXIF, a few are black and white. `exposure` scales the light."""
     state = np.random.RandomState(rng.getrandbits(32))
     if rng.random() < 0.15:  # out of focus, or shaken
         scene = scene.filter(ImageFilter.GaussianBlur(min(scene.size) * rng.uniform(0.002, 0.007)))
@@ -59,6 +59,7 @@ def photograph(scene: Image.Image, label: str, rng: Random, dark: bool) -> bytes
     planes = np.stack([np.asarray(channel, np.float32) for channel in (*scene.split(), scene.convert("L"))]) / 255
     planes, grey = planes[:3], planes[3]
     _light_up(planes, grey, light, rng)
+    planes *= exposure
     _grain(planes, light.noise * rng.uniform(0.4, 1.8), state)
     np.clip(planes, 0, 1, out=planes)
     image = Image.merge("RGB", [Image.fromarray(plane) for plane in (planes * 255 + 0.5).astype(np.uint8)])

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.samples.draw import CLASSES, draw_picture, draw_samples
+from flowers_tfx.samples.draw import CLASSES, COPY_EVERY, draw_picture, draw_samples
 
 COUNT = 12  # pictures a class: enough to see variety, quick to draw
 
@@ -122,3 +122,40 @@ def test_an_interrupted_call_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         draw_samples(tmp_path / "out", per_class=1, progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("samples") / "planted"
+    counts = draw_samples(out, per_class=COUNT, seed=7, planted=True)
+    assert counts == {label: len(list((out / label).glob("*.jpg"))) for label in CLASSES}
+    return out
+
+
+def test_a_planted_delivery_is_the_same_scenes_darker_and_of_half_the_size(drawn: Path, planted: Path) -> None:
+    for path in photos(drawn):
+        names = list(planted.glob(f"*/{path.name}"))
+        assert len(names) == 1
+        with Image.open(path) as image, Image.open(names[0]) as small:
+            assert small.size == tuple(-(-side // 2) for side in image.size)
+            assert np.asarray(small.convert("L")).mean() < 0.75 * np.asarray(image.convert("L")).mean()
+
+
+def test_a_planted_delivery_has_tulips_among_the_roses_and_exact_copies(planted: Path) -> None:
+    assert not (planted / "tulips").exists()
+    assert len(list((planted / "roses").glob("tulips_????.jpg"))) == COUNT
+    copies = sorted(planted.glob("*/*_copy.jpg"))
+    assert len(copies) == len(CLASSES) * -(-COUNT // COPY_EVERY)
+    for copy in copies:
+        assert copy.read_bytes() == copy.with_name(copy.name.replace("_copy", "")).read_bytes()
+    assert len({path.read_bytes() for path in photos(planted)}) == COUNT * len(CLASSES)
+
+
+def test_a_planted_delivery_is_the_same_each_time(planted: Path) -> None:
+    picture = draw_picture("roses", 3, seed=7, planted=True)
+    assert (planted / "roses" / "roses_0003.jpg").read_bytes() == picture == draw_picture("roses", 3, seed=7, planted=True)
+    before = {path: path.stat().st_mtime_ns for path in photos(planted)}
+    draw_samples(planted, per_class=COUNT, seed=7, planted=True)
+    assert {path: path.stat().st_mtime_ns for path in photos(planted)} == before
+    with pytest.raises(InputError, match="not empty"):
+        draw_samples(planted, per_class=COUNT, seed=7)
