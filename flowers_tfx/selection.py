@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowers_tfx import registry
-from flowers_tfx.data.spans import Span, list_spans
+from flowers_tfx.data.spans import Span, current_spans, list_spans
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
@@ -39,7 +39,7 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
             f"The data root {data_root} holds no span.", "Take photos in first: flowers ingest --csv FILE --labels FILE --data-root DIR."
         )
     decisions = read_decisions(data_root)
-    spans = [span for span in delivered if not is_rejected(decisions, span)]
+    spans = [span for span in current_spans(delivered) if not is_rejected(decisions, span)]
     if not spans:
         raise InputError(
             f"Reviewers rejected all spans of {data_root}.", "Take in other photos, or accept a span with `flowers review accept`."

@@ -21,14 +21,15 @@ _MOST_REJECTS = 20
 @setting_option("--labels", "ingest.labels", help="File with one class per line.")
 @setting_option("--data-root", "data_root", help="Folder of the spans.")
 @click.option("--span", type=click.IntRange(0, 10**9), help="Number of the span; default: the next one.")
+@click.option("--replaces", type=click.IntRange(1), help="A rejected span that this delivery corrects: its photos count as new.")
 @setting_option("--engine", "beam.engine", help="Beam's engine: direct, direct-multi, portable, flink, spark or dataflow.")
 @with_config
-def ingest(config: PipelineConfig, span: int | None) -> CommandResult:
+def ingest(config: PipelineConfig, span: int | None, replaces: int | None) -> CommandResult:
     """Ingests the photos of a CSV into the data root as one span. Photos that are already there are left out."""
     from flowers_tfx.orchestration.ingest_job import ingest_delivery
 
     with progress_bar("Ingesting") as progress:
-        result = ingest_delivery(config, span, progress)
+        result = ingest_delivery(config, span, progress, replaces)
     counts = f"{result.examples} new, {result.known} known, {result.duplicates} duplicates, {result.rejected} rejected"
     folder = "nothing new, no span" if result.span is None else f"{result.data_root}/span-{result.span}"
     warnings = [f"rejected: {reject.uri or f'line {reject.line}'}: {reject.reason}" for reject in result.rejects[:_MOST_REJECTS]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -134,9 +134,10 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
         return Line(number, printable(uri), printable(label), path, kind=error.kind, reason=str(error))
 
 
-def delivery_state(csv_uri: str, labels: Iterable[str], spans: Iterable[span_store.Span]) -> DeliveryState:
+def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_store.Span]) -> DeliveryState:
     """Reads every photo of the delivery: what `ingest` would find. InputError as in `survey`."""
-    known = {bytes.fromhex(digest) + label.encode() for span in spans for digest, label in span_store.processed_photos(span)}
+    current = span_store.current_spans(spans)
+    known = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
     base, names = uris.folder(csv_uri), frozenset(labels)
     contents: list[bytes] = []
     pending = 0

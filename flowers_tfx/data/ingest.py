@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,8 @@ _DEFAULTS = IngestConfig()
 
 @dataclass(frozen=True)
 class IngestRequest:
-    """`csv`: path or URI of the delivery; `span`: None for the next number; `ingest_id`: empty for a random one."""
+    """`csv`: path or URI of the delivery; `span`: None for the next number; `ingest_id`: empty for a random one.
+    `replaces`: the number of a rejected span whose photos this delivery corrects: they count as new."""
 
     csv: str
     labels: tuple[str, ...]
@@ -42,6 +43,7 @@ class IngestRequest:
     shards: int = _DEFAULTS.shards
     max_pixels: int = _DEFAULTS.max_pixels
     ingest_id: str = ""
+    replaces: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
     _check(request)
     root = spans.data_root_path(request.data_root)
     with span_writer(root) as writer:
-        earlier = spans.list_spans(root)
-        number = writer.claim_number(request.span, earlier)
+        delivered = spans.list_spans(root)
+        number = writer.claim_number(request.span, delivered)
+        earlier = _spans_that_count(delivered, request.replaces)
         with writer.draft(number) as draft:
             survey = delivery.survey(request.csv)
             # Photos that lie in earlier spans are probably the same ones, listed again.
@@ -121,6 +124,13 @@ def _check(request: IngestRequest) -> None:
         )
     if request.shards < 1:
         raise InputError(f"A split needs at least one shard, not {request.shards}.", "Leave it out for one.")
+
+
+def _spans_that_count(delivered: Sequence[spans.Span], replaces: int | None) -> list[spans.Span]:
+    """The spans whose photos are known. InputError where the span to replace is not there."""
+    if replaces is not None and replaces not in [span.number for span in delivered]:
+        raise InputError(f"The data root holds no span {replaces} that could be replaced.", "`flowers spans` lists them.")
+    return [span for span in spans.current_spans(delivered) if span.number != replaces]
 
 
 def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
@@ -163,8 +173,10 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
 def _facts(
     request: IngestRequest, result: IngestResult, photos: publication.PhotoTotals, delivery_digest: str, lines: int
 ) -> dict[str, Any]:
+    replaces = {} if request.replaces is None else {"replaces": request.replaces}
     return {
         "span": result.span,
+        **replaces,
         "digest": result.digest,
         "delivery": delivery_digest,
         "ingest_id": request.ingest_id or uuid.uuid4().hex,

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,12 @@ def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
     if not any(path.name == sidecars.FOLDER for path in entries):
         return spans
     return [replace(span, sidecars=sidecars.sidecar_ids(span.path, span.digest)) for span in spans]
+
+
+def current_spans(spans: Sequence[Span]) -> list[Span]:
+    """Without those that a later span replaces: a reviewer rejected them, and their photos were delivered again, corrected."""
+    replaced = {span.manifest.get("replaces") for span in spans}
+    return [span for span in spans if span.number not in replaced]
 
 
 def next_number(spans: Iterable[Span]) -> int:

@@ -11,16 +11,19 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine
 from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
 from flowers_tfx.progress import ProgressCallback
+from flowers_tfx.review.decisions import check_replaceable
 
 
-def ingest_delivery(config: PipelineConfig, span: int | None, progress: ProgressCallback) -> IngestResult:
-    """Ingests the delivery `ingest.csv` as one span.
+def ingest_delivery(config: PipelineConfig, span: int | None, progress: ProgressCallback, replaces: int | None = None) -> IngestResult:
+    """Ingests the delivery `ingest.csv` as one span; it can replace one that a reviewer rejected.
 
     Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.
     """
     if not config.ingest.csv:
         raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
     check_engine(config.beam, {"data_root": config.data_root})
+    if replaces is not None:
+        check_replaceable(config.data_root, replaces)
     labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
     request = IngestRequest(
         csv=config.ingest.csv,
@@ -30,5 +33,6 @@ def ingest_delivery(config: PipelineConfig, span: int | None, progress: Progress
         split_salt=config.ingest.split_salt,
         shards=config.ingest.shards,
         max_pixels=config.ingest.max_pixels,
+        replaces=replaces,
     )
     return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)

@@ -71,11 +71,16 @@ def check_findings(pipeline_root: str, span: int, findings: Sequence[str]) -> No
 
 def decide(data_root: str, action: Action, span_number: int, findings: Sequence[str], reason: str, by: str) -> Decision:
     """Appends a decision on a span. Raises InputError when the data root has no such span, or reason or name is missing."""
-    span = next((span for span in spans.list_spans(data_root) if span.number == span_number), None)
+    delivered = spans.list_spans(data_root)
+    span = next((span for span in delivered if span.number == span_number), None)
     if span is None:
         raise InputError(f"The data root {data_root} holds no span {span_number}.", "`flowers spans` lists them.")
     if not reason.strip() or not by.strip():
         raise InputError("A decision needs a reason and a name.", "Give both: --reason TEXT --by NAME.")
+    if action == "accept" and span not in spans.current_spans(delivered):
+        raise InputError(
+            f"Span {span_number} was replaced: its photos were delivered again, corrected.", "Decide on the span that replaces it."
+        )
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     reason, by = (printable(text.strip()) for text in (reason, by))
     decision = Decision(action, span_number, span.digest, tuple(dict.fromkeys(map(printable, findings))), reason, by, when)
@@ -92,6 +97,16 @@ def is_rejected(decisions: Iterable[Decision], span: Span) -> bool:
     """The last decision counts: accepting after a rejection takes the span back in."""
     own = of_span(decisions, span)
     return bool(own) and own[-1].action == "reject"
+
+
+def check_replaceable(data_root: str, span_number: int) -> None:
+    """Raises InputError for a span that no reviewer rejected: its photos are in use."""
+    delivered, decisions = spans.list_spans(data_root), read_decisions(data_root)
+    if any(span.number == span_number and not is_rejected(decisions, span) for span in delivered):
+        raise InputError(
+            f"Span {span_number} is in use: only a span that a reviewer rejected can be replaced.",
+            f"Reject it first: flowers review reject {span_number} --reason TEXT --by NAME.",
+        )
 
 
 def accepted_findings(decisions: Sequence[Mapping[str, Any]], digests: Sequence[str]) -> set[str]:

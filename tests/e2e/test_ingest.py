@@ -368,3 +368,21 @@ def test_real_photos_and_the_nasty_ones(shared: Path, tmp_path: Path) -> None:
     assert names.loc["gray_hopper.jpg", "grayscale"] == 1
     shards = sum(path.stat().st_size for path in (tmp_path / "root" / "span-1").glob("*.gz"))
     assert shards <= 1.05 * frame.file_bytes.sum()
+
+
+def test_the_photos_of_a_rejected_span_come_in_again_with_the_right_labels(tmp_path: Path) -> None:
+    photos = photo_lines(write_photos(tmp_path / "photos", 3))
+    wrong = [(uri, "roses" if label == "tulips" else label) for uri, label in photos]
+    assert take(tmp_path, wrong).span == 1
+    again = take(tmp_path, photos)
+    assert (again.span, again.rejected) == (None, 3)  # without a word nothing of a span is taken twice
+    corrected = take(tmp_path, photos, replaces=1)
+    assert (corrected.span, corrected.examples, corrected.known, corrected.rejected) == (2, len(photos), 0, 0)
+    assert list_spans(tmp_path / "root")[1].manifest["replaces"] == 1
+    assert delivery_state(deliver(tmp_path, photos), LABELS, list_spans(tmp_path / "root")).pending == 0
+    listed_again = [take(tmp_path, photos), take(tmp_path, photos, replaces=1)]
+    assert [(result.span, result.known, result.rejected) for result in listed_again] == [(None, len(photos), 0)] * 2
+    old_list = take(tmp_path, wrong)
+    assert (old_list.span, old_list.rejected) == (None, 3)
+    with pytest.raises(InputError, match="no span 7"):
+        take(tmp_path, photos, replaces=7)

@@ -70,3 +70,21 @@ def test_every_new_span_must_have_accepted_a_finding() -> None:
     assert accepted_findings(said, ["a"]) == {"x", "y"}
     assert accepted_findings(said, ["a", "b"]) == {"x"}
     assert accepted_findings(said, ["a", "c"]) == accepted_findings(said, []) == set()
+
+
+def test_a_replaced_span_is_out_of_every_window_and_cannot_be_accepted(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    span(tmp_path / "data", 2)
+    span(tmp_path / "data", 3, replaces=2)
+    assert chosen(tmp_path)[0] == [1, 3]
+    with pytest.raises(InputError, match="Span 2 was replaced"):
+        decide(str(tmp_path / "data"), "accept", 2, ("property:sharpness",), "wanted", "Ada")
+    decide(str(tmp_path / "data"), "accept", 3, ("property:sharpness",), "wanted", "Ada")
+
+
+def test_only_a_rejected_span_can_be_replaced(tmp_path: Path) -> None:
+    span(tmp_path, 1)
+    with pytest.raises(InputError, match="Span 1 is in use"):
+        decisions.check_replaceable(str(tmp_path), 1)
+    decide(str(tmp_path), "reject", 1, (), "tulips among the roses", "Ada")
+    decisions.check_replaceable(str(tmp_path), 1)
