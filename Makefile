@@ -2,7 +2,7 @@
 # PYTHON=... names an interpreter (scripts/pick_python.sh chooses one otherwise); ARGS=... goes to pytest (or uv).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e long lint bench image lock clean
+.PHONY: help setup demo test e2e long lint docs bench image lock clean
 export PYTHON
 
 # First on PATH, since Beam's worker pool starts whatever `python` is there.
@@ -31,6 +31,10 @@ lint: setup ## formatting, lint, types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy flowers_tfx runners pipeline_def.py
+
+docs: setup ## docs/configuration.md and docs/properties.md from the code
+	.venv/bin/python -m flowers_tfx.cli.reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+	.venv/bin/python -m flowers_tfx.cli.reference properties >docs/properties.md.new && mv docs/properties.md.new docs/properties.md
 
 bench: setup ## every benchmark in turn; those that need real photos say when they skip
 	@failed=0; for script in $(wildcard benchmarks/[a-z]*.py); do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed

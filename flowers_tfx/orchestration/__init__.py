@@ -1,1 +1,2 @@
-"""What lies between a config and a runner: settings as TFX wants them, run records, progress."""
+"""What lies between a config and a runner: settings as TFX takes them, checks before a run, Beam's engines, cache keys, records of runs, and
+everything about Kubeflow."""
