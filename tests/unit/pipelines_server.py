@@ -1,7 +1,9 @@
-"""A double of the Pipelines API (v2beta1) that checks every request body with the models of `kfp_server_api`."""
+"""A double of the Pipelines API (v2beta1) that answers as the API server of Kubeflow Pipelines 2.17 did, single-user and multi-user, and
+that checks every request body with the models of `kfp_server_api`."""
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -18,6 +20,10 @@ TOKEN = "good-token"
 PREFIX = "/apis/v2beta1/"
 MODELS = {"experiments": "V2beta1Experiment", "runs": "V2beta1Run", "recurringruns": "V2beta1RecurringRun"}
 PAGE = 2
+WORKFLOW = "flowers-j8trd"
+# What KubernetesExecutorConfig has in 2.17 of that which a test sends; another key is a 500.
+PLATFORM_KEYS = {"nodeSelector", "tolerations", "secretAsEnv", "activeDeadlineSeconds"}
+Answer = tuple[int, Any]
 
 
 def checked(model: str, body: Any) -> None:
@@ -36,62 +42,213 @@ def passes(text: str, item: dict[str, Any]) -> bool:
     return True
 
 
+def node_id(name: str) -> str:
+    """Argo's id of a node: the workflow's name and the FNV-1a hash (32 bits) of the node's name."""
+    value = 2166136261
+    for byte in name.encode():
+        value = (value ^ byte) * 16777619 % 2**32
+    return WORKFLOW if name == WORKFLOW else f"{WORKFLOW}-{value}"
+
+
 @dataclass
 class Cluster:
-    """`states` are what a run is in at each look at it; `answers` overrides the next answers as (code, body)."""
+    """`states` are those of a run, one a request; `answers` overrides the next answers as (code, body). `workflows` are the Kubernetes
+    objects, also of runs that the server then could not store.
 
-    namespaces: tuple[str, ...] = ("", "team")
+    `cached` are hits, `failing` is the step that fails a run (the last one by default), `log` what its container wrote. `no_mlmd` answers
+    as the branch of Pipelines without ML Metadata.
+    """
+
+    multi_user: bool = False
+    namespaces: tuple[str, ...] = ("team",)
+    no_mlmd: bool = False
     states: list[str] = field(default_factory=lambda: ["PENDING", "RUNNING", "SUCCEEDED"])
-    answers: list[tuple[int, Any]] = field(default_factory=list)
+    cached: tuple[str, ...] = ()
+    failing: str = ""
+    log: str = ""
+    retry_defaults: bool = True
+    answers: list[Answer] = field(default_factory=list)
     experiments: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     schedules: list[dict[str, Any]] = field(default_factory=list)
+    workflows: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     host: str = ""
 
-    def answer(self, method: str, path: str, token: str, body: Any) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, token: str, body: Any) -> Answer:
         self.requests.append((method, path))
+        parts = urlsplit(path)
+        if parts.path == f"{PREFIX}healthz" and not self.answers:
+            return 200, {"commit_sha": "unknown", "tag_name": "2.17.0", **({"multi_user": True} if self.multi_user else {})}
         if self.answers:
             return self.answers.pop(0)
         if token != f"Bearer {TOKEN}":
-            return 401, {"message": "Unauthenticated"}
-        parts = urlsplit(path)
+            return 401, {"error": "Unauthenticated", "code": 16, "message": "Unauthenticated"}
         if not parts.path.startswith(PREFIX):
             return 404, {}
         what, _, rest = parts.path.removeprefix(PREFIX).partition("/")
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if method == "POST" and not rest:
             checked(MODELS[what], body)
-        namespace = query.get("namespace", "") if method == "GET" else (body or {}).get("namespace", "")
-        if namespace not in self.namespaces:
-            return 404, {"message": f"namespaces {namespace} not found"}
+        if not rest:
+            refusal = self._refuse_namespace(what, method, query.get("namespace", "") if method == "GET" else body.get("namespace", ""))
+            if refusal:
+                return refusal
         return getattr(self, f"_{what}")(method, rest, query, body)
 
-    def _experiments(self, method: str, rest: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+    def _refuse_namespace(self, what: str, method: str, namespace: str) -> Answer | None:
+        if not self.multi_user:
+            # Runs and experiments ignore it.
+            if what == "recurringruns" and namespace:
+                return 400, {"message": f"Invalid input error: Experiment e1 belongs to namespace '' instead of '{namespace}'"}
+            return None
+        if method == "POST" and what != "experiments":  # it is the experiment's
+            return None
+        if not namespace:
+            return 400, {"message": "Failed to list: Invalid input error: A namespace must not be empty in multi-user mode"}
+        if namespace not in self.namespaces:
+            return 403, {"message": f"PermissionDenied: User 'me' is not authorized with reason: (request: namespace: {namespace})"}
+        return None
+
+    def _experiments(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "GET":
-            return 200, self._page("experiments", [one for one in self.experiments if passes(query.get("filter", ""), one)], query)
-        self.experiments.append({**body, "experiment_id": f"e{len(self.experiments) + 1}"})
+            there = [one for one in self.experiments if not self.multi_user or one.get("namespace") == query.get("namespace")]
+            return 200, self._page("experiments", [one for one in there if passes(query.get("filter", ""), one)], query)
+        name = body.get("display_name", "")
+        if not name:
+            return 400, {"message": "Invalid input error: Experiment must have a non-empty name"}
+        if len(name) > 128:
+            return 500, {"message": "InternalServerError: Error 1406 (22001): Data too long for column 'Name' at row 1"}
+        namespace = {"namespace": body["namespace"]} if self.multi_user else {}
+        stored = {key: value for key, value in body.items() if key != "namespace"}
+        self.experiments.append({**stored, **namespace, "experiment_id": f"e{len(self.experiments) + 1}"})
         return 200, self.experiments[-1]
 
-    def _runs(self, method: str, rest: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
-        if method == "POST":
-            self.runs.append({**body, "run_id": f"r{len(self.runs) + 1}"})
-            return 200, {"run_id": self.runs[-1]["run_id"]}
+    def _runs(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
+        if method == "POST" and not rest:
+            return self._store(body) or self._new_run(body)
+        run_id, _, rest = rest.partition("/")
+        run = next((run for run in self.runs if run["run_id"] == run_id), None)
+        if run is None:
+            return 404, {"message": f"ResourceNotFoundError: Run {run_id} not found"}
+        if rest:
+            return self._artifact(run, rest)
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        tasks = [
-            {"display_name": "root-driver", "state": "SUCCEEDED"},
-            {"display_name": "SelectInputs", "state": "SUCCEEDED" if state == "SUCCEEDED" else state},
-            {"display_name": "Trainer", "state": state, "error": {"message": "out of memory"} if state == "FAILED" else None},
-        ]
-        return 200, {"run_id": rest, "state": state, "run_details": {"task_details": tasks}}
+        return 200, {**self._details(run, state, query), "run_id": run_id, "state": state}
 
-    def _recurringruns(self, method: str, rest: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+    def _store(self, body: Any) -> Answer | None:
+        """The object first, then the row of the database."""
+        platform = body["pipeline_spec"].get("platform_spec", {}).get("platforms", {})
+        executors = platform.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
+        unknown = {key for settings in executors.values() for key in set(settings) - PLATFORM_KEYS} | (set(platform) - {"kubernetes"})
+        if unknown:
+            return 500, {"message": f'InternalServerError: unknown field "{sorted(unknown)[0]}"'}
+        self.workflows.append(body["display_name"][:20])
+        if len(body["display_name"]) > 255:
+            return 500, {"message": "InternalServerError: Error 1406 (22001): Data too long for column 'DisplayName' at row 1"}
+        return None
+
+    def _new_run(self, body: Any) -> Answer:
+        self.runs.append({**body, "run_id": f"r{len(self.runs) + 1}"})
+        return 200, {"run_id": self.runs[-1]["run_id"]}
+
+    def _details(self, run: dict[str, Any], state: str, query: dict[str, str]) -> dict[str, Any]:
+        steps = self._steps(self._in_order(run), state)
+        if self.no_mlmd:
+            return {"tasks": self._tasks(steps)} if query.get("view") == "FULL" else {}
+        return {} if state == "PENDING" else {"run_details": {"task_details": self._nodes(steps, state)}}
+
+    @staticmethod
+    def _in_order(run: dict[str, Any]) -> list[str]:
+        """The tasks of a run's package, each behind those that it waits for."""
+        spec = run["pipeline_spec"].get("pipeline_spec", run["pipeline_spec"])
+        tasks = spec["root"]["dag"]["tasks"]
+        names: list[str] = []
+        while len(names) < len(tasks):
+            free = [name for name in tasks if name not in names and set(tasks[name].get("dependentTasks", [])) <= set(names)]
+            names.append(min(free))
+        return names
+
+    def _steps(self, names: list[str], state: str) -> dict[str, str]:
+        """The state of each step: PENDING where the run has not come to it."""
+        if state == "PENDING":
+            return dict.fromkeys(names, "PENDING")
+        stop = (self.failing or names[-1]) if state == "FAILED" else names[0]
+        last = {"RUNNING": "RUNNING", "CANCELING": "RUNNING", "FAILED": "FAILED"}.get(state, "SUCCEEDED")
+        done = len(names) if state == "SUCCEEDED" else names.index(stop)
+        return {
+            name: "SUCCEEDED" if index < done else last if index == done else "PENDING"  # no step has an error
+            for index, name in enumerate(names)
+        }
+
+    def _nodes(self, steps: dict[str, str], state: str) -> list[dict[str, Any]]:
+        """Argo's nodes: each with a twin `(0)`, since the manifests give every template a retry strategy. No node has its own id."""
+        rows: list[dict[str, Any]] = []
+
+        def node(name: str, display: str, state: str, *children: str) -> None:
+            own = {"state": state} if state else {}
+            rows.append({"display_name": display, **own, "child_tasks": [{"pod_name": node_id(child)} for child in children]})
+
+        def twin(name: str, display: str, state: str, *children: str) -> str:
+            """A node and its first attempt; the name in which its children live."""
+            if not self.retry_defaults:
+                node(name, display, state, *children)
+                return name
+            node(name, display, state, f"{name}(0)")
+            node(f"{name}(0)", f"{display}(0)", state, *children)
+            return f"{name}(0)"
+
+        suffix = "(0)" if self.retry_defaults else ""
+        twin(WORKFLOW, WORKFLOW, state, f"{WORKFLOW}{suffix}.root-driver")
+        inner = f"{WORKFLOW}{suffix}"
+        twin(f"{inner}.root-driver", "root-driver", "SUCCEEDED", f"{inner}.root")
+        twin(f"{inner}.root", "root", state, *(f"{inner}.root{suffix}.{step}-driver" for step in steps))
+        for step, step_state in steps.items():
+            name = f"{inner}.root{suffix}.{step}"
+            if step_state == "PENDING":
+                node(f"{name}-driver", f"{step}-driver", "", name)
+                node(name, step, "PENDING")
+                continue
+            twin(f"{name}-driver", f"{step}-driver", "SUCCEEDED", name)
+            twin(name, step, step_state, f"{name}{suffix}.executor")
+            if step in self.cached:
+                node(f"{name}{suffix}.executor", "executor", "SKIPPED")
+            else:
+                node(f"{name}{suffix}.executor", "executor", step_state, f"{name}{suffix}.executor(0)")
+                node(f"{name}{suffix}.executor(0)", "executor(0)", step_state)
+        return rows
+
+    def _tasks(self, steps: dict[str, str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = [{"task_id": "t0", "name": "ROOT", "type": "ROOT", "state": "RUNNING"}]
+        for step, state in steps.items():
+            if state == "PENDING":
+                continue
+            row = {"task_id": f"t-{step}", "name": step, "display_name": step, "type": "RUNTIME", "parent_task_id": "t0"}
+            row["state"] = "CACHED" if step in self.cached else state
+            message = {"status_metadata": {"message": self.log.splitlines()[-1]}} if state == "FAILED" and self.log else {}
+            rows.append({**row, **message})
+        return rows
+
+    def _artifact(self, run: dict[str, Any], rest: str) -> Answer:
+        """Argo's log of a pod: runs/RUN/nodes/NODE/artifacts/main-logs:read."""
+        _, node, _, artifact = rest.split("/")
+        suffix = "(0)" if self.retry_defaults else ""
+        step = self.failing or self._in_order(run)[-1]
+        pod = node_id(f"{WORKFLOW}{suffix}.root{suffix}.{step}{suffix}.executor(0)")
+        if artifact != "main-logs:read" or node != pod or not self.log:
+            return 404, {"error_message": "artifact not found"}
+        return 200, {"data": base64.b64encode(self.log.encode()).decode()}
+
+    def _recurringruns(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "GET":
             there = [schedule for schedule in self.schedules if schedule["namespace"] == query.get("namespace", "")]
             return 200, self._page("recurringRuns", there, query)
         if method == "POST" and not rest:
-            # Like the API server, which takes the namespace of a schedule from its experiment.
+            refusal = self._store(body)
+            if refusal:
+                return refusal
+            # The server takes the namespace of a schedule from its experiment.
             experiment = next(one for one in self.experiments if one["experiment_id"] == body["experiment_id"])
             given = {"recurring_run_id": f"s{len(self.schedules) + 1}", "status": "ENABLED", "namespace": experiment.get("namespace", "")}
             self.schedules.append({**body, **given})

@@ -64,6 +64,13 @@ def test_a_secret_by_value_is_refused_and_not_repeated(setting: str) -> None:
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["NAMESPACE", "KFP_POD_NAME", "KFP_POD_UID"])
+@pytest.mark.parametrize(("key", "value"), [("environment", "x"), ("secrets", "secret/key")])
+def test_a_variable_that_the_backend_sets_is_refused(name: str, key: str, value: str) -> None:
+    with pytest.raises(InputError, match=rf"kubeflow\.{key}: Kubeflow Pipelines sets {name} itself"):
+        check_config(config(**{f"kubeflow__{key}": f"{{{name}: {value}}}"}), "kfp")
+
+
 @pytest.mark.parametrize(
     "setting",
     [

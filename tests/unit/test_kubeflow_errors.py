@@ -104,10 +104,10 @@ ANSWERS = {
     "token in the answer": (response("401 Unauthorized", f'{{"message": "bad token {TOKEN}"}}'), "bad token ***."),
     "no rights": (response("403 Forbidden", '{"error": "RBAC: access denied"}'), "forbids this (403): RBAC: access denied."),
     "another path": (response("404 Not Found", "<html>404</html>"), "does not have this (404)."),
-    "a bug": (response("500 Internal Server Error", LONG), "refuses the request (500): Failed to list experiments"),
+    "a bug": (response("500 Internal Server Error", LONG), "failed at the request (500): Failed to list experiments"),
     "a page of a proxy": (response("502 Bad Gateway", "<html>\n<body>bad gateway</body></html>"), "cannot answer now (502)."),
     "later": (response("503 Service Unavailable", "", "Retry-After: 3600"), "cannot answer now (503)."),
-    "not text": (response("500 Internal Server Error", b"\xff\xfe\x00"), "refuses the request (500)."),
+    "not text": (response("500 Internal Server Error", b"\xff\xfe\x00"), "failed at the request (500)."),
     "a login page": (response("302 Found", "", "Location: /dex/auth"), "asks for a login (302)."),
     "another server": (response("200 OK", "<html>welcome</html>"), "not as Kubeflow Pipelines does."),
     "another API": (response("200 OK", '{"hello": "world"}'), "not as Kubeflow Pipelines does."),
@@ -124,8 +124,17 @@ def test_an_answer_that_is_not_ours_is_one_sentence_after_one_request(name: str,
     answer, sentence = ANSWERS[name]
     with raw_server(answer) as server:
         assert sentence in refusal(f"http://{server.address}")
-    expected = ["GET", "POST"] if name == "another API" else ["GET"]  # an API without experiments is asked to make one
+    # Any object will do as an answer about the installation, and an API without experiments is asked to make one.
+    expected = {"another API": ["GET", "GET", "POST"], "a wrong time": ["GET", "GET"]}.get(name, ["GET"])
     assert [request.split()[0] for request in server.requests] == expected
+
+
+def test_a_long_reason_is_cut_between_words(refusal: Callable[..., str]) -> None:
+    words = " ".join(f"reason{number}" for number in range(50))
+    with raw_server(response("400 Bad Request", json.dumps({"message": words}))) as server:
+        message = refusal(f"http://{server.address}")
+    shown = message.partition("(400): ")[2].removesuffix(" [...].")
+    assert words.startswith(f"{shown} ")
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

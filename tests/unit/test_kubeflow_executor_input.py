@@ -12,7 +12,7 @@ import pytest
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow import addresses
-from flowers_tfx.orchestration.kubeflow.executor_input import clear_outputs, title_of, translate_input, translate_output
+from flowers_tfx.orchestration.kubeflow.executor_input import clear_outputs, require_outputs, title_of, translate_input, translate_output
 
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
 SPEC = {"artifacts": {"model": {"artifactType": MODEL}}, "parameters": {"code": {"parameterType": "STRING"}}}
@@ -90,6 +90,29 @@ def test_names_and_metadata_stay_and_a_missing_name_is_made() -> None:
     assert only(translate_input(given, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
 
 
+@pytest.mark.parametrize("key", ["artifactId", "artifact_id"])
+def test_inputs_of_one_name_are_distinguished(key: str) -> None:
+    """A backend without ML Metadata names an artifact by the key of its output, which several components have."""
+    given = message()
+    own, other = ({"name": "schema", "uri": f"s3://b/k/{number}/schema", key: f"id-{number}"} for number in (1, 2))
+    given["inputs"]["artifacts"] = {"schema": {"artifacts": [own]}, "curated": {"artifacts": [other]}}
+    spec = {"artifacts": {name: {"artifactType": MODEL} for name in ("schema", "curated")}}
+    inputs = translate_input(given, spec).message["inputs"]
+    assert [only(inputs, name)["name"] for name in ("schema", "curated")] == ["id-1", "id-2"]
+    assert key not in only(inputs, "schema")  # TFX's parser does not know it
+    for artifact in (own, other):
+        del artifact[key]
+    inputs = translate_input(given, spec).message["inputs"]
+    assert [only(inputs, name)["name"] for name in ("schema", "curated")] == ["s3://b/k/1/schema", "s3://b/k/2/schema"]
+
+
+def test_one_artifact_for_two_inputs_keeps_its_name() -> None:
+    given = message()
+    given["inputs"]["artifacts"]["base"] = given["inputs"]["artifacts"]["model"]
+    spec = {"artifacts": {name: {"artifactType": MODEL} for name in ("model", "base")}}
+    assert only(translate_input(given, spec).message["inputs"], "base")["name"] == "17"
+
+
 def test_the_message_of_the_backend_is_left_alone() -> None:
     given = message()
     before = json.dumps(given)
@@ -146,6 +169,30 @@ def test_the_answer_has_the_backends_addresses_and_pages_are_files() -> None:
     assert only(answer, "data")["metadata"] == {"n": 1.0}
 
 
+def test_metrics_are_numbers() -> None:
+    """TFX adds its version as a string to every output; a backend without ML Metadata refuses it there, and only there."""
+    given = message()
+    given["outputs"]["artifacts"]["metrics"] = {"artifacts": [{"uri": "s3://b/k/m", "type": {"schemaTitle": "system.Metrics"}}]}
+    metadata = {"accuracy": 0.5, "examples": 3, "tfx_version": "1.16.0", "flag": True}
+    said = {key: {"artifacts": [{"uri": "/local", "metadata": metadata}]} for key in ("metrics", "data")}
+    answer = translate_output({"artifacts": said}, translate_input(given, SPEC))
+    assert only(answer, "metrics")["metadata"] == {"accuracy": 0.5, "examples": 3}
+    assert only(answer, "data")["metadata"] == metadata
+
+
+def test_every_declared_output_exists_after_a_step(mounts: Path) -> None:
+    given = message()
+    given["outputs"]["outputFile"] = str(mounts / "o.json")
+    work = translate_input(given, SPEC)
+    clear_outputs(work)
+    (mounts / "gcs/b/k/data").rmdir()
+    with pytest.raises(InputError, match="did not write its output window"):
+        require_outputs(work)
+    (mounts / "minio/b/k/window").write_text("w")
+    require_outputs(work)
+    assert (mounts / "gcs/b/k/data").is_dir()
+
+
 def test_titles() -> None:
     assert title_of(MODEL) == "tfx.Model"
     assert title_of({"schemaTitle": "system.HTML"}) == "system.HTML"
@@ -197,10 +244,10 @@ entrypoint.main()
     ("how", "code", "said"),
     [
         ("well", 0, ""),
-        ("input", 2, "The photos are gone."),
+        ("input", 2, "step failed: The photos are gone."),
         ("blocked", 3, "# What the review says"),
         ("exit", 7, ""),
-        ("bug", 1, "ValueError: a bug"),
+        ("bug", 1, "step failed: ValueError: a bug"),
     ],
 )
 def test_how_a_step_ended_is_told_by_its_exit_code_whatever_crashes_at_exit(how: str, code: int, said: str, tmp_path: Path) -> None:

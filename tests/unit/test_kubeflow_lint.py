@@ -180,6 +180,37 @@ def test_a_platform_document_for_a_step_that_there_is_not_is_an_error() -> None:
     assert [problem.where for problem in lint(Package(small_spec(), platform))] == ["third"]
 
 
+@pytest.mark.parametrize(
+    "platforms",
+    [
+        {"kubernetes": {"deploymentSpec": {"executors": {"first": {"nodeSelektor": {}}}}}},
+        {"mainframe": {}},
+    ],
+)
+def test_a_platform_key_to_which_the_server_would_answer_with_500_is_an_error(platforms: dict[str, Any]) -> None:
+    assert [problem.level for problem in lint(Package(small_spec(), {"platforms": platforms}))] == ["error"]
+
+
+def test_retries_are_a_warning_that_names_the_line_to_change() -> None:
+    spec = small_spec()
+    second(spec)["retryPolicy"] = {"maxRetryCount": 1}
+    (problem,) = lint(Package(spec))
+    assert problem.level == "warning"
+    assert "workflow-controller-configmap" in problem.message
+    assert "`retryPolicy: Always`" in problem.message
+    assert lint(Package({**spec, "schemaVersion": "2.0.0"}, job={"runtimeConfig": {}})) == []
+    second(spec)["retryPolicy"] = {"maxRetryCount": 0}
+    assert lint(Package(spec)) == []
+
+
+@pytest.mark.parametrize("name", ["NAMESPACE", "KFP_POD_NAME", "KFP_POD_UID"])
+def test_a_variable_that_the_backend_sets_is_an_error(name: str) -> None:
+    spec = small_spec()
+    executors(spec)["first"]["container"]["env"] = [{"name": name, "value": "x"}]
+    (problem,) = lint(Package(spec))
+    assert (problem.level, name in problem.message) == ("error", True)
+
+
 def test_schema_2_0_is_right_on_vertex() -> None:
     assert lint(Package({**small_spec(), "schemaVersion": "2.0.0"}, job={"runtimeConfig": {}})) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         yield served
 
 
+@pytest.fixture(params=["single-user", "multi-user"])
+def installation(request: pytest.FixtureRequest, cluster: Cluster) -> list[str]:
+    """The options that every command needs on this kind of installation."""
+    cluster.multi_user = request.param == "multi-user"
+    return ["--namespace", "team"] if cluster.multi_user else []
+
+
 @pytest.fixture()
 def package(tmp_path: Path) -> Path:
     path = tmp_path / "p.yaml"
@@ -50,8 +58,10 @@ def flowers(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def test_a_run_is_submitted_with_its_parameters_into_an_experiment(flowers: Any, cluster: Cluster, package: Path) -> None:
-    arguments = ["--experiment", "roses", "--name", "first", "--param", "data_root=s3://b/other"]
+def test_a_run_is_submitted_with_its_parameters_into_an_experiment(
+    flowers: Any, cluster: Cluster, package: Path, installation: list[str]
+) -> None:
+    arguments = [*installation, "--experiment", "roses", "--name", "first", "--param", "data_root=s3://b/other"]
     value = flowers("submit", str(package), *arguments)
     assert (value["run_id"], value["state"], value["error"]) == ("r1", "PENDING", "")
     (run,) = cluster.runs
@@ -78,6 +88,7 @@ def test_the_platform_document_travels_beside_the_spec(flowers: Any, cluster: Cl
 
 
 def test_namespace_and_account_come_from_the_configuration_or_an_option(flowers: Any, cluster: Cluster, package: Path) -> None:
+    cluster.multi_user = True
     settings = ["--set", "kubeflow.namespace=team", "--set", "kubeflow.service_account=runner"]
     flowers("submit", str(package), *settings)
     assert cluster.experiments[0]["namespace"] == "team"
@@ -86,37 +97,100 @@ def test_namespace_and_account_come_from_the_configuration_or_an_option(flowers:
     assert cluster.runs[1]["service_account"] == "other"
 
 
-def test_waiting_shows_each_step_and_ends_with_the_run(flowers: Any, cluster: Cluster, package: Path) -> None:
-    value = flowers("submit", str(package), "--wait")
+def step_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if ": " in line]
+
+
+@pytest.mark.parametrize("no_mlmd", [False, True])
+@pytest.mark.parametrize("retry_defaults", [True, False])
+def test_waiting_shows_the_steps_of_the_package_and_nothing_else(
+    retry_defaults: bool, no_mlmd: bool, flowers: Any, cluster: Cluster, package: Path, installation: list[str]
+) -> None:
+    cluster.retry_defaults, cluster.no_mlmd = retry_defaults, no_mlmd
+    value = flowers("submit", str(package), "--wait", *installation)
     assert (value["state"], value["error"]) == ("SUCCEEDED", "")
-    lines = flowers.err.splitlines()
-    assert lines.index("Trainer: RUNNING") < lines.index("Trainer: SUCCEEDED")
-    assert not any("driver" in line for line in lines)
+    assert step_lines(flowers.err) == ["First: running", "First: succeeded", "Second: succeeded"]
 
 
-def test_a_run_that_fails_ends_with_1_and_says_where(flowers: Any, cluster: Cluster, package: Path) -> None:
-    cluster.states = ["RUNNING", "FAILED"]
+@pytest.mark.parametrize("no_mlmd", [False, True])
+def test_a_hit_is_cached(no_mlmd: bool, flowers: Any, cluster: Cluster, package: Path) -> None:
+    cluster.cached, cluster.no_mlmd, cluster.states = ("Second",), no_mlmd, ["SUCCEEDED"]
+    flowers("submit", str(package), "--wait")
+    assert step_lines(flowers.err) == ["First: succeeded", "Second: cached"]
+
+
+@pytest.mark.parametrize("no_mlmd", [False, True])
+def test_a_step_behind_one_that_failed_is_not_reached(no_mlmd: bool, flowers: Any, cluster: Cluster, package: Path) -> None:
+    cluster.failing, cluster.no_mlmd, cluster.states = "First", no_mlmd, ["RUNNING", "FAILED"]
     value = flowers("submit", str(package), "--wait", code=1)
     assert value["state"] == "FAILED"
-    assert "Trainer" in value["error"]
-    assert "out of memory" in value["error"]
+    assert step_lines(flowers.err) == ["First: running", "First: failed", "Second: not reached"]
 
 
-def test_a_run_that_takes_too_long_is_left_alone(flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster.states = ["RUNNING"]
+@pytest.mark.parametrize("no_mlmd", [False, True])
+def test_a_run_that_fails_ends_with_1_and_says_where_and_why(
+    no_mlmd: bool, flowers: Any, cluster: Cluster, package: Path, installation: list[str]
+) -> None:
+    cluster.states, cluster.no_mlmd = ["RUNNING", "FAILED"], no_mlmd
+    cluster.log = "Epoch 1\nTraceback (most recent call last):\nstep failed: ValueError: out of memory."
+    value = flowers("submit", str(package), "--wait", *installation, code=1)
+    assert value["state"] == "FAILED"
+    assert value["error"].endswith("in Second: ValueError: out of memory." if not no_mlmd else "ValueError: out of memory.")
+
+
+def test_without_a_stored_log_the_error_says_where_to_look(flowers: Any, cluster: Cluster, package: Path, installation: list[str]) -> None:
+    cluster.states = ["FAILED"]
+    value = flowers("submit", str(package), "--wait", *installation, code=1)
+    assert "in Second. The step's log says why" in value["error"]
+    assert f"kubectl logs -n {'team' if cluster.multi_user else 'kubeflow'} -l pipeline/runid=r1 -c main" in value["error"]
+
+
+def test_a_run_that_was_terminated_is_canceling_and_then_failed(flowers: Any, cluster: Cluster, package: Path) -> None:
+    cluster.states = ["RUNNING", "CANCELING", "FAILED"]
+    value = flowers("submit", str(package), "--wait", code=1)
+    assert (value["state"], value["error"]) == ("FAILED", "The run was terminated, and ended as FAILED.")
+    cluster.states = ["CANCELING"]
     value = flowers("submit", str(package), "--wait", "--timeout", "1", code=1)
+    assert (value["state"], value["error"]) == ("CANCELING", "The run is being terminated.")
+
+
+def test_a_run_that_takes_too_long_is_left_alone_in_time(
+    flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "POLL_S", 10.0)
+    cluster.states = ["RUNNING"]
+    started = time.monotonic()
+    value = flowers("submit", str(package), "--wait", "--timeout", "1", code=1)
+    assert time.monotonic() - started < 6  # the import of kfp takes some of it
     assert (value["state"], "goes on" in value["error"]) == ("RUNNING", True)
 
 
+def test_a_server_that_does_not_answer_does_not_prolong_the_wait(
+    flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = cluster.answer
+
+    def hang(method: str, path: str, token: str, body: Any) -> Any:
+        if "view=FULL" in path:
+            time.sleep(8)
+        return answer(method, path, token, body)
+
+    monkeypatch.setattr(cluster, "answer", hang)
+    started = time.monotonic()
+    value = flowers("submit", str(package), "--wait", "--timeout", "1", code=1)
+    assert time.monotonic() - started < 6
+    assert value["state"] == "PENDING"
+
+
 def test_a_server_that_is_away_for_a_moment_does_not_end_the_wait(flowers: Any, cluster: Cluster, package: Path) -> None:
-    answers = [(200, {"experiments": [{"display_name": "flowers", "experiment_id": "e"}]}), (200, {"run_id": "r1"}), (503, "")]
+    answers = [(200, {}), (200, {"experiments": [{"display_name": "flowers", "experiment_id": "e"}]}), (200, {"run_id": "r1"}), (503, "")]
     cluster.answers = [*answers, (502, "<html>")]
     assert flowers("submit", str(package), "--wait")["state"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [(401, "refuses the token"), (403, "forbids"), (302, "asks for a login"), (503, "cannot answer now"), (500, "refuses")],
+    [(401, "refuses the token"), (403, "forbids"), (302, "asks for a login"), (503, "cannot answer now"), (500, "failed at")],
 )
 def test_what_the_server_refuses_is_one_sentence(code: int, said: str, flowers: Any, cluster: Cluster, package: Path) -> None:
     cluster.answers = [(code, {"message": "no"})]
@@ -142,9 +216,43 @@ def test_the_token_of_a_file_is_read_for_each_request(flowers: Any, cluster: Clu
     assert flowers("submit", str(package), "--token-file", str(tmp_path / "token"))["run_id"] == "r1"
 
 
-def test_a_namespace_that_is_not_there_is_named(flowers: Any, cluster: Cluster, package: Path) -> None:
-    value = flowers("submit", str(package), "--namespace", "nowhere", code=2)
-    assert "no namespace nowhere" in value["error"]
+COMMANDS = [["submit", "PACKAGE"], ["schedule", "create", "PACKAGE", "--cron", "@daily"], ["schedule", "list"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_namespace_fits_the_installation(command: list[str], flowers: Any, cluster: Cluster, package: Path) -> None:
+    command = [part.replace("PACKAGE", str(package)) for part in command]
+    for given in (["--namespace", "nowhere"], ["--namespace", "kubeflow"], ["--set", "kubeflow.namespace=team"]):
+        assert "single-user installation" in flowers(*command, *given, code=2)["error"]
+    flowers(*command)
+    cluster.multi_user = True
+    assert "multi-user installation, and no namespace was given" in flowers(*command, code=2)["error"]
+    value = flowers(*command, "--namespace", "nowhere", code=2)
+    assert "forbids this (403): PermissionDenied" in value["error"]
+    flowers(*command, "--namespace", "team")
+
+
+@pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
+def test_a_name_that_the_server_cannot_store_is_refused_before_anything_is_sent(
+    command: list[str], flowers: Any, cluster: Cluster, package: Path, installation: list[str]
+) -> None:
+    command = [*(part.replace("PACKAGE", str(package)) for part in command), *installation]
+    assert "has 256 characters" in flowers(*command, "--name", "n" * 256, code=2)["error"]
+    assert "has 129 characters" in flowers(*command, "--experiment", "e" * 129, code=2)["error"]
+    assert "has 0 characters" in flowers(*command, "--experiment", "", code=2)["error"]
+    assert (cluster.requests, cluster.workflows) == ([], [])
+    flowers(*command, "--name", "n" * 255, "--experiment", "e" * 128)
+    assert len(cluster.workflows) == 1
+
+
+@pytest.mark.parametrize(("command", "resource"), [(COMMANDS[0], "workflows"), (COMMANDS[1], "scheduledworkflows")])
+def test_a_server_that_failed_may_have_started_it_all_the_same(
+    command: list[str], resource: str, flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_store", lambda body: (500, {"message": "InternalServerError: Error 1406"}))
+    value = flowers(*(part.replace("PACKAGE", str(package)) for part in command), code=2)
+    assert "failed at the request (500): InternalServerError" in value["error"]
+    assert f"kubectl get {resource}" in value["hint"]
 
 
 def test_a_host_that_cannot_be_reached_is_named(flowers: Any, package: Path) -> None:
@@ -200,7 +308,8 @@ def test_only_our_own_options_count(flowers: Any, cluster: Cluster, package: Pat
     flowers("submit", str(package), "--experiment", "roses", "--wait")
     assert [experiment["display_name"] for experiment in cluster.experiments] == ["roses"]
     assert not any("elsewhere" in path for _, path in cluster.requests)
-    assert [(method, path.partition("?")[0].rpartition("/")[2]) for method, path in cluster.requests[:3]] == [
+    assert [(method, path.partition("?")[0].rpartition("/")[2]) for method, path in cluster.requests[:4]] == [
+        ("GET", "healthz"),
         ("GET", "experiments"),
         ("POST", "experiments"),
         ("POST", "runs"),
@@ -230,7 +339,9 @@ def test_the_token_is_read_again_while_a_run_is_waited_for(
 
 def test_no_token_is_no_header(flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLOWERS_KUBEFLOW_TOKEN")
-    assert "refuses the token (401)" in flowers("submit", str(package), code=2)["error"]
+    value = flowers("submit", str(package), code=2)
+    assert "wants a token (401), and no token was given" in value["error"]
+    assert "--audience=pipelines.kubeflow.org" in value["hint"]
 
 
 def test_a_parameter_that_there_is_not_is_refused(flowers: Any, cluster: Cluster, package: Path) -> None:
@@ -238,21 +349,21 @@ def test_a_parameter_that_there_is_not_is_refused(flowers: Any, cluster: Cluster
     assert "has no value" in flowers("submit", str(package), "--param", "x", code=2)["error"]
 
 
-def test_a_schedule_lives_its_life(flowers: Any, cluster: Cluster, package: Path) -> None:
-    value = flowers("schedule", "create", str(package), "--cron", "0 30 2 * * *", "--name", "nightly", "--namespace", "team")
+def test_a_schedule_lives_its_life(flowers: Any, cluster: Cluster, package: Path, installation: list[str]) -> None:
+    value = flowers("schedule", "create", str(package), "--cron", "0 30 2 * * *", "--name", "nightly", *installation)
     assert (value["id"], value["cron"], value["status"]) == ("s1", "0 30 2 * * *", "active")
     (made,) = cluster.schedules
     assert made["trigger"] == {"cron_schedule": {"cron": "0 30 2 * * *"}}
-    assert (made["max_concurrency"], made["no_catchup"], made["mode"], made["namespace"]) == ("1", True, "ENABLE", "team")
-    there = ["--namespace", "team"]
-    assert flowers("schedule", "pause", "s1", *there)["status"] == "paused"
-    (row,) = flowers("schedule", "list", *there)
+    assert (made["max_concurrency"], made["no_catchup"], made["mode"]) == ("1", True, "ENABLE")
+    assert made["namespace"] == ("team" if cluster.multi_user else "")
+    assert flowers("schedule", "pause", "s1", *installation)["status"] == "paused"
+    (row,) = flowers("schedule", "list", *installation)
     assert (row["name"], row["status"], row["cron"], row["interval_s"]) == ("nightly", "paused", "0 30 2 * * *", None)
-    flowers("schedule", "resume", "s1", *there)
-    assert flowers("schedule", "list", *there)[0]["status"] == "active"
-    flowers("schedule", "delete", "s1", *there)
-    assert flowers("schedule", "list", *there) == []
-    assert "does not have this" in flowers("schedule", "pause", "s1", *there, code=2)["error"]
+    flowers("schedule", "resume", "s1", *installation)
+    assert flowers("schedule", "list", *installation)[0]["status"] == "active"
+    flowers("schedule", "delete", "s1", *installation)
+    assert flowers("schedule", "list", *installation) == []
+    assert "does not have this" in flowers("schedule", "pause", "s1", *installation, code=2)["error"]
 
 
 def test_a_schedule_by_interval(flowers: Any, cluster: Cluster, package: Path) -> None:
@@ -276,6 +387,7 @@ def test_two_schedules_of_a_name_would_start_every_run_twice(flowers: Any, clust
         "0 0 0 1,15 JAN-jun ?",
         "@daily",
         "@every 1h30m",
+        "@every 2s",
         "30 0 0 31 12 0",
         "*/10 * * * * *",
     ],
@@ -291,6 +403,11 @@ def test_schedules_that_are_right(cron: str) -> None:
         ("", "has 1 fields"),
         ("0 30 2 * * * *", "has 7 fields"),
         ("* 30 2 * * *", "every second"),
+        ("*/1 30 2 * * *", "every second"),
+        ("0-59 30 2 * * *", "every second"),
+        ("@every 0s", "every second"),
+        ("@every 1s", "every second"),
+        ("@every 1.5s", "every second"),
         ("0 60 2 * * *", "60 is not a valid minute"),
         ("0 30 24 * * *", "24 is not a valid hour"),
         ("0 30 2 0 * *", "0 is not a valid day"),
@@ -308,6 +425,11 @@ def test_schedules_that_are_wrong_are_explained(cron: str, said: str) -> None:
         check_cron(cron)
     assert said in caught.value.message
     assert "seconds first" in caught.value.hint
+
+
+def test_an_interval_of_a_second_is_refused_like_such_an_expression(flowers: Any, cluster: Cluster, package: Path) -> None:
+    assert "every second" in flowers("schedule", "create", str(package), "--interval", "1", code=2)["error"]
+    assert cluster.requests == []
 
 
 @pytest.mark.parametrize("when", [[], ["--cron", "@daily", "--interval", "5"]])

@@ -15,6 +15,9 @@ Target = Literal["kfp", "vertex"]
 # The folder of the weights that are part of the image (Dockerfile).
 IMAGE_WEIGHTS = "/opt/flowers/weights/"
 
+# The launcher of a backend without ML Metadata sets these in every step.
+RESERVED_VARIABLES = frozenset({"NAMESPACE", "KFP_POD_NAME", "KFP_POD_UID"})
+
 _IMAGE = re.compile(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)*(:[\w.\-]+)?@sha256:[0-9a-f]{64}")
 
 
@@ -40,6 +43,7 @@ def check_config(config: PipelineConfig, target: Target) -> None:
             )
     _check_weights(config.model.weights)
     _check_secrets(config)
+    _check_variables(config)
     if target == "vertex":
         _check_vertex(config)
 
@@ -84,6 +88,12 @@ def _check_secrets(config: PipelineConfig) -> None:
             f"Configuration key beam.options: {options[0]} looks like a secret, which must not be stored in a package.",
             "Give it to the steps by kubeflow.secrets.",
         )
+
+
+def _check_variables(config: PipelineConfig) -> None:
+    for key in ("environment", "secrets"):
+        for name in sorted(RESERVED_VARIABLES & set(getattr(config.kubeflow, key))):
+            raise InputError(f"Configuration key kubeflow.{key}: Kubeflow Pipelines sets {name} itself.", "Name the variable differently.")
 
 
 def _check_vertex(config: PipelineConfig) -> None:

@@ -14,6 +14,8 @@ from flowers_tfx.orchestration.kubeflow.transport import check_host
 if TYPE_CHECKING:
     from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
 
+# Columns of the server's database. Beyond them, a run is started in Kubernetes and then not stored.
+MAX_NAME_CHARS, MAX_EXPERIMENT_CHARS = 255, 128
 TOKEN = "FLOWERS_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -61,6 +63,28 @@ class Connection:
             cause = getattr(error, "strerror", None) or "it is not text"
             raise InputError(f"The token file {self.token_file} cannot be read: {cause}.", "Name another one with --token-file.") from None
         return _checked_token(text, f"The token file {self.token_file}")
+
+    def check_names(self, kind: str, name: str) -> None:
+        """Raises InputError for names that the server cannot store. `kind` is run or schedule."""
+        _check_length(f"The name of the {kind}", name, MAX_NAME_CHARS, "--name")
+        _check_length("The name of the experiment", self.experiment, MAX_EXPERIMENT_CHARS, "--experiment")
+
+
+def check_namespace(client: PipelinesClient, namespace: str) -> None:
+    """Raises InputError for a namespace on a single-user installation, which ignores it for runs and refuses it for schedules, and for none
+    on a multi-user one."""
+    multi_user = client.is_multi_user()
+    if multi_user and not namespace:
+        message = f"The host {client.host} is a multi-user installation, and no namespace was given."
+        raise InputError(message, "Name yours with --namespace or kubeflow.namespace.")
+    if namespace and not multi_user:
+        message = f"The host {client.host} is a single-user installation, which takes no namespace, and {namespace} was given."
+        raise InputError(message, "Leave out --namespace and kubeflow.namespace: all runs go to its one namespace.")
+
+
+def _check_length(subject: str, name: str, longest: int, option: str) -> None:
+    if not 1 <= len(name) <= longest:
+        raise InputError(f"{subject} has {len(name)} characters, and the server stores 1 to {longest}.", f"Give another {option}.")
 
 
 def _checked_token(text: str, source: str) -> str:

@@ -51,14 +51,22 @@ _FIELDS = (
     _Field("weekday", 0, 6, ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), question_mark=True),
 )
 _SHORTCUTS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
-_EVERY = re.compile(r"@every (\d+(\.\d+)?(h|m|s))+")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)")
+_EVERY = re.compile(rf"@every (?:{_DURATION.pattern})+")
+_UNITS_S = {"h": 3600, "m": 60, "s": 1}
+# A run each second: the backend rounds a shorter interval up to this one.
+_SHORTEST_S = 2
 
 
 def check_cron(cron: str) -> str:
     """The expression with single spaces. Raises InputError, with the right form as its hint, on what the backend would refuse or
     misunderstand."""
     text = " ".join(cron.split())
-    if text in _SHORTCUTS or _EVERY.fullmatch(text):
+    if text in _SHORTCUTS:
+        return text
+    if _EVERY.fullmatch(text):
+        if sum(float(number) * _UNITS_S[unit] for number, unit in _DURATION.findall(text)) < _SHORTEST_S:
+            raise _every_second(text)
         return text
     parts = text.split(" ")
     if len(parts) == 5:
@@ -68,6 +76,10 @@ def check_cron(cron: str) -> str:
     for part, field in zip(parts, _FIELDS, strict=True):
         if not field.accepts(part):
             raise InputError(f"The schedule `{text}`: {part} is not a valid {field.name} ({field.low} to {field.high}).", SIX_FIELDS)
-    if parts[0] == "*":
-        raise InputError(f"The schedule `{text}` begins with * and would start a run every second.", SIX_FIELDS)
+    if any(item in ("*", "*/1", "0-59", "0-59/1") for item in parts[0].split(",")):
+        raise _every_second(text)
     return text
+
+
+def _every_second(text: str) -> InputError:
+    return InputError(f"The schedule `{text}` would start a run every second.", SIX_FIELDS)

@@ -17,22 +17,29 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flowers_tfx.errors import Blocked, ExitCode, InputError, exit_code
-from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, translate_input, translate_output
+from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, require_outputs, translate_input, translate_output
 from flowers_tfx.storage import atomic_file
+
+# Before the reason for which a step failed, in its log: by it `flowers kubeflow submit --wait` finds the reason there.
+REASON = "step failed: "
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Runs a step and ends the process at once: destructors of C++ libraries can crash after all the work is done."""
+    """Runs a step and ends the process at once: destructors of C++ libraries can crash after all the work is done.
+
+    The exit code is one of ours. The launcher of a cluster ends with 1 whatever it is, and only the log tells one failure from another.
+    """
     code: int = ExitCode.DONE
     try:
         run(sys.argv[1:] if argv is None else argv)
     except (InputError, Blocked) as error:
         code = exit_code(error)
-        _write_lines(error.message, error.hint, _summary(error.report) if isinstance(error, Blocked) else "")
+        _write_lines(f"{REASON}{error.message}", error.hint, _summary(error.report) if isinstance(error, Blocked) else "")
     except SystemExit as stopped:
         code = stopped.code if isinstance(stopped.code, int) else ExitCode.FAILED
-    except BaseException:  # noqa: BLE001 - the backend learns of every error by the exit code alone
+    except BaseException as error:  # noqa: BLE001 - the backend learns of every error by the exit code alone
         traceback.print_exc()
+        _write_lines(f"{REASON}{type(error).__name__}: {error}")
         code = ExitCode.FAILED
     logging.shutdown()
     sys.stdout.flush()
@@ -49,6 +56,7 @@ def run(argv: Sequence[str]) -> None:
     arguments.json_serialized_invocation_args = json.dumps(call.message)
     arguments.run_id = call.run_id
     _execute(arguments, beam_arguments)
+    require_outputs(call)
     _write_answer(call)
 
 

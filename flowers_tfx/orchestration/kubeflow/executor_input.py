@@ -1,5 +1,5 @@
 """Translates between a backend and TFX's executors: the message that starts a step (ExecutorInput), and its answer (ExecutorOutput). Pure
-functions on the JSON of both, except for `clear_outputs`."""
+functions on the JSON of both, except for `clear_outputs` and `require_outputs`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flowers_tfx.orchestration.kubeflow.addresses import mount_path
 
 # An output of the launcher's own, for the log of the step. TFX would fail on it.
 LOGS = "executor-logs"
+METRICS = "system.Metrics"
 VALUES = frozenset({"tfx.String", "tfx.Integer", "tfx.Float", "tfx.Boolean", "tfx.JsonValue"})
 # The cluster's page shows a file, and we write a folder: the artifact's URI must name the file in it.
 PAGES: Mapping[str, str] = {"system.HTML": "report.html", "system.Markdown": "report.md"}
@@ -49,12 +50,12 @@ def translate_input(executor_input: Mapping[str, Any], inputs_spec: Mapping[str,
     message: dict[str, Any] = json.loads(json.dumps(executor_input))
     inputs, outputs = message.setdefault("inputs", {}), message.setdefault("outputs", {})
     compiled = inputs_spec.get("artifacts", {})
-    for key, artifact in _artifacts(inputs):
+    names = _unique_names([artifact for _, artifact in _artifacts(inputs)])
+    for (key, artifact), name in zip(_artifacts(inputs), names, strict=True):
         # The executor expects the compiled type, which can differ from the one that the backend recorded.
         artifact["type"] = compiled.get(key, {}).get("artifactType") or artifact.get("type") or {}
         _require_type(key, artifact)
-        # TFX distinguishes artifacts by their names.
-        artifact["name"] = artifact.get("name") or artifact["uri"]
+        artifact["name"] = name
         artifact["uri"] = mount_path(artifact["uri"])
     outputs.get("artifacts", {}).pop(LOGS, None)
     uris: dict[str, tuple[str, str]] = {}
@@ -65,6 +66,20 @@ def translate_input(executor_input: Mapping[str, Any], inputs_spec: Mapping[str,
         raise InputError("The ExecutorInput names no output file.", "Only a backend starts the entrypoint.")
     outputs["outputFile"] = mount_path(outputs["outputFile"])
     return StepCall(message, uris, Path(outputs["outputFile"]))
+
+
+def _unique_names(artifacts: list[dict[str, Any]]) -> list[str]:
+    """TFX distinguishes artifacts by their names, of which it makes ids. A backend without ML Metadata names an artifact by its output's
+    key, which several have, and gives each an `artifactId`, which TFX does not know and which is removed here."""
+    ids = [str(artifact.pop("artifactId", "") or artifact.pop("artifact_id", "")) for artifact in artifacts]
+    names = [str(artifact.get("name") or "") for artifact in artifacts]
+    uris_by_name: dict[str, set[str]] = {}
+    for name, artifact in zip(names, artifacts, strict=True):
+        uris_by_name.setdefault(name, set()).add(artifact["uri"])
+    return [
+        identifier or (name if name and len(uris_by_name[name]) == 1 else str(artifact["uri"]))
+        for identifier, name, artifact in zip(ids, names, artifacts, strict=True)
+    ]
 
 
 def clear_outputs(call: StepCall) -> None:
@@ -81,8 +96,20 @@ def clear_outputs(call: StepCall) -> None:
         (path.parent if title in VALUES else path).mkdir(parents=True, exist_ok=True)
 
 
+def require_outputs(call: StepCall) -> None:
+    """Makes the folder of an output that an executor removed. Raises InputError for a value that was not written: newer launchers refuse
+    a step that lacks an output, and older ones hand the lack on."""
+    for key, (uri, title) in call.outputs.items():
+        path = Path(mount_path(uri))
+        if title in VALUES and not path.is_file():
+            raise InputError(f"The step did not write its output {key}.")
+        if title not in VALUES and not path.exists():
+            path.mkdir(parents=True)
+
+
 def translate_output(executor_output: Mapping[str, Any], call: StepCall) -> dict[str, Any]:
-    """The ExecutorOutput with the backend's own URIs, with the files of pages, and without null metadata, which its launcher refuses.
+    """The ExecutorOutput with the backend's own URIs, with the files of pages, and without metadata that a launcher refuses: null, and what
+    is not a number among metrics, such as the `tfx_version` that TFX adds.
 
     TFX makes a value an artifact and a parameter of one name. No step reads the artifact, and kfp.local would hand it on in place of the
     value.
@@ -93,8 +120,14 @@ def translate_output(executor_output: Mapping[str, Any], call: StepCall) -> dict
     for key, artifact in _artifacts(answer):
         uri, title = call.outputs[key]
         artifact["uri"] = f"{uri.rstrip('/')}/{PAGES[title]}" if title in PAGES else uri
-        artifact["metadata"] = {name: value for name, value in artifact.get("metadata", {}).items() if value is not None}
+        artifact["metadata"] = {name: value for name, value in artifact.get("metadata", {}).items() if _is_accepted(title, value)}
     return answer
+
+
+def _is_accepted(title: str, value: Any) -> bool:
+    if title == METRICS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return value is not None
 
 
 def title_of(artifact_type: Mapping[str, Any]) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.kubeflow.checks import RESERVED_VARIABLES
 from flowers_tfx.orchestration.kubeflow.package import Package, read_package
+from flowers_tfx.orchestration.kubeflow.platform_spec import check_platform
 from flowers_tfx.orchestration.kubeflow.secret_names import secret_names, secret_options
+from flowers_tfx.orchestration.kubeflow.transport import one_line
 
 SCHEMA_VERSION = "2.1.0"
 # Linux's limit of one argument of a program (MAX_ARG_STRLEN).
@@ -36,9 +39,15 @@ def lint(package: Package) -> list[Problem]:
     try:
         package = _parse(package)
     except (ParseError, TypeError, AttributeError) as error:  # the last two: what ParseDict raises on a list for a map
-        reason = " ".join(str(error).split())[:300]
-        return [Problem("error", "spec", f"It does not fit the protos of Kubeflow Pipelines: {reason}")]
-    problems = [*_check_schema(package), *_check_executors(package.spec), *_check_tasks(package.spec), *_check_platform(package)]
+        reason = one_line(str(error))
+        return [Problem("error", "spec", f"It does not fit the protos of Kubeflow Pipelines: {reason}.")]
+    problems = [
+        *_check_schema(package),
+        *_check_executors(package.spec),
+        *_check_tasks(package.spec),
+        *_check_retries(package),
+        *_platform_problems(package),
+    ]
     return sorted(problems, key=lambda problem: problem.level != "error")
 
 
@@ -89,7 +98,7 @@ def _unknown_field(package: Package) -> str:
         ParseDict(package.spec, pipeline_spec_pb2.PipelineSpec())
         ParseDict(package.platform, pipeline_spec_pb2.PlatformSpec())
     except ParseError as error:
-        return " ".join(str(error).partition("Available Fields")[0].split()).rstrip(".")[-160:]
+        return one_line(str(error).partition("Available Fields")[0])
     return ""
 
 
@@ -125,6 +134,8 @@ def _check_container(label: str, container: dict[str, Any]) -> Iterator[Problem]
     environment = {entry.get("name", ""): str(entry.get("value", "")) for entry in container.get("env", [])}
     for name in [*secret_names(environment), *secret_options(arguments)]:
         yield Problem("warning", label, f"{name} looks like a secret by value: refer to a Kubernetes secret instead.")
+    for name in sorted(RESERVED_VARIABLES & set(environment)):
+        yield Problem("error", label, f"Its variable {name} is one that Kubeflow Pipelines sets itself.")
     longest = max((len(argument.encode()) for argument in arguments), default=0)
     if longest >= MAX_ARGUMENT_BYTES:
         yield Problem("error", label, f"An argument has {longest} bytes, and a program takes at most {MAX_ARGUMENT_BYTES - 1}.")
@@ -206,10 +217,22 @@ def _check_short_names(spec: dict[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _check_platform(package: Package) -> Iterator[Problem]:
-    executors = _get(package.platform, "platforms", "kubernetes", "deploymentSpec", "executors")
-    for label in sorted(set(executors) - set(_get(package.spec, "deploymentSpec", "executors"))):
-        yield Problem("error", label, "The platform document names an executor that is not in the package.")
+def _platform_problems(package: Package) -> Iterator[Problem]:
+    for where, message in check_platform(package.spec, package.platform):
+        yield Problem("error", where, message)
+
+
+def _check_retries(package: Package) -> Iterator[Problem]:
+    """Nothing in a package can change this: Argo adds the policy of the cluster's defaults to the strategy that a task is compiled to."""
+    policies = [_get(task, "retryPolicy") for task in _get(package.spec, "root", "dag", "tasks").values()]
+    if not package.job and any(policy.get("maxRetryCount") for policy in policies):
+        yield Problem(
+            "warning",
+            "retryPolicy",
+            "Kubeflow Pipelines 2.17, installed by its manifests, retries a step whose pod was lost, and not one that failed: in the "
+            "config map workflow-controller-configmap, the line `retryPolicy: OnError` under templateDefaults.retryStrategy must be "
+            "`retryPolicy: Always`.",
+        )
 
 
 def _get(value: dict[str, Any], *keys: str) -> dict[str, Any]:

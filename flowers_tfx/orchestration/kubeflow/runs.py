@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.connection import Connection, RunTarget
+from flowers_tfx.orchestration.kubeflow.connection import Connection, RunTarget, check_namespace
 from flowers_tfx.orchestration.kubeflow.lint import read_clean_package
 from flowers_tfx.orchestration.kubeflow.package import Package
-from flowers_tfx.orchestration.kubeflow.transport import Missing, Unavailable, not_pipelines
+from flowers_tfx.orchestration.kubeflow.run_failure import failure_of
+from flowers_tfx.orchestration.kubeflow.run_state import CANCELING, END_STATES, PENDING, SUCCEEDED, is_terminated, run_state, step_states
+from flowers_tfx.orchestration.kubeflow.spec_patches import tasks
+from flowers_tfx.orchestration.kubeflow.transport import ServerFailed, Unavailable, not_pipelines
 
 if TYPE_CHECKING:
     from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
 
-SUCCEEDED = "SUCCEEDED"
-END_STATES = frozenset({SUCCEEDED, "FAILED", "CANCELED", "SKIPPED"})
 POLL_S = 10.0
 # A server that restarts, or a port that is forwarded anew, must not end the wait for a run of hours.
 PATIENCE_S = 300.0
-MAX_REASON_CHARS = 160
+# The last request of a wait with a time limit has at least this long.
+LAST_REQUEST_S = 1.0
 
 
 def submit_run(
@@ -37,23 +40,36 @@ def submit_run(
     """Starts a run and, if asked to, waits for its end. `error` is empty unless a run that was waited for did not succeed."""
     package = read_clean_package(path)
     check_parameters(package, parameters)
-    client, target = connection.client(), connection.target()
     name = name or f"{package.name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}"
+    connection.check_names("run", name)
+    client, target = connection.client(), connection.target()
+    check_namespace(client, target.namespace)
     run_id = create_run(client, package, name, target, parameters)
-    value = {"run_id": run_id, "name": name, "experiment": target.experiment, "state": "PENDING", "error": ""}
+    value = {"run_id": run_id, "name": name, "experiment": target.experiment, "state": PENDING, "error": ""}
     if not wait:
         return value
-    run = wait_for_run(client, run_id, watch, timeout_s)
-    state = str(run.state) if run and run.state else "PENDING"
-    return {**value, "state": state, "error": "" if state == SUCCEEDED else failure_of(run)}
+    steps = list(tasks(package.spec))
+    run = wait_for_run(client, run_id, steps, watch, timeout_s)
+    state = run_state(run)
+    return {**value, "state": state, "error": "" if state == SUCCEEDED else failure_of(client, run_id, run, steps, target.namespace)}
 
 
 def create_run(client: PipelinesClient, package: Package, name: str, target: RunTarget, parameters: Mapping[str, str]) -> str:
     """The id of a new run."""
     experiment = experiment_id(client, target)
-    with package.file() as path, client.quiet():
+    with package.file() as path, warn_of_half_made("workflows"), client.quiet():
         run = client.run_pipeline(experiment, name, path, dict(parameters), service_account=target.service_account or None)
     return require_id(client, run.run_id)
+
+
+@contextlib.contextmanager
+def warn_of_half_made(resource: str) -> Iterator[None]:
+    """Around a request that makes a Kubernetes object: a server that failed at it may have made the object, and not stored it."""
+    try:
+        yield
+    except (Unavailable, ServerFailed) as error:
+        hint = f"The server makes the Kubernetes object first, so it may exist all the same and run: see `kubectl get {resource}`."
+        raise type(error)(error.message, hint) from None
 
 
 def check_parameters(package: Package, parameters: Mapping[str, str]) -> None:
@@ -65,7 +81,7 @@ def check_parameters(package: Package, parameters: Mapping[str, str]) -> None:
 
 
 def experiment_id(client: PipelinesClient, target: RunTarget) -> str:
-    """The experiment's id; it is made where there is none. Raises InputError where the namespace does not exist."""
+    """The experiment's id; it is made where there is none."""
     try:
         with client.quiet():
             experiment = client.create_experiment(target.experiment, namespace=target.namespace)
@@ -73,11 +89,6 @@ def experiment_id(client: PipelinesClient, target: RunTarget) -> str:
         if not str(error).startswith("Multiple experiments"):
             raise
         raise InputError(f"There are several experiments {target.experiment}.", "Name another one with --experiment.") from None
-    except Missing:
-        if target.namespace:
-            message = f"The host {client.host} has no namespace {target.namespace}, or is not the Pipelines API (404)."
-            raise InputError(message, "Name another one with --namespace.") from None
-        raise
     return require_id(client, experiment.experiment_id)
 
 
@@ -88,52 +99,33 @@ def require_id(client: PipelinesClient, value: str | None) -> str:
     return value
 
 
-def wait_for_run(client: PipelinesClient, run_id: str, watch: Callable[[str, str], None], timeout_s: float | None = None) -> Any:
-    """The run (V2beta1Run) when it has ended, or as it is after `timeout_s`; None if the host has not answered until then.
+def wait_for_run(
+    client: PipelinesClient, run_id: str, steps: list[str], watch: Callable[[str, str], None], timeout_s: float | None = None
+) -> dict[str, Any]:
+    """The run's JSON when it has ended, or as it is after `timeout_s`; empty if the host has not answered until then.
 
-    `watch(task, state)` is called for every change. kfp's own wait shows no steps, ends at the first failed request, and never ends for a
+    `watch(step, state)` is called for every change. kfp's own wait shows no steps, ends at the first failed request, and never ends for a
     run that was cancelled. Raises Unavailable when the host has not answered for PATIENCE_S.
     """
     started = answered = time.monotonic()
-    states: dict[str, str] = {}
-    run = None
+    states = dict.fromkeys(steps, PENDING)
+    run: dict[str, Any] = {}
+    terminated = False
     while True:
         try:
-            with client.quiet():
-                run = client.get_run(run_id)
+            remaining_s = None if timeout_s is None else max(started + timeout_s - time.monotonic(), LAST_REQUEST_S)
+            run = client.read_run(run_id, remaining_s)
             answered = time.monotonic()
+            terminated = terminated or is_terminated(run)
         except Unavailable:
             if time.monotonic() - answered > PATIENCE_S:
                 raise
-        for task, state in task_states(run).items():
-            if states.get(task) != state:
-                states[task] = state
-                watch(task, state)
-        late = timeout_s is not None and time.monotonic() - started > timeout_s
-        if late or (run and run.state in END_STATES):
-            return run
-        time.sleep(POLL_S)
-
-
-def task_states(run: Any) -> dict[str, str]:
-    """States of the steps by name, without the drivers that the backend runs for itself."""
-    states = {str(task.display_name or ""): str(task.state or "PENDING") for task in _tasks(run)}
-    return {name: state for name, state in states.items() if name and name != "root" and not name.endswith(("-driver", "executor"))}
-
-
-def failure_of(run: Any) -> str:
-    """Which step failed, and why, as far as the backend reports it."""
-    if run is None or run.state not in END_STATES:
-        return "The run has not ended yet; it goes on."
-    errors = [task.error for task in _tasks(run) if task.state == "FAILED"]
-    reason = next((" ".join(error.message.split()) for error in [*errors, run.error] if error and error.message), "")
-    reason = reason[:MAX_REASON_CHARS].rstrip(".")
-    steps = sorted(name for name, state in task_states(run).items() if state == "FAILED")
-    where = f" in {', '.join(steps)}" if steps else ""
-    # The backend reports no exit code, so a review that stopped the run cannot be distinguished from a step that broke.
-    hint = " If the data review stopped it, the step's log says what to accept or reject." if "DataReview" in steps else ""
-    return f"The run ended as {run.state}{where}{f': {reason}' if reason else ''}.{hint}"
-
-
-def _tasks(run: Any) -> list[Any]:
-    return (run.run_details.task_details or []) if run and run.run_details else []
+        for step, state in step_states(run, steps).items():
+            if states[step] != state:
+                states[step] = state
+                watch(step, state.lower())
+        left_s = POLL_S if timeout_s is None else min(POLL_S, started + timeout_s - time.monotonic())
+        if left_s <= 0 or run_state(run) in END_STATES:
+            # That somebody terminated it, a server need not say in the end.
+            return {**run, "state_history": [{"state": CANCELING}]} if terminated else run
+        time.sleep(left_s)

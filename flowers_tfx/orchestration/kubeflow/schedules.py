@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.kubeflow.connection import Connection
+from flowers_tfx.orchestration.kubeflow.connection import Connection, check_namespace
 from flowers_tfx.orchestration.kubeflow.cron import SIX_FIELDS, check_cron
 from flowers_tfx.orchestration.kubeflow.lint import read_clean_package
-from flowers_tfx.orchestration.kubeflow.runs import check_parameters, experiment_id, require_id
+from flowers_tfx.orchestration.kubeflow.runs import check_parameters, experiment_id, require_id, warn_of_half_made
 
 if TYPE_CHECKING:
     from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
@@ -27,20 +27,24 @@ def create_schedule(
     interval_s: int | None,
     max_concurrency: int,
 ) -> dict[str, Any]:
-    """Runs missed in a pause are not made up for: the next run takes in everything that is new.
+    """Starts runs at the times of a cron expression, or one each `interval_s`.
+
+    Runs missed in a pause are not made up for, but for one that starts when the schedule is resumed.
 
     Raises InputError when there is a schedule of this name: two would start every run twice.
     """
     cron = _check_trigger(cron, interval_s)
     package = read_clean_package(path)
     check_parameters(package, parameters)
-    client, target = connection.client(), connection.target()
     name = name or package.name
+    connection.check_names("schedule", name)
+    client, target = connection.client(), connection.target()
+    check_namespace(client, target.namespace)
     same = next((schedule for schedule in _schedules(client, target.namespace) if schedule["name"] == name), None)
     if same:
         raise InputError(f"There is a schedule {name} already, {same['id']}.", "Delete it first, or give another --name.")
     experiment = experiment_id(client, target)
-    with package.file() as spec_path, client.quiet():
+    with package.file() as spec_path, warn_of_half_made("scheduledworkflows"), client.quiet():
         schedule = client.create_recurring_run(
             experiment,  # its namespace is the schedule's
             name,
@@ -58,7 +62,9 @@ def create_schedule(
 
 def list_schedules(connection: Connection) -> list[dict[str, Any]]:
     """The schedules of the connection's namespace."""
-    return list(_schedules(connection.client(), connection.target().namespace))
+    client, namespace = connection.client(), connection.target().namespace
+    check_namespace(client, namespace)
+    return list(_schedules(client, namespace))
 
 
 def change_schedule(connection: Connection, schedule_id: str, action: str) -> None:
@@ -73,8 +79,8 @@ def _check_trigger(cron: str | None, interval_s: int | None) -> str | None:
     """The cron expression, if any. Raises InputError unless exactly one of both is given, and valid."""
     if (cron is None) == (interval_s is None):
         raise InputError("A schedule has either --cron or --interval.", SIX_FIELDS)
-    if interval_s is not None and interval_s < 1:
-        raise InputError(f"The interval {interval_s} s is too short.", "Give seconds from 1.")
+    if interval_s is not None and interval_s < 2:
+        raise InputError(f"The interval {interval_s} s would start a run every second.", "Give seconds from 2.")
     return None if cron is None else check_cron(cron)
 
 

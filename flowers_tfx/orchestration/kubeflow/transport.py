@@ -17,11 +17,17 @@ from flowers_tfx.errors import InputError
 
 TIMEOUT_S = 60
 MAX_REASON_CHARS = 160
+_CUT = " [...]"
 _TOKEN_HINT = "Give a valid token by --token-file or FLOWERS_KUBEFLOW_TOKEN."  # noqa: S105 - a sentence
+_AUDIENCE_HINT = "A service account's token needs an audience: `kubectl create token ACCOUNT --audience=pipelines.kubeflow.org`."
 
 
 class Unavailable(InputError):
     """The server cannot be reached, or cannot answer now: another attempt may succeed."""
+
+
+class ServerFailed(InputError):
+    """The server failed at a request (500) that it may have carried out in part."""
 
 
 class Missing(InputError):
@@ -38,7 +44,7 @@ class Transport:
         self._pool = _pool(host)
 
     def request(self, method: str, url: str, headers: dict[str, Any], timeout: Any = None, **options: Any) -> Any:
-        """The response to one attempt, with a JSON object in it. Raises InputError, Unavailable or Missing."""
+        """The response to one attempt, with a JSON object in it. Raises InputError, Unavailable, ServerFailed or Missing."""
         sent = {name: value for name, value in headers.items() if value is not None}  # kfp sends a None where there is no token
         try:
             response = self._pool.request(
@@ -47,7 +53,7 @@ class Transport:
         except HTTPError as error:
             raise _unreachable(self._host, _root_cause(error)) from None
         if not 200 <= response.status < 300:
-            raise _refusal(self._host, response.status, _reason(response.data, sent))
+            raise _refusal(self._host, response.status, _reason(response.data, sent), with_token=bool(sent.get("authorization")))
         if response.data and not isinstance(_parse(response.data), dict):
             raise not_pipelines(self._host)
         return response
@@ -97,7 +103,7 @@ def _proxy(host: str) -> str:
 
 def _unreachable(host: str, cause: BaseException) -> InputError:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        message = f"The certificate of the host {host} is not trusted: {_one_line(cause.verify_message)}."
+        message = f"The certificate of the host {host} is not trusted: {one_line(cause.verify_message)}."
         return InputError(message, "Name the certificate of its authority in SSL_CERT_FILE.")
     if isinstance(cause, ssl.SSLError):
         return InputError(f"The host {host} does not answer in TLS.", "Write http:// if it serves plain HTTP.")
@@ -105,7 +111,7 @@ def _unreachable(host: str, cause: BaseException) -> InputError:
         return Unavailable(f"The host {host} broke off its answer.", "Try again.")
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, ConnectionError):
         return InputError(f"The host {host} does not answer in HTTP.", "Write https:// if it serves TLS.")
-    reason = _one_line(getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)
+    reason = one_line(getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)
     return Unavailable(f"The host {host} cannot be reached: {reason}.", "Check the address, and that the port is forwarded.")
 
 
@@ -119,18 +125,22 @@ def _root_cause(error: BaseException) -> BaseException:
         error = inner
 
 
-def _refusal(host: str, code: int, reason: str) -> InputError:
+def _refusal(host: str, code: int, reason: str, with_token: bool) -> InputError:
     reason = f": {reason}" if reason else ""
     if 300 <= code < 400:
         return InputError(f"The host {host} asks for a login ({code}).", _TOKEN_HINT)
+    if code == 401 and not with_token:
+        return InputError(f"The host {host} wants a token (401), and no token was given.", f"{_TOKEN_HINT} {_AUDIENCE_HINT}")
     if code == 401:
-        return InputError(f"The host {host} refuses the token (401){reason}.", _TOKEN_HINT)
+        return InputError(f"The host {host} refuses the token (401){reason}.", f"{_TOKEN_HINT} {_AUDIENCE_HINT}")
     if code == 403:
         return InputError(f"The host {host} forbids this (403){reason}.", "Does the token's account have rights in this namespace?")
     if code == 404:
         return Missing(f"The host {host} does not have this (404){reason}.", "Check the id, the namespace and the host's path.")
     if code in (429, 502, 503, 504):
         return Unavailable(f"The host {host} cannot answer now ({code}){reason}.", "Try again later.")
+    if code >= 500:
+        return ServerFailed(f"The host {host} failed at the request ({code}){reason}.")
     return InputError(f"The host {host} refuses the request ({code}){reason}.")
 
 
@@ -141,12 +151,16 @@ def _reason(body: bytes, headers: dict[str, Any]) -> str:
         return ""
     reason = str(answer.get("message") or answer.get("error_message") or answer.get("error") or "")
     token = str(headers.get("authorization", "")).removeprefix("Bearer ")
-    return _one_line(reason.replace(token, "***") if token else reason)
+    return one_line(reason.replace(token, "***") if token else reason)
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return (f"{line[: MAX_REASON_CHARS - 3]}..." if len(line) > MAX_REASON_CHARS else line).rstrip(".")
+def one_line(text: str) -> str:
+    """At most MAX_REASON_CHARS, cut between words, without a full stop at its end."""
+    line = " ".join(text.split()).rstrip(".")
+    if len(line) <= MAX_REASON_CHARS:
+        return line
+    words = line[: MAX_REASON_CHARS - len(_CUT)].rpartition(" ")[0].rstrip(" .,:;")
+    return f"{words or line[: MAX_REASON_CHARS - len(_CUT)]}{_CUT}"
 
 
 def _parse(body: bytes) -> Any:
