@@ -57,14 +57,14 @@ def _tables(photos: Path) -> list[tuple[str, str, float, list[Path]]]:
 
 def _measure(photos: Path, files: list[Path], kind: str, strength: float, embedder: Any) -> list[dict[str, Any]]:
     """A row a photo, after the change of pixels."""
+    from flowers_tfx.data.pixel_sample import sample_pixels
     from flowers_tfx.data.properties import measure
-    from flowers_tfx.data.sampling import sample
 
     originals = [file.read_bytes() for file in files]
-    qualities = [photo.jpeg_quality or 90 for photo in (sample(data, 10**8) for data in originals)]
+    qualities = [photo.jpeg_quality or 90 for photo in (sample_pixels(data, 10**8) for data in originals)]
     seeds = [np.random.default_rng(zlib.crc32(str(file.relative_to(photos)).encode())) for file in files]
     changed = [picture(data, quality, kind, strength, seed) for data, quality, seed in zip(originals, qualities, seeds, strict=True)]
-    properties = measure([sample(data, 10**8) for data in changed])
+    properties = measure([sample_pixels(data, 10**8) for data in changed])
     return [
         {
             "uri": str(file),

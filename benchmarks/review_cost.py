@@ -39,14 +39,14 @@ def made_span(root: Path, examples: int, number: int) -> Any:
 
     from flowers_tfx import features
     from flowers_tfx.data import records, spans
+    from flowers_tfx.data.pixel_sample import sample_pixels
     from flowers_tfx.data.properties import measure
-    from flowers_tfx.data.sampling import sample
     from flowers_tfx.samples.draw import draw_samples
 
     draw_samples(root / f"pictures-{number}", PICTURES // 5, number)
     files = sorted((root / f"pictures-{number}").glob("*/*.jpg"))
     data = [path.read_bytes() for path in files]
-    base = pd.DataFrame(measure([sample(photo, 10**8) for photo in data])).assign(label=[path.parent.name for path in files])
+    base = pd.DataFrame(measure([sample_pixels(photo, 10**8) for photo in data])).assign(label=[path.parent.name for path in files])
     random = np.random.default_rng(number)
     chosen = np.arange(examples) % len(files)
     rows = base.iloc[chosen].reset_index(drop=True)

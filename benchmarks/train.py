@@ -125,11 +125,11 @@ def cached_features(
     import tensorflow as tf
 
     from flowers_tfx.config import ModelConfig, TrainingConfig
-    from flowers_tfx.model.picture_set import PictureSet
+    from flowers_tfx.model.splits import SplitSource
     from flowers_tfx.model.training import train as train_network
 
-    def as_set(split: Split) -> PictureSet:
-        return PictureSet(len(split.labels), lambda: tf.data.Dataset.from_tensor_slices((split.pictures, split.labels)))
+    def as_set(split: Split) -> SplitSource:
+        return SplitSource(len(split.labels), lambda: tf.data.Dataset.from_tensor_slices((split.pictures, split.labels)))
 
     settings = TrainingConfig(head_epochs=epochs, fine_tune_layers=0, patience=epochs, seed=seed)
     model = ModelConfig(**MODEL, weights=weights)

@@ -71,7 +71,7 @@ def index(folder: Path, out: Path | None) -> CommandResult:
 @with_config
 def measure(config: PipelineConfig, csv: str, out: Path, weights: str | None) -> CommandResult:
     """Measures the photos of a CSV (uri,label) into a table with one row per photo: every image property, and embeddings."""
-    from flowers_tfx.review.measurement import measure_photos
+    from flowers_tfx.review.csv_measurement import measure_photos
 
     with progress_bar("Measuring") as progress:
         value = measure_photos(config, csv, out, weights, progress)

@@ -17,8 +17,8 @@ from flowers_tfx.data import delivery, pictures, uris
 from flowers_tfx.data.delivery import Line
 from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.photos import BATCH_BYTES
+from flowers_tfx.data.pixel_sample import PixelSample, sample_pixels
 from flowers_tfx.data.properties import measure
-from flowers_tfx.data.sampling import Sample, sample
 from flowers_tfx.errors import InputError
 from flowers_tfx.progress import ProgressCallback
 
@@ -64,7 +64,7 @@ def measure_csv(
             delivery.read_line(n, raw, base, accepted_labels) for chunk in survey.chunks for n, raw in delivery.read_chunk(csv_uri, chunk)
         )
         for batch in _batches(lines):
-            good: list[tuple[Line, bytes, Sample]] = []
+            good: list[tuple[Line, bytes, PixelSample]] = []
             for line, read in zip(batch, pool.map(lambda line: _read(line, max_pixels), batch), strict=True):
                 if isinstance(read, str):
                     digest = line.digest.hex()
@@ -93,7 +93,7 @@ def with_nullable_integers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _read(line: Line, max_pixels: int) -> tuple[bytes, Sample] | str:
+def _read(line: Line, max_pixels: int) -> tuple[bytes, PixelSample] | str:
     """Bytes and sample, or why there are none."""
     if line.reason:
         return line.reason
@@ -101,7 +101,7 @@ def _read(line: Line, max_pixels: int) -> tuple[bytes, Sample] | str:
         return f"{line.size / 1e6:.0f} MB of file, the limit is {pictures.max_bytes(max_pixels) / 1e6:.0f} MB"
     try:
         data = uris.read_bytes(line.path, line.size)
-        return data, sample(data, max_pixels)
+        return data, sample_pixels(data, max_pixels)
     except (uris.UnusableLine, pictures.BadPicture) as error:
         return str(error)
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from flowers_tfx.data.sampling import GRID, Sample
+from flowers_tfx.data.pixel_sample import GRID, PixelSample
 
 BATCH = 16
 
@@ -24,7 +24,7 @@ LEVELS = np.arange(256, dtype=np.float64)
 class PhotoBatch:
     """Some photos, and the arrays that several properties share, each computed once. The first axis is the photo unless one is named."""
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
+    def __init__(self, samples: Sequence[PixelSample]) -> None:
         self.samples = samples
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flowers_tfx.data import pictures, uris
 from flowers_tfx.data.photo_batch import BATCH
-from flowers_tfx.data.sampling import Sample, sample
+from flowers_tfx.data.pixel_sample import PixelSample, sample_pixels
 
 BATCH_BYTES = 1 << 24
 
@@ -31,7 +31,7 @@ class Photo(NamedTuple):
     uri: str
     label: str
     data: bytes
-    sample: Sample
+    sample: PixelSample
 
 
 def conflict(lines: Sequence[Occurrence], earlier: Sequence[Occurrence]) -> str:
@@ -77,5 +77,5 @@ def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> P
         except uris.UnusableLine:
             continue
         if line.size > limit or hashlib.sha256(data).digest() == digest:
-            return Photo(digest.hex(), line.uri, line.label, data, sample(data, max_pixels))
+            return Photo(digest.hex(), line.uri, line.label, data, sample_pixels(data, max_pixels))
     raise pictures.BadPicture("the file changed during the ingest")

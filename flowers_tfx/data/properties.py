@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from flowers_tfx import features
 from flowers_tfx.data.photo_batch import LEVELS, Floats, PhotoBatch
-from flowers_tfx.data.sampling import GRID, Sample, sample
+from flowers_tfx.data.pixel_sample import GRID, PixelSample, sample_pixels
 
 GRAY_TOLERANCE = 8  # channels may differ by this much in a photo without colour: rounding in the encoder
 
@@ -41,10 +41,10 @@ def image_property(function: Callable[[PhotoBatch], Values]) -> Callable[[PhotoB
 
 def properties(data: bytes, max_pixels: int) -> dict[str, Value]:
     """Every property of features.PROPERTIES; optional ones can be None, floats have 6 decimals. BadPicture for what is not a photo."""
-    return measure([sample(data, max_pixels)])[0]
+    return measure([sample_pixels(data, max_pixels)])[0]
 
 
-def measure(samples: Sequence[Sample], names: Sequence[str] = features.PROPERTY_NAMES) -> list[dict[str, Value]]:
+def measure(samples: Sequence[PixelSample], names: Sequence[str] = features.PROPERTY_NAMES) -> list[dict[str, Value]]:
     """The properties of these names of each photo, whatever the others are."""
     batch = PhotoBatch(samples)
     columns = [_column(name, batch) for name in names]

@@ -21,9 +21,9 @@ from flowers_tfx import features
 from flowers_tfx.data import sidecars, spans
 from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, read_ledger, report_progress, run_job, watch_progress
 from flowers_tfx.data.photo_batch import BATCH
+from flowers_tfx.data.pixel_sample import sample_pixels
 from flowers_tfx.data.properties import measure
 from flowers_tfx.data.records import bytes_feature, read_records
-from flowers_tfx.data.sampling import sample
 from flowers_tfx.data.span_writers import Draft, span_writer
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import EngineFailed
@@ -116,7 +116,7 @@ class MeasureShard(beam.DoFn):
             photos = read_records(file)
             while batch := list(islice(photos, BATCH)):
                 digests = [bytes_feature(photo, features.DIGEST).decode() for photo in batch]
-                samples = [sample(bytes_feature(photo, features.IMAGE), _NO_LIMIT) for photo in batch]
+                samples = [sample_pixels(bytes_feature(photo, features.IMAGE), _NO_LIMIT) for photo in batch]
                 out = out or create_file(path)  # never an empty one: Beam can't write those to S3
                 for digest, values in zip(digests, measure(samples, self._job.names), strict=True):
                     out.write(json.dumps({features.DIGEST: digest, **values}).encode() + b"\n")

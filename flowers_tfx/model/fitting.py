@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from flowers_tfx.model.picture_set import Labels
+from flowers_tfx.model.splits import Labels
 from flowers_tfx.progress import Meter
 
 _WARM_UP_SHARE = 0.07  # of all steps: about two epochs of 25

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
-from flowers_tfx.model.picture_set import PictureSet
 from flowers_tfx.model.preprocessing import parse_transformed
 from flowers_tfx.model.signatures import export
+from flowers_tfx.model.splits import SplitSource
 from flowers_tfx.model.training import TrainResult, train
 
 
@@ -40,7 +40,7 @@ def run_fn(fn_args: TrainerArguments) -> None:
     export(result.model, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
 
 
-def read_split(patterns: Sequence[str], image_size: int) -> PictureSet:
+def read_split(patterns: Sequence[str], image_size: int) -> SplitSource:
     """The pictures of one split, in the order of Transform's files."""
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
 
@@ -49,7 +49,7 @@ def read_split(patterns: Sequence[str], image_size: int) -> PictureSet:
         return records.map(lambda record: parse_transformed(record, image_size), num_parallel_calls=2, deterministic=True)
 
     count = sum(1 for _ in tf.data.TFRecordDataset(files, compression_type="GZIP"))
-    return PictureSet(count, read)
+    return SplitSource(count, read)
 
 
 def _record(settings: Mapping[str, Any], result: TrainResult) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from flowers_tfx.model.fitting import (
     warmup_cosine_schedule,
 )
 from flowers_tfx.model.network import Network, build
-from flowers_tfx.model.picture_set import Labels, Pictures, PictureSet
+from flowers_tfx.model.splits import CachedSplit, Labels, SplitSource
 
 FEATURES, HEAD, FINE_TUNE, FROM_SCRATCH = "features", "head", "fine_tune", "from_scratch"
 _BATCH = 64  # where nothing is trained
@@ -66,8 +66,8 @@ def train(
     model: ModelConfig,
     classes: int,
     settings: TrainingConfig,
-    train_set: PictureSet,
-    eval_set: PictureSet,
+    train_set: SplitSource,
+    eval_set: SplitSource,
     log_dir: str | Path,
 ) -> TrainResult:
     """Trains and returns the best of the stages. TensorBoard logs go to a folder per stage in `log_dir`.
@@ -82,7 +82,7 @@ def train(
     strategy = hardware.strategy()
     with hardware.use_precision(settings.precision) as policy, strategy.scope():
         network = build(model, classes, settings.dropout, settings.seed)
-        splits = (Pictures(train_set, model.image_size), Pictures(eval_set, model.image_size))
+        splits = (CachedSplit(train_set, model.image_size), CachedSplit(eval_set, model.image_size))
         outcomes = _Training(network, classes, settings, *splits, Path(log_dir)).run_stages(model.pretrained)
     best = min(outcomes, key=lambda outcome: outcome.loss)
     if not math.isfinite(best.loss):
@@ -134,8 +134,8 @@ class _Training:
     network: Network
     classes: int
     settings: TrainingConfig
-    train_set: Pictures
-    eval_set: Pictures
+    train_set: CachedSplit
+    eval_set: CachedSplit
     log_dir: Path
 
     def run_stages(self, pretrained: bool) -> list[_Outcome]:
@@ -197,7 +197,7 @@ class _Training:
         self.network.full.set_weights(weights)
         return _Outcome(end.stage, weights, score(self.network.full, self._eval_batches()), end.history, end.seconds)
 
-    def _features(self, pictures: Pictures) -> tuple[npt.NDArray[np.float32], Labels]:
+    def _features(self, pictures: CachedSplit) -> tuple[npt.NDArray[np.float32], Labels]:
         """Pooled features of every picture, [N, F], and labels."""
         batches = -(-pictures.number // _BATCH)
         meter = stage_meter(FEATURES)

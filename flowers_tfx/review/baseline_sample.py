@@ -12,7 +12,7 @@ from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
 from flowers_tfx.review.sides import Side, span_rows, spans_side, table_side
 from flowers_tfx.review.thumbnails import make_thumbnails, write_thumbnails
-from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.validation.row_sample import sample_rows
 
 PHOTOS = "photos.parquet"
 

@@ -17,7 +17,7 @@ from flowers_tfx.config.training import ModelConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.progress import Meter, ProgressCallback
 from flowers_tfx.review.sides import Side
-from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.validation.row_sample import sample_rows
 
 _BATCH = 32
 

@@ -15,8 +15,8 @@ import pandas as pd
 from flowers_tfx import features
 from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
-from flowers_tfx.review.columns import PROPERTIES, numbers, texts
 from flowers_tfx.review.report_words import is_compared
+from flowers_tfx.review.table_values import PROPERTIES, numbers, texts
 from flowers_tfx.validation.review import Example, Finding, Review
 
 MAX_THUMBNAILS = 400

@@ -17,7 +17,7 @@ from flowers_tfx import features
 from flowers_tfx.reports.plots import Histogram, Trend, draw_histogram, draw_trend
 from flowers_tfx.reports.rendering import known
 from flowers_tfx.reports.words import amount
-from flowers_tfx.review.columns import PROPERTIES, numbers, texts
+from flowers_tfx.review.table_values import PROPERTIES, numbers, texts
 from flowers_tfx.validation.review import LEVELS, Finding, Review
 from flowers_tfx.validation.subjects import ALL_PROPERTIES, OUTLYING_PHOTOS
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowers_tfx.validation.tables.photos import Floats
+from flowers_tfx.validation.tables.photo_table import Floats
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from flowers_tfx import features
 from flowers_tfx.validation.effects import Floats, kolmogorov_smirnov, share_differences, total_variation
-from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.tables.photo_table import Photos
 
 BUCKETS = 10
 Words = npt.NDArray[np.object_]

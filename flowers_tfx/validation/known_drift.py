@@ -8,9 +8,9 @@ import pandas as pd
 
 from flowers_tfx import features
 from flowers_tfx.finding_kinds import KINDS
-from flowers_tfx.validation.comparison import compare
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding, Review
+from flowers_tfx.validation.table_comparison import compare
 
 MOST_SPANS = 5
 FEWEST_PHOTOS = 50

@@ -11,7 +11,7 @@ from flowers_tfx.features import PROPERTIES
 from flowers_tfx.validation.derived_properties import derived_values
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.tables.checks import incomplete_embeddings
-from flowers_tfx.validation.tables.photos import Floats, Photos
+from flowers_tfx.validation.tables.photo_table import Floats, Photos
 
 Codes = npt.NDArray[np.int64]
 

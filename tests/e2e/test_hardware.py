@@ -26,12 +26,12 @@ cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from flowers_tfx.config import ModelConfig, TrainingConfig
 from flowers_tfx.model import hardware, training
-from flowers_tfx.model.picture_set import PictureSet
+from flowers_tfx.model.splits import SplitSource
 two = hardware.strategy(("CPU:0", "CPU:1"))
 assert two.num_replicas_in_sync == 2
 rng = np.random.default_rng(0)
 pictures, labels = rng.integers(0, 256, (32, 32, 32, 3), dtype=np.uint8), np.arange(32) % 2
-split = PictureSet(32, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
+split = SplitSource(32, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
 settings = TrainingConfig(fine_tune_epochs=2, batch_size=8, learning_rate=1e-3, augment=())
 with mock.patch.object(hardware, "strategy", lambda: two):
     model = ModelConfig(backbone="MobileNet", alpha=0.25, image_size=32, weights="none")
@@ -98,12 +98,12 @@ def test_training_on_two_devices_gives_one_plain_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_mixed_precision_answers_in_float32(tmp_path: Path) -> None:
-    from flowers_tfx.model.picture_set import PictureSet
+    from flowers_tfx.model.splits import SplitSource
     from flowers_tfx.model.training import train
 
     pictures = tf.random.stateless_uniform([16, 32, 32, 3], [0, 1], 0, 256, tf.int32)
     labels = tf.range(16, dtype=tf.int64) % 2
-    split = PictureSet(16, lambda: tf.data.Dataset.from_tensor_slices((tf.cast(pictures, tf.uint8), labels)))
+    split = SplitSource(16, lambda: tf.data.Dataset.from_tensor_slices((tf.cast(pictures, tf.uint8), labels)))
     settings = TrainingConfig(fine_tune_epochs=1, batch_size=8, precision="mixed_bfloat16")
     model = ModelConfig(backbone="MobileNet", alpha=0.25, image_size=32, weights="none")
     result = train(model, 2, settings, split, split, tmp_path)

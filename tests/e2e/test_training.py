@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from flowers_tfx.config.training import AUGMENTATIONS, ModelConfig, TrainingConfig
 from flowers_tfx.errors import InputError
-from flowers_tfx.model import picture_set
+from flowers_tfx.model import splits
 from flowers_tfx.model.augmentation import augment
 from flowers_tfx.model.network import build
-from flowers_tfx.model.picture_set import Pictures, PictureSet
+from flowers_tfx.model.splits import CachedSplit, SplitSource
 from flowers_tfx.model.training import TrainingFailed, TrainResult, check_trainable, train
 from flowers_tfx.progress import Progress, listening
 
@@ -47,9 +47,9 @@ def coloured(number: int, seed: int = 0, size: int = SIZE) -> tuple[np.ndarray, 
     return pictures.astype(np.uint8), labels.astype(np.int64)
 
 
-def split(number: int, seed: int = 0, size: int = SIZE) -> PictureSet:
+def split(number: int, seed: int = 0, size: int = SIZE) -> SplitSource:
     pictures, labels = coloured(number, seed, size)
-    return PictureSet(number, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
+    return SplitSource(number, lambda: tf.data.Dataset.from_tensor_slices((pictures, labels)))
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,8 @@ def test_from_scratch_repeats_bit_for_bit_and_the_seed_matters(tmp_path: Path) -
 def test_streamed_pictures_train_as_well(
     pretrained: ModelConfig, head: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_set, "MEMORY_LIMIT_BYTES", 0)
-    assert not Pictures(split(4), SIZE).in_memory
+    monkeypatch.setattr(splits, "MEMORY_LIMIT_BYTES", 0)
+    assert not CachedSplit(split(4), SIZE).in_memory
     assert same_weights(head.model, run(pretrained, HEAD_ONLY, tmp_path).model)
 
 
@@ -172,7 +172,7 @@ def test_only_the_last_layers_change(pretrained: ModelConfig, tmp_path: Path) ->
 def test_class_weights_help_the_rare_class(pretrained: ModelConfig, tmp_path: Path) -> None:
     pictures, labels = coloured(120)
     keep = np.flatnonzero((labels != 0) | (np.arange(120) < 12))
-    rare = PictureSet(len(keep), lambda: tf.data.Dataset.from_tensor_slices((pictures[keep], labels[keep])))
+    rare = SplitSource(len(keep), lambda: tf.data.Dataset.from_tensor_slices((pictures[keep], labels[keep])))
     answers = []
     for weighted in (False, True):
         settings = changed(HEAD_ONLY, head_epochs=5, class_weights=weighted)
@@ -239,7 +239,7 @@ def test_colour_changes_keep_gray_gray_and_edges_in_place() -> None:
 
 
 def test_every_epoch_sees_other_crops_in_another_order() -> None:
-    batches = Pictures(split(16), SIZE).shuffled(16, 0, ("crop",))
+    batches = CachedSplit(split(16), SIZE).shuffled(16, 0, ("crop",))
     (first, labels), (second, later_labels) = list(batches.take(2))
     assert not np.array_equal(labels, later_labels)
     assert not np.array_equal(np.sort(first, axis=0), np.sort(second, axis=0))

@@ -12,8 +12,8 @@ from PIL import Image, ImageFilter, ImageStat
 
 from flowers_tfx import features
 from flowers_tfx.cli.reference import properties_reference
+from flowers_tfx.data.pixel_sample import sample_pixels
 from flowers_tfx.data.properties import check_functions, measure, properties
-from flowers_tfx.data.sampling import sample
 
 LIMIT = 50_000_000
 
@@ -48,7 +48,7 @@ def test_the_table_and_the_functions_agree() -> None:
 
 
 def test_only_what_is_asked_for_is_measured() -> None:
-    photo = sample(encoded(scene()), LIMIT)
+    photo = sample_pixels(encoded(scene()), LIMIT)
     assert measure([photo], ["noise", "format"]) == [{name: of(scene())[name] for name in ("noise", "format")}]
 
 
@@ -165,7 +165,7 @@ def test_the_smallest_pictures(size: tuple[int, int]) -> None:
 
 
 def test_a_photo_is_measured_the_same_in_any_company() -> None:
-    samples = [sample(encoded(scene(100 + 7 * seed, 90, seed), "JPEG"), LIMIT) for seed in range(20)]
+    samples = [sample_pixels(encoded(scene(100 + 7 * seed, 90, seed), "JPEG"), LIMIT) for seed in range(20)]
     alone = [measure([one])[0] for one in samples]
     assert measure(samples) == alone
     assert measure(samples[::-1]) == alone[::-1]

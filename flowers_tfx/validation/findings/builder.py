@@ -15,7 +15,7 @@ from flowers_tfx.validation.photo_pool import PhotoPool
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.significance import Significance
-from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.tables.photo_table import Photos
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 SHOWN = 8

@@ -13,7 +13,7 @@ from flowers_tfx.finding_kinds import BY_NAME
 from flowers_tfx.validation.findings import duplicates
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Example, Finding
-from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.tables.photo_table import Photos
 
 _Z95 = 1.959964
 _SHOWN = 12

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.tables.photo_table import Photos
 
 # Of 64 bits. With four bands of 16 bits, two hashes that differ in at most three bits share a band.
 NEAR_BITS = 3

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from flowers_tfx.validation.subjects import OUTLYING_PHOTOS
-from flowers_tfx.validation.tables.photos import Floats
+from flowers_tfx.validation.tables.photo_table import Floats
 from flowers_tfx.validation.views.view_result import Column
 from flowers_tfx.validation.wording import amount, number, percent, sentence, title_of
 

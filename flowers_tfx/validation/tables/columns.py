@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.validation.tables.photos import Words
+from flowers_tfx.validation.tables.photo_table import Words
 
 NO_EMBEDDINGS = "has no embeddings"
 

@@ -15,7 +15,7 @@ from flowers_tfx.features import PROPERTIES, Property
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.tables import checks
 from flowers_tfx.validation.tables.columns import number_column, word_column, word_column_of
-from flowers_tfx.validation.tables.photos import Floats, Photos, Words
+from flowers_tfx.validation.tables.photo_table import Floats, Photos, Words
 
 NOTHING_UNMEASURED: Mapping[str, str] = {}
 

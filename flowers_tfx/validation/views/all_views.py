@@ -9,7 +9,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import PhotoPool
 from flowers_tfx.validation.subjects import EVERYTHING
-from flowers_tfx.validation.views.columns import mid_ranks
+from flowers_tfx.validation.views.column_scores import mid_ranks
 from flowers_tfx.validation.views.consistency_view import consistency_view
 from flowers_tfx.validation.views.content_view import content_view, read_content
 from flowers_tfx.validation.views.joint_view import joint_view, outlyingness

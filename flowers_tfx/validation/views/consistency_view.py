@@ -7,7 +7,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes
 from flowers_tfx.validation.subjects import LABEL_CONSISTENCY
-from flowers_tfx.validation.views.columns import flags_at_quantiles, legendre, mid_ranks, scored
+from flowers_tfx.validation.views.column_scores import flags_at_quantiles, legendre, mid_ranks, scored
 from flowers_tfx.validation.views.content_view import Content
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 

@@ -11,10 +11,10 @@ from sklearn.cluster import KMeans
 
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes, codes_of
-from flowers_tfx.validation.sampling import sample_rows
+from flowers_tfx.validation.row_sample import sample_rows
 from flowers_tfx.validation.spectrum import Spectrum, centred_gram, centred_kernel
-from flowers_tfx.validation.tables.photos import Photos
-from flowers_tfx.validation.views.columns import chi_squared, comparable
+from flowers_tfx.validation.tables.photo_table import Photos
+from flowers_tfx.validation.views.column_scores import chi_squared, comparable
 from flowers_tfx.validation.views.distances import distance_view, without_class_means
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 

@@ -9,7 +9,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes
 from flowers_tfx.validation.spectrum import Spectrum
-from flowers_tfx.validation.views.columns import comparable
+from flowers_tfx.validation.views.column_scores import comparable
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 

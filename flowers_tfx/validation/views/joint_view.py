@@ -10,7 +10,7 @@ from scipy import special
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes
 from flowers_tfx.validation.spectrum import Spectrum
-from flowers_tfx.validation.views.columns import legendre
+from flowers_tfx.validation.views.column_scores import legendre
 from flowers_tfx.validation.views.distances import distance_view, without_class_means
 from flowers_tfx.validation.views.view_result import ViewResult
 

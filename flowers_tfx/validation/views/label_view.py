@@ -7,7 +7,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import Codes, PhotoPool
 from flowers_tfx.validation.subjects import CLASS_SHARES
-from flowers_tfx.validation.views.columns import chi_squared, comparable
+from flowers_tfx.validation.views.column_scores import chi_squared, comparable
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 

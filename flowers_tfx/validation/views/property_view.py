@@ -8,7 +8,7 @@ import numpy as np
 
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import PhotoPool
-from flowers_tfx.validation.views.columns import Flags, flags_at_quantiles, legendre, scored
+from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, legendre, scored
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

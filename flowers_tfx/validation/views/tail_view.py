@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.subjects import OUTLYING_PHOTOS
-from flowers_tfx.validation.views.columns import Flags, flags_at_quantiles, scored
+from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, scored
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 TAILS = (0.005, 0.01, 0.02, 0.035, 0.05)

@@ -18,8 +18,8 @@ from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import complete_embeddings, pool_photos
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding, Review
-from flowers_tfx.validation.sampling import sample_rows
-from flowers_tfx.validation.tables.photos import Photos
+from flowers_tfx.validation.row_sample import sample_rows
+from flowers_tfx.validation.tables.photo_table import Photos
 from flowers_tfx.validation.tables.reading import NOTHING_UNMEASURED, read_tables
 from flowers_tfx.validation.views.all_views import compute_views
 

@@ -19,17 +19,17 @@ Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class PictureSet:
+class SplitSource:
     """A split. `read()` gives (uint8 [s, s, 3], integer label) one by one, in the same order each time it is read."""
 
     number: int
     read: Callable[[], tf.data.Dataset]
 
 
-class Pictures:
+class CachedSplit:
     """A split that is read several times, but from disk only once if its pictures fit into the memory limit."""
 
-    def __init__(self, source: PictureSet, image_size: int) -> None:
+    def __init__(self, source: SplitSource, image_size: int) -> None:
         self.number = source.number
         self.in_memory = source.number * image_size * image_size * 3 <= MEMORY_LIMIT_BYTES
         self._dataset = source.read().cache() if self.in_memory else source.read()

@@ -51,7 +51,7 @@ class Neighbourhoods:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PixelSample:
     """A photo as the properties need it. `grid` holds red, green, blue of 96x96 pixels, the nearest to evenly spaced points."""
 
     width_px: int
@@ -65,13 +65,13 @@ class Sample:
     neighbourhoods: Neighbourhoods
 
 
-def sample(data: bytes, max_pixels: int) -> Sample:
+def sample_pixels(data: bytes, max_pixels: int) -> PixelSample:
     """BadPicture when the photo can't be opened or decoded."""
     picture = pictures.open_picture(data, max_pixels)
     orientation = pictures.orientation(picture)
     width, height = picture.size if (orientation or 1) < 5 else picture.size[::-1]
     image = pictures.decode(picture, ANALYSIS_PX)
-    return Sample(
+    return PixelSample(
         width_px=width,
         height_px=height,
         file_bytes=len(data),
