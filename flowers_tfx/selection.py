@@ -14,7 +14,7 @@ from flowers_tfx.data.spans import Span, current_spans, list_spans
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import SPLITS
-from flowers_tfx.review.decisions import is_rejected, of_span, read_decisions
+from flowers_tfx.review.decisions import decisions_on, is_rejected, read_decisions
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     text = window_text(window)
     serving = registry.newest_with_other_fingerprint(registry_uri, fingerprint(text, settings_digest))
     baseline = registry.NO_BASELINE if serving is None else _baseline(registry_uri, serving)
-    return Selection(text, baseline, _canonical([decision.as_json() for span in window for decision in of_span(decisions, span)]))
+    return Selection(text, baseline, _canonical([decision.as_json() for span in window for decision in decisions_on(decisions, span)]))
 
 
 def _baseline(registry_uri: str, entry: registry.Entry) -> str:

@@ -18,7 +18,7 @@ from flowers_tfx.orchestration.cache_keys import content_keys
 from flowers_tfx.orchestration.node_events import Watcher, watch_nodes
 from flowers_tfx.orchestration.run_records import RunRecords
 from flowers_tfx.orchestration.run_report import RunReport, summarize
-from flowers_tfx.orchestration.settings import metadata_connection, with_endpoint
+from flowers_tfx.orchestration.settings import metadata_connection, with_s3_endpoint
 from pipeline_def import create_pipeline
 
 
@@ -29,8 +29,8 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
     Raises InputError for what is wrong before anything starts; a failure after that is in the report.
     """
     preflight.check(config)
-    with preflight.only_run(config.pipeline_root):
-        ir = compiler.Compiler().compile(create_pipeline(with_endpoint(config), config.pipeline_root))
+    with preflight.lock_pipeline_root(config.pipeline_root):
+        ir = compiler.Compiler().compile(create_pipeline(with_s3_endpoint(config), config.pipeline_root))
         run_id = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
         # TFX's Beam runner would set an id of its own: once set, it stays.
         runtime_parameter_utils.substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})

@@ -13,7 +13,7 @@ from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.review.comparison_files import read_comparison
-from flowers_tfx.review.gate import close_gate
+from flowers_tfx.review.gate import decide_gate
 from flowers_tfx.review.pages import review_files, run_context
 from flowers_tfx.review.schema_findings import anomaly_findings, schema_differences
 from flowers_tfx.review.sides import span_rejects
@@ -35,7 +35,7 @@ class DataReviewExecutor(OwnExecutor[DataReviewParameters]):
         parameters = self.parameters
         comparison = read_comparison(self.input_folder("review"))
         anomalies = anomaly_findings(str(self.input_folder("anomalies")))
-        gate = close_gate(
+        gate = decide_gate(
             comparison.review, anomalies, comparison.new_spans, json.loads(parameters.window), json.loads(parameters.decisions)
         )
         new = {span["digest"] for span in comparison.new_spans}

@@ -97,7 +97,7 @@ class _ReadMeasuredShard(beam.DoFn):
         with path.stream() if isinstance(path, BucketPath) else path.open("rb") as packed, gzip.open(packed) as file:
             for record in read_records(file):
                 example = tf.train.Example.FromString(record)
-                _add(example, values.of(example.features.feature[features.DIGEST].bytes_list.value[0].decode()))
+                _add(example, values.for_photo(example.features.feature[features.DIGEST].bytes_list.value[0].decode()))
                 yield example
 
 

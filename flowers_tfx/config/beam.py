@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from flowers_tfx.config.section import Section, listed
+from flowers_tfx.config.section import Section, split_commas
 
 
 class BeamConfig(Section):
@@ -45,4 +45,6 @@ class BeamConfig(Section):
     temp_location: str = Field("", description="dataflow: gs://BUCKET/PATH for temporary and staged files")
     service_account: str = Field("", description="dataflow: e-mail of the account that the workers run as; empty: the project's default")
     machine_type: str = Field("", description="dataflow: machine type of the workers; empty: the service's choice")
-    options: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field((), description="further Beam options, such as `--name=value`")
+    options: Annotated[tuple[str, ...], BeforeValidator(split_commas)] = Field(
+        (), description="further Beam options, such as `--name=value`"
+    )

@@ -16,7 +16,7 @@ from flowers_tfx.config.evaluation import EvaluationConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
 from flowers_tfx.config.review import ReviewConfig
-from flowers_tfx.config.section import Section, listed
+from flowers_tfx.config.section import Section, split_commas
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
 
 
@@ -32,7 +32,7 @@ class PipelineConfig(Section):
     registry: str = Field(
         "registry", min_length=1, description="folder of the pushed models, REGISTRY/<version>/, or gs://BUCKET/PATH or s3://BUCKET/PATH"
     )
-    labels: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
+    labels: Annotated[tuple[str, ...], BeforeValidator(split_commas)] = Field(
         (),
         description="class names in the order of the model's outputs, or the path of a file, a class a line; empty: those of the schema",
     )

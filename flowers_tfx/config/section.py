@@ -20,14 +20,14 @@ def first_problem(error: ValidationError) -> tuple[str, str, Any]:
     return key, first["msg"].removeprefix("Value error, "), first["input"]
 
 
-def listed(value: Any) -> Any:
+def split_commas(value: Any) -> Any:
     """A list may be written as `a,b` on the command line."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
-def switch(value: Any) -> Any:
+def parse_on_off(value: Any) -> Any:
     """`on` or `off` from the words that YAML reads as booleans, and from booleans."""
     word = str(value).lower() if isinstance(value, bool | str) else ""
     return {"true": "on", "yes": "on", "on": "on", "false": "off", "no": "off", "off": "off"}.get(word, value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from flowers_tfx.backbones import BACKBONE_NAMES, Backbone, find_backbone
-from flowers_tfx.config.section import Section, listed, switch
+from flowers_tfx.config.section import Section, parse_on_off, split_commas
 
 IMAGENET, NO_WEIGHTS = "imagenet", "none"
 Augmentation = Literal["flip", "crop", "color"]
@@ -22,7 +22,7 @@ def _augmentations(value: Any) -> Any:
         return AUGMENTATIONS if value else ()
     if value in (None, "none"):
         return ()
-    return AUGMENTATIONS if value == "all" else listed(value)
+    return AUGMENTATIONS if value == "all" else split_commas(value)
 
 
 class ModelConfig(Section):
@@ -104,7 +104,7 @@ class TrainingConfig(Section):
         AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`"
     )
     precision: Precision = Field("auto", description="`auto`: mixed_float16 on a GPU, float32 on a CPU")
-    xla: Annotated[Switch, BeforeValidator(switch)] = Field("auto", description="`auto`: on with a GPU only")
+    xla: Annotated[Switch, BeforeValidator(parse_on_off)] = Field("auto", description="`auto`: on with a GPU only")
 
     @property
     def fine_tunes(self) -> bool:

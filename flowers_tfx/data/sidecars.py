@@ -73,7 +73,7 @@ class MeasuredValues:
         # Rows of a sidecar are in the order of digests.
         self._tables = [(table[features.DIGEST].to_numpy().astype("S"), table.drop([features.DIGEST])) for table in tables]
 
-    def of(self, digest: str) -> dict[str, Any]:
+    def for_photo(self, digest: str) -> dict[str, Any]:
         """Empty for a photo that no sidecar has; of two sidecars with one property the first counts."""
         values: dict[str, Any] = {}
         key = np.bytes_(digest)

@@ -58,7 +58,7 @@ def measure_span(span: Span, make_pipeline: Callable[[], beam.Pipeline], progres
     with span_writer(root) as writer:
         # The process that had the lock before may have measured it.
         span = next(found for found in spans.list_spans(root) if found.number == span.number)
-        names = spans.unmeasured(span)
+        names = spans.missing_properties(span)
         if not names:
             return Measurement(span.number, span.digest, (), span.examples, None, 0.0)
         with writer.draft(span.number) as draft:

@@ -100,7 +100,7 @@ def read_photos(span: Span) -> pd.DataFrame:
     return frame
 
 
-def unmeasured(span: Span) -> tuple[str, ...]:
+def missing_properties(span: Span) -> tuple[str, ...]:
     """The image properties that neither the span nor a sidecar holds: it was written before they were added to the table."""
     # Manifests of older versions do not say what was measured.
     if "properties" in span.manifest:

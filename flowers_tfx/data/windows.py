@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flowers_tfx.data.spans import REJECTS, Span, list_spans, unmeasured
+from flowers_tfx.data.spans import REJECTS, Span, list_spans, missing_properties
 from flowers_tfx.errors import InputError
 
 CONFLICT = "label conflict"  # the start of the reason of such a reject
@@ -44,7 +44,7 @@ def unmeasured_in(spans: Sequence[Span]) -> dict[str, str]:
     """Image properties that some of these spans lack, and which spans: {"blueness": "span 1, span 2"}."""
     numbers: dict[str, list[int]] = {}
     for span in spans:
-        for name in unmeasured(span):
+        for name in missing_properties(span):
             numbers.setdefault(name, []).append(span.number)
     return {name: ", ".join(f"span {number}" for number in of_name) for name, of_name in numbers.items()}
 

@@ -9,7 +9,7 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.ingest import IngestRequest, IngestResult, ingest
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_endpoint
+from flowers_tfx.orchestration.settings import beam_args, delivery_labels, pipeline_schema, with_s3_endpoint
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review.decisions import check_replaceable
 
@@ -35,4 +35,4 @@ def ingest_delivery(config: PipelineConfig, span: int | None, progress: Progress
         max_pixels=config.ingest.max_pixels,
         replaces=replaces,
     )
-    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_endpoint(config)))), progress)
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_s3_endpoint(config)))), progress)

@@ -9,10 +9,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.span_measurement import Measurement, measure_span
-from flowers_tfx.data.spans import list_spans, unmeasured
+from flowers_tfx.data.spans import list_spans, missing_properties
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.settings import beam_args, with_endpoint
+from flowers_tfx.orchestration.settings import beam_args, with_s3_endpoint
 from flowers_tfx.progress import ProgressCallback
 
 
@@ -26,11 +26,11 @@ def measure_spans(config: PipelineConfig, numbers: Sequence[int], progress: Prog
     if absent := [number for number in numbers if number not in spans]:
         known = ", ".join(map(str, spans)) or "none"
         raise InputError(f"The data root {config.data_root} has no span {absent[0]}.", f"It has {known}.")
-    chosen = [span for span in spans.values() if (not numbers or span.number in numbers) and unmeasured(span)]
+    chosen = [span for span in spans.values() if (not numbers or span.number in numbers) and missing_properties(span)]
     if not chosen:
         return []
     check_engine(config.beam, {"data_root": config.data_root})
-    options = PipelineOptions(beam_args(with_endpoint(config)))
+    options = PipelineOptions(beam_args(with_s3_endpoint(config)))
     total, results = sum(span.examples for span in chosen), list[Measurement]()
     for span in chosen:
         results.append(measure_span(span, lambda: beam.Pipeline(options=options), _after(progress, results, total)))

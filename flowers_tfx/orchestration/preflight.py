@@ -45,7 +45,7 @@ def check(config: PipelineConfig) -> None:
 
 
 @contextlib.contextmanager
-def only_run(pipeline_root: str) -> Iterator[None]:
+def lock_pipeline_root(pipeline_root: str) -> Iterator[None]:
     """Holds the pipeline root for this run; the lock goes with the process, however it ends, in a bucket a minute later."""
     with lock(storage_path(pipeline_root), wait=False, holder="run", hint="Wait for it, or give this run a pipeline_root of its own."):
         yield

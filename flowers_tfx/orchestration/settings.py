@@ -114,10 +114,10 @@ def beam_args(config: PipelineConfig) -> list[str]:
     return beam_options(config.beam)
 
 
-def with_endpoint(config: PipelineConfig) -> PipelineConfig:
+def with_s3_endpoint(config: PipelineConfig) -> PipelineConfig:
     """The config with what the environment says of s3:// among Beam's options, for workers that have another environment. A compiled
     package must not depend on the machine that compiles it: its steps have an environment of their own."""
-    options = (*storage.beam_args(), *config.beam.options)
+    options = (*storage.s3_beam_args(), *config.beam.options)
     return config.model_copy(update={"beam": config.beam.model_copy(update={"options": options})})
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from math import sqrt
 from typing import Any
 
-from flowers_tfx.reports.rendering import known, render
+from flowers_tfx.reports.rendering import finite_or_none, render
 
 _Z95 = 1.959964
 
@@ -86,13 +86,13 @@ class Evaluation:
     @property
     def change(self) -> float | None:
         """Accuracy less the baseline's."""
-        accuracy = known(self.accuracy)
+        accuracy = finite_or_none(self.accuracy)
         return None if self.baseline is None or accuracy is None else accuracy - self.baseline.accuracy
 
     @property
     def overconfidence(self) -> float | None:
         """Mean of predicted less observed over all photos: positive where the model promises too much."""
-        bins = [(known(bin.predicted), known(bin.observed), bin.count) for bin in self.calibration]
+        bins = [(finite_or_none(bin.predicted), finite_or_none(bin.observed), bin.count) for bin in self.calibration]
         gaps = [(p - o, count) for p, o, count in bins if p is not None and o is not None and count]
         total = sum(count for _, count in gaps)
         return sum(gap * count for gap, count in gaps) / total if total else None
@@ -108,7 +108,7 @@ class Evaluation:
 
 def wilson(share: float | None, count: int) -> tuple[float, float] | None:
     """The 95 % interval of a share that was measured on `count` cases (E. B. Wilson, 1927)."""
-    value = known(share)
+    value = finite_or_none(share)
     if value is None or count < 1:
         return None
     square = _Z95 * _Z95 / count
@@ -131,7 +131,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
-        return known(value)
+        return finite_or_none(value)
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value

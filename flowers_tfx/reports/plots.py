@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from flowers_tfx.reports.rendering import known
+from flowers_tfx.reports.rendering import finite_or_none
 from flowers_tfx.reports.words import amount
 
 BOX = (120, 30)  # width and height
@@ -53,7 +53,7 @@ def draw_histogram(old: Floats, new: Floats, below: tuple[str, ...], each: bool 
 def draw_trend(values: Sequence[tuple[str, float | None]], top: float, threshold: float | None = None) -> Trend:
     """`values`: name and score of each review, oldest first. The scale ends at `top` or above, so that small scores look small."""
     width, height = BOX
-    threshold = known(threshold)
+    threshold = finite_or_none(threshold)
     top = 1.1 * max([top, threshold or 0.0, *(abs(value) for _, value in values if value is not None)])
     step = (width - 8) / max(len(values) - 1, 1)
 

@@ -12,24 +12,24 @@ _NBSP = "\N{NO-BREAK SPACE}"
 NONE = "\N{EN DASH}"  # in the place of a number that is unknown
 
 
-def known(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
     """The number, or None where it is missing, NaN or infinite."""
     return None if value is None or not math.isfinite(value) else value
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    value = known(share)
+    value = finite_or_none(share)
     return NONE if value is None else f"{100 * value:.{digits}f}{_NBSP}%"
 
 
 def points(difference: float | None) -> str:
     """A difference of two shares, signed, in percentage points."""
-    value = known(difference)
+    value = finite_or_none(difference)
     return NONE if value is None else f"{100 * value:+.1f}{_NBSP}points".replace("-", "\N{MINUS SIGN}")
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
-    number = known(value)
+    number = finite_or_none(value)
     return NONE if number is None else f"{number:.{digits}f}"
 
 
@@ -51,5 +51,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "count": count, "zip": zip}
-    environment.tests["known"] = lambda value: known(value) is not None
+    environment.tests["known"] = lambda value: finite_or_none(value) is not None
     return environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flowers_tfx.reports.rendering import NONE, known
+from flowers_tfx.reports.rendering import NONE, finite_or_none
 
 
 def clean(text: object, most: int = 300) -> str:
@@ -15,7 +15,7 @@ def clean(text: object, most: int = 300) -> str:
 
 
 def amount(value: float | None, unit: str = "") -> str:
-    number = known(value)
+    number = finite_or_none(value)
     if number is None:
         return NONE
     text = f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
@@ -25,7 +25,7 @@ def amount(value: float | None, unit: str = "") -> str:
 
 
 def effect(value: float | None, unit: str) -> str:
-    number = known(value)
+    number = finite_or_none(value)
     return NONE if number is None else f"{number:,.0f} {unit}" if unit != "points" else f"{number:.1f} points"
 
 
@@ -33,7 +33,7 @@ def chance(p_value: float | None) -> str:
     """What a p-value means."""
     if p_value is None:
         return "counted, no test needed"
-    value = known(p_value)
+    value = finite_or_none(p_value)
     if value is None:
         return NONE
     if value < 0.001:

@@ -88,14 +88,14 @@ def decide(data_root: str, action: Action, span_number: int, findings: Sequence[
     return decision
 
 
-def of_span(decisions: Iterable[Decision], span: Span) -> list[Decision]:
+def decisions_on(decisions: Iterable[Decision], span: Span) -> list[Decision]:
     """The decisions on this content of the span."""
     return [decision for decision in decisions if decision.span == span.number and decision.digest == span.digest]
 
 
 def is_rejected(decisions: Iterable[Decision], span: Span) -> bool:
     """The last decision counts: accepting after a rejection takes the span back in."""
-    own = of_span(decisions, span)
+    own = decisions_on(decisions, span)
     return bool(own) and own[-1].action == "reject"
 
 

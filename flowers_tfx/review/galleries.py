@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.reports.rendering import known
+from flowers_tfx.reports.rendering import finite_or_none
 from flowers_tfx.reports.words import amount
 from flowers_tfx.review.report_words import is_compared
 from flowers_tfx.review.table_values import PROPERTIES, numbers, texts
@@ -84,7 +84,7 @@ class _TypicalPhotos:
         prop = PROPERTIES.get(finding.feature)
         if prop is None or not finding.spec.one_property or prop.name not in self._frame:
             return self._examples(self._run_of_rows(finding.id, np.arange(len(self._frame)))), "drawn at random"
-        median = known(self._scores.get(prop.name, {}).get("baseline_median"))
+        median = finite_or_none(self._scores.get(prop.name, {}).get("baseline_median"))
         if prop.role != "number":
             words = pd.Series(texts(self._frame, prop.name), dtype=object)
             common = words[words != ""].mode()

@@ -50,7 +50,7 @@ class Gate:
         )
 
 
-def close_gate(
+def decide_gate(
     review: Review,
     anomalies: Sequence[Finding],
     new_spans: Sequence[Mapping[str, Any]],
@@ -63,4 +63,4 @@ def close_gate(
     window_findings = of_model | {finding.id for finding in anomalies}
     digests = [span["digest"] for span in spans]
     accepted = accepted_findings(decisions, digests) | accepted_findings(decisions, digests[-1:]) & window_findings
-    return Gate(review.with_findings(anomalies).decided(sorted(accepted), decisions), spans, window_findings)
+    return Gate(review.with_findings(anomalies).with_decisions(sorted(accepted), decisions), spans, window_findings)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from flowers_tfx import features
 from flowers_tfx.reports.plots import Histogram, Trend, draw_histogram, draw_trend
-from flowers_tfx.reports.rendering import known
+from flowers_tfx.reports.rendering import finite_or_none
 from flowers_tfx.reports.words import amount
 from flowers_tfx.review.table_values import PROPERTIES, numbers, texts
 from flowers_tfx.validation.review import LEVELS, Finding, Review
@@ -105,12 +105,12 @@ def _score(scores: Mapping[str, Any], methods: Mapping[str, float]) -> float | N
     """The first of the methods that has a value, in the unit of the page."""
     for method, factor in methods.items():
         value = scores.get(method)
-        if isinstance(value, (int, float)) and known(value) is not None:
+        if isinstance(value, (int, float)) and finite_or_none(value) is not None:
             return factor * value
     return None
 
 
-def drifted(review: Review) -> tuple[int, int]:
+def count_drifted_properties(review: Review) -> tuple[int, int]:
     """Properties with a finding that warns or stops, and properties compared."""
     names = {finding.feature for finding in review.of_level("warn", "error") if finding.spec.one_property} - {OUTLYING_PHOTOS}
     compared = [prop for prop in features.PROPERTIES if prop.tested and _score(review.scores.get(prop.name, {}), _DISTANCES) is not None]

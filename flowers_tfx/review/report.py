@@ -14,7 +14,7 @@ import pandas as pd
 from flowers_tfx.reports.rendering import render
 from flowers_tfx.reports.words import amount, chance, clean, effect
 from flowers_tfx.review.galleries import Album, galleries
-from flowers_tfx.review.property_rows import class_shares, drifted, property_rows, trends
+from flowers_tfx.review.property_rows import class_shares, count_drifted_properties, property_rows, trends
 from flowers_tfx.review.report_words import baseline_name, headline, is_compared, reason, subject
 from flowers_tfx.validation.review import Review
 
@@ -55,7 +55,7 @@ def render_html(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, thumb
         headline=headline(review),
         reason=reason(review),
         is_compared=is_compared(review),
-        drifted=drifted(review),
+        drifted=count_drifted_properties(review),
         baseline_name=baseline_name,
         subject=subject(review, context.title),
         rejected=rejected[-1] if rejected and review.decisions[-1] is rejected[-1] else None,

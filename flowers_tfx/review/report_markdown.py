@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowers_tfx.reports.rendering import NONE, known
+from flowers_tfx.reports.rendering import NONE, finite_or_none
 from flowers_tfx.reports.words import amount, chance, clean, effect
-from flowers_tfx.review.property_rows import drifted
+from flowers_tfx.review.property_rows import count_drifted_properties
 from flowers_tfx.review.report import Context
 from flowers_tfx.review.report_words import baseline_name, headline, is_compared, reason, subject
 from flowers_tfx.validation.review import Review
@@ -16,8 +16,8 @@ _MOST_FINDINGS = 20  # GitHub takes 65,536 characters as a comment
 
 def render_markdown(review: Review, context: Context) -> str:
     """For a comment on a pull request: the verdict, the findings, what to do."""
-    moved, compared = drifted(review)
-    new, old = (amount(known(side.get("photos"))) for side in (review.new, review.compared_with))
+    moved, compared = count_drifted_properties(review)
+    new, old = (amount(finite_or_none(side.get("photos"))) for side in (review.new, review.compared_with))
     drift = f"{moved} of {compared} properties drifted" if is_compared(review) else "No property was compared"
     sides = f"{_escape(subject(review, context.title))} ({new} photos) against {_escape(baseline_name(review))} ({old} photos)"
     lines = [f"## {headline(review)}", "", _escape(reason(review), 600), "", f"{drift}: {sides}."]

@@ -30,7 +30,7 @@ def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
                 "verdict": review.review["verdict"] if review else None,
                 "report": str(review.html) if review else None,
                 "rejected_by_reviewer": decisions.is_rejected(every, span),
-                "decisions": [decision.as_json() for decision in decisions.of_span(every, span)],
+                "decisions": [decision.as_json() for decision in decisions.decisions_on(every, span)],
             }
         )
     return rows

@@ -13,7 +13,7 @@ from flowers_tfx.storage.atomic_writes import (
 from flowers_tfx.storage.bucket_path import BucketPath
 from flowers_tfx.storage.locks import Lock, append_line, check_bucket, lock, try_lock
 from flowers_tfx.storage.paths import StoragePath, fetch, file_sizes, in_bucket, local_file, storage_path
-from flowers_tfx.storage.s3_endpoint import beam_args, configure_beam_worker, endpoint_url
+from flowers_tfx.storage.s3_endpoint import configure_beam_worker, endpoint_url, s3_beam_args
 
 __all__ = [
     "BucketPath",
@@ -22,7 +22,6 @@ __all__ = [
     "append_line",
     "atomic_file",
     "atomic_folder",
-    "beam_args",
     "check_bucket",
     "check_target",
     "configure_beam_worker",
@@ -36,6 +35,7 @@ __all__ = [
     "remove_unfinished",
     "rename_folder",
     "require_empty",
+    "s3_beam_args",
     "storage_path",
     "try_lock",
     "unfinished_path",

@@ -28,7 +28,7 @@ def configure_beam_worker(endpoint: str) -> None:
         FileSystems.set_options(PipelineOptions([f"--s3_endpoint_url={endpoint}"] if endpoint else []))
 
 
-def beam_args() -> list[str]:
+def s3_beam_args() -> list[str]:
     """Options that tell Beam, on any machine, where this process finds s3://. They hold no credentials: options end in logs and job
     records, and each worker has an environment of its own."""
     endpoint = endpoint_url()

@@ -105,7 +105,7 @@ class Review:
     def of_level(self, *levels: Level) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level in levels)
 
-    def decided(self, accepted: Sequence[str], decisions: Sequence[Mapping[str, Any]]) -> Review:
+    def with_decisions(self, accepted: Sequence[str], decisions: Sequence[Mapping[str, Any]]) -> Review:
         """The same review with these findings accepted."""
         findings = tuple(replace(finding, accepted=finding.id in accepted) for finding in self.findings)
         return replace(self, findings=findings, decisions=tuple(decisions))

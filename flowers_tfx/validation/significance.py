@@ -31,10 +31,10 @@ class Significance:
         # By draw: the smallest weighted p-value over views.
         self._smallest = np.sort(np.min([view.p_values / self._weights[name] for name, view in views.items()], axis=0))
 
-    def of_view(self, name: str) -> float:
+    def view_p_value(self, name: str) -> float:
         return self._adjusted(name, float(self._views[name].p_values[0]))
 
-    def of_columns(self, name: str) -> Floats:
+    def column_p_values(self, name: str) -> Floats:
         """[statistics]: of each."""
         return np.array([self._adjusted(name, float(p_value)) for p_value in self._views[name].column_p_values])
 
@@ -44,7 +44,7 @@ class Significance:
         strongest: dict[tuple[str, str], tuple[int, float]] = {}
         for name in BY_FEATURE:
             if name in self._views:
-                view, p_values = self._views[name], self.of_columns(name)
+                view, p_values = self._views[name], self.column_p_values(name)
                 for at in np.argsort(-view.statistics[0], kind="stable"):
                     strongest.setdefault((name, view.columns[at].feature), (int(at), float(p_values[at])))
         return strongest

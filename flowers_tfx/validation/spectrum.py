@@ -34,7 +34,7 @@ class Spectrum:
         return cls(permutations.scores(positions), values[kept] / values[kept].sum(), positions)
 
     @classmethod
-    def of_columns(cls, permutations: Permutations, columns: Matrix) -> Spectrum:
+    def from_columns(cls, permutations: Permutations, columns: Matrix) -> Spectrum:
         """From few columns of many photos."""
         vectors, values, _ = linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
         squares = values**2

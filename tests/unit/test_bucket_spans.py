@@ -139,12 +139,12 @@ def test_properties_that_were_measured_later_lie_beside_the_span(store: FakeStor
     for name, content in (("photos.parquet", parquet(photos)), ("manifest.json", manifest(1).encode())):
         (ROOT / "span-1" / name).write_bytes(content)
     [before] = spans.list_spans(ROOT)
-    assert (before.sidecars, "noise" in spans.unmeasured(before)) == ((), True)
+    assert (before.sidecars, "noise" in spans.missing_properties(before)) == ((), True)
     path = write_sidecar(before.path, before.digest, pa.table({"digest": ["aa", "bb"], "noise": [0.5, 1.5]}))
     assert str(path).startswith("s3://bucket/data/measured/span-1/d1-")
     [span] = spans.list_spans(ROOT)
     assert spans.read_photos(span)["noise"].tolist() == [0.5, 1.5]
-    assert set(spans.unmeasured(before)) - set(spans.unmeasured(span)) == {"noise"}
+    assert set(spans.missing_properties(before)) - set(spans.missing_properties(span)) == {"noise"}
     assert "noise" not in spans.read_photos(before)
     with span_writer(ROOT):  # clears up what killed writers left
         pass

@@ -143,8 +143,8 @@ def test_accepted_findings_let_it_pass() -> None:
     review = compare(table(150, 1), darker(table(80, 2)), QUICK)
     assert review.verdict == "blocked"
     errors = [finding.id for finding in review.blocking]
-    assert review.decided(errors[:-1], ()).verdict == "blocked"
-    assert review.decided(errors, ()).verdict in ("pass", "warn")
+    assert review.with_decisions(errors[:-1], ()).verdict == "blocked"
+    assert review.with_decisions(errors, ()).verdict in ("pass", "warn")
 
 
 def test_levels_of_a_feature_go_before_its_kinds() -> None:

@@ -134,6 +134,6 @@ def test_a_finding_reads_as_its_json() -> None:
         assert dict(finding) == as_json
         assert set(as_json) == keys
         assert finding["level"] == finding.level
-    accepted = review.decided([review.findings[0].id], ())
+    accepted = review.with_decisions([review.findings[0].id], ())
     assert accepted.as_json()["findings"][0]["accepted"] is True
     assert type(review).from_json(json.loads(json.dumps(accepted.as_json()))).findings[0].accepted

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowers_tfx.errors import Blocked
-from flowers_tfx.review.gate import Gate, close_gate
+from flowers_tfx.review.gate import Gate, decide_gate
 from flowers_tfx.validation import Finding, Review
 
 SPANS = [{"span": 2, "digest": "b"}, {"span": 3, "digest": "c"}]
@@ -22,7 +22,7 @@ def accept(digest: str, *findings: str) -> dict[str, Any]:
 
 def gate(*decisions: dict[str, Any], new: list[dict[str, Any]] = SPANS) -> Gate:
     review = Review((LUMA, MODEL), {}, {"kind": "serving"}, {"spans": [span["span"] for span in new]})
-    return close_gate(review, [ANOMALY], new, [{"span": 1, "digest": "a"}, *SPANS], decisions)
+    return decide_gate(review, [ANOMALY], new, [{"span": 1, "digest": "a"}, *SPANS], decisions)
 
 
 def test_findings_of_spans_are_accepted_with_each_those_of_the_window_with_the_newest() -> None:

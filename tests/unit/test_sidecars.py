@@ -16,7 +16,7 @@ from flowers_tfx import features
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars, sidecar_dir
 from flowers_tfx.data.span_measurement import measure_span
-from flowers_tfx.data.spans import Span, list_spans, read_photos, unmeasured
+from flowers_tfx.data.spans import Span, list_spans, missing_properties, read_photos
 from flowers_tfx.data.windows import span_identities, unmeasured_in, window_spans, window_text
 from flowers_tfx.errors import InputError
 from flowers_tfx.selection import fingerprint
@@ -60,7 +60,7 @@ def root(ingested: Path, tmp_path: Path) -> Path:
 
 def test_a_span_says_what_was_measured(ingested: Path) -> None:
     assert only_span(ingested).manifest["properties"] == list(features.PROPERTY_NAMES)
-    assert unmeasured(only_span(ingested)) == ()
+    assert missing_properties(only_span(ingested)) == ()
     assert window_text([only_span(ingested)]) == json.dumps([{"digest": only_span(ingested).digest, "span": 1}], separators=(",", ":"))
 
 
@@ -74,7 +74,7 @@ def test_what_a_span_lacks_is_measured_into_a_sidecar(root: Path, ingested: Path
     assert (result.properties, result.photos) == (MISSING, 21)
     assert seen[-1] == (21, 21)
     span = only_span(root)
-    assert unmeasured(span) == ()
+    assert missing_properties(span) == ()
     whole = read_photos(only_span(ingested))
     pd.testing.assert_frame_equal(read_photos(span)[whole.columns], whole)
     assert {path: path.read_bytes() for path in (root / "span-1").iterdir()} == files
@@ -91,8 +91,8 @@ def test_a_window_names_the_sidecars_that_its_readers_see(root: Path) -> None:
     assert span_identities(after) == span_identities(before) == json.loads(before)
     assert fingerprint(after, "settings") == fingerprint(before, "settings")
     # A run that began before keeps to what it saw.
-    assert [unmeasured(span) for span in window_spans(str(root), before)] == [MISSING]
-    assert [unmeasured(span) for span in window_spans(str(root), after)] == [()]
+    assert [missing_properties(span) for span in window_spans(str(root), before)] == [MISSING]
+    assert [missing_properties(span) for span in window_spans(str(root), after)] == [()]
     [file] = sidecar_dir(root / "span-1").iterdir()
     file.unlink()
     with pytest.raises(InputError, match="removed or changed"):
@@ -104,7 +104,7 @@ def test_a_sidecar_of_another_span_does_not_count_and_a_damaged_one_is_named(roo
     [file] = sidecar_dir(root / "span-1").iterdir()
     other = file.with_name("0" * 64 + file.name[64:])
     file.rename(other)
-    assert unmeasured(only_span(root)) == MISSING
+    assert missing_properties(only_span(root)) == MISSING
     other.rename(file)
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(InputError, match="damaged"):
@@ -117,5 +117,5 @@ def test_values_of_a_photo(root: Path) -> None:
     values = MeasuredValues(list(read_sidecars(span.path, span.digest, span.sidecars)))
     frame = read_photos(span)
     for digest, noise in zip(frame.digest, frame.noise, strict=True):
-        assert values.of(digest) == {"noise": noise, "exif_orientation": None}
-    assert values.of("f" * 64) == {}
+        assert values.for_photo(digest) == {"noise": noise, "exif_orientation": None}
+    assert values.for_photo("f" * 64) == {}

@@ -147,9 +147,9 @@ def test_a_holder_that_slept_too_long_finds_the_lease_lost(store: FakeStore) -> 
 def test_beam_is_told_the_endpoint_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    assert storage.beam_args() == []
+    assert storage.s3_beam_args() == []
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sesame")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://general:1")
-    assert storage.beam_args() == ["--s3_endpoint_url=http://general:1"]
+    assert storage.s3_beam_args() == ["--s3_endpoint_url=http://general:1"]
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://special:2")
-    assert storage.beam_args() == ["--s3_endpoint_url=http://special:2"]
+    assert storage.s3_beam_args() == ["--s3_endpoint_url=http://special:2"]

@@ -54,7 +54,10 @@ def lower_share(count: int, total: int) -> float:
 
 
 def _copies(earlier: Photos, new: Photos, policy: Policy) -> Iterator[Finding]:
-    for how, title, find in (("exact", "Exact copies", duplicates.exact), ("near", "Near duplicates", duplicates.near)):
+    for how, title, find in (
+        ("exact", "Exact copies", duplicates.find_exact_copies),
+        ("near", "Near duplicates", duplicates.find_near_copies),
+    ):
         inside, across = find(new, earlier)
         for where, of_what, partners, pairs in (
             ("inside", "another new photo", new, inside),
@@ -63,7 +66,7 @@ def _copies(earlier: Photos, new: Photos, policy: Policy) -> Iterator[Finding]:
             if pairs:
                 subject, message = f"{how}:{where}", f"{title} of {of_what}: {len(pairs)} of {len(new)} new photos."
                 yield _finding("duplicate", subject, subject, message, len(pairs), len(new), policy, _examples(new, partners, pairs))
-        own, other = duplicates.conflicts(new, earlier, inside, across)
+        own, other = duplicates.find_label_conflicts(new, earlier, inside, across)
         count = len(own) + len(other)
         if count:
             copies = f"{count} of {len(new)} new photos are {title.lower()} of a photo with another label"

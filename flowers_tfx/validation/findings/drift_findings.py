@@ -33,9 +33,9 @@ def drift_scores(builder: FindingBuilder) -> dict[str, dict[str, float | None]]:
     for view, (feature, _) in SEPARATING_VIEWS.items():
         if view in builder.views:
             separation = separation_points(builder.views[view].separation)
-            scores[feature] = {"p_value": builder.significance.of_view(view), "separation_points": separation}
+            scores[feature] = {"p_value": builder.significance.view_p_value(view), "separation_points": separation}
     if "label" in builder.views:
-        scores[features.LABEL] = {"p_value": builder.significance.of_view("label")}
+        scores[features.LABEL] = {"p_value": builder.significance.view_p_value("label")}
     return scores
 
 
@@ -62,4 +62,4 @@ def _other_findings(builder: FindingBuilder) -> Iterator[Finding]:
 
 
 def _is_significant(builder: FindingBuilder, view: str) -> bool:
-    return view in builder.views and builder.significance.of_view(view) <= builder.policy.alpha
+    return view in builder.views and builder.significance.view_p_value(view) <= builder.policy.alpha

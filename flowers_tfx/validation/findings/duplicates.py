@@ -17,7 +17,7 @@ _LARGEST_BUCKET = 200  # photos of one colour share bands with everything: such 
 Pair = tuple[int, int]
 
 
-def exact(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
+def find_exact_copies(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
     """Pairs of equal bytes inside `photos`, and (row in photos, row in others) across; the first of its kind stands for all."""
     first: dict[str, int] = {}
     inside: list[Pair] = []
@@ -34,8 +34,8 @@ def exact(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
     return inside, [(row, known[digest]) for row, digest in enumerate(photos.digests) if digest in known]
 
 
-def near(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
-    """The same for hashes within NEAR_BITS, equal bytes left out; each photo with its nearest."""
+def find_near_copies(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
+    """Pairs as in `find_exact_copies`, of hashes within NEAR_BITS, equal bytes left out; each photo with its nearest."""
     hashes = np.concatenate([_hashes(photos), _hashes(others)])
     usable = np.concatenate([_usable(photos), _usable(others)])
     digests = np.concatenate([photos.digests, others.digests])
@@ -51,7 +51,7 @@ def near(photos: Photos, others: Photos) -> tuple[list[Pair], list[Pair]]:
     return inside, [(row, partner - offset) for row, (_, partner) in sorted(best.items()) if partner >= offset]
 
 
-def conflicts(photos: Photos, others: Photos, inside: list[Pair], across: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+def find_label_conflicts(photos: Photos, others: Photos, inside: list[Pair], across: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Those of the pairs that have two labels which differ."""
     return (
         [(one, other) for one, other in inside if _differ(photos.labels[one], photos.labels[other])],

@@ -18,7 +18,7 @@ def class_findings(builder: FindingBuilder) -> Iterator[Finding]:
     """Classes that only one side has are notes where the shares as a whole are not significant."""
     old, new = (word_shares(side.labels) for side in (builder.baseline, builder.new))
     classes = [column.method for column in builder.views["label"].columns[1:]]
-    p_value = builder.significance.of_view("label")
+    p_value = builder.significance.view_p_value("label")
     significant = p_value <= builder.policy.alpha
     if significant:
         effect = 100 * (total_variation(builder.baseline.labels, builder.new.labels) or 0.0)

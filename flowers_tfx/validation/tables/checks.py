@@ -30,7 +30,7 @@ def repeated_columns(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
         yield _finding(f"twice:{name}:{side}", "warn", name, message)
 
 
-def size(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+def check_size(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
     photos = len(frame)
     if not photos:
         yield _finding(f"empty:{side}", "error", side, f"The {side} sample has no photos: there is nothing to compare.")
@@ -39,7 +39,7 @@ def size(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
         yield _finding(f"few:{side}", "warn", side, message, effect=float(photos), unit="photos", threshold=FEW_PHOTOS)
 
 
-def identity(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
+def check_identity(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
     for name in IDENTITY:
         if name not in frame:
             level: Level = "error" if name == features.LABEL else "warn"
@@ -50,7 +50,7 @@ def identity(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
             yield _finding(f"unlabelled:{side}", _level(share), name, message, effect=share, unit="points")
 
 
-def unmeasured(prop: Property, where: str) -> Finding:
+def unmeasured_property(prop: Property, where: str) -> Finding:
     message = f"{sentence(prop.title)} was not compared: it is not measured yet in {where}. `flowers spans measure` measures it."
     return _finding(f"unmeasured:{prop.name}", "note", prop.name, message)
 
@@ -93,7 +93,7 @@ def unknown_columns(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Findi
             yield _finding(f"unknown:{name}", "note", name, f"Column {name} was not compared: only the {side} sample has it.")
 
 
-def embeddings(baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDArray[np.float32] | None], list[Finding]]:
+def check_embeddings(baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDArray[np.float32] | None], list[Finding]]:
     """The embeddings of both sides, or None twice and why."""
     old, fresh = (embedding_matrix(frame) for frame in (baseline, new))
     if not isinstance(old, str) and not isinstance(fresh, str):

@@ -38,21 +38,21 @@ def read_tables(baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[s
     frames = tuple(_in_order(frame.loc[:, ~frame.columns.duplicated()]) for frame in (baseline, new))
     baseline, new = frames
     for side, frame in zip(checks.SIDES, frames, strict=True):
-        findings += [*checks.size(frame, side), *checks.identity(frame, side)]
+        findings += [*checks.check_size(frame, side), *checks.check_identity(frame, side)]
     numbers: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
     words: tuple[dict[str, Words], dict[str, Words]] = ({}, {})
     for prop in PROPERTIES:
         if prop.role == "identifier":
             continue
         if prop.name in unmeasured:
-            findings.append(checks.unmeasured(prop, unmeasured[prop.name]))
+            findings.append(checks.unmeasured_property(prop, unmeasured[prop.name]))
             continue
         pair, problems = _read_property(prop, baseline, new)
         findings += problems
         columns: tuple[dict[str, Any], dict[str, Any]] = words if prop.kind == "string" else numbers
         for side_columns, values in zip(columns, pair, strict=False):
             side_columns[prop.name] = values
-    embeddings, problems = checks.embeddings(baseline, new)
+    embeddings, problems = checks.check_embeddings(baseline, new)
     findings += [*problems, *checks.unknown_columns(baseline, new)]
     sides = [_photos(*values) for values in zip(frames, numbers, words, embeddings, strict=True)]
     return Tables(sides[0], sides[1], tuple(findings))

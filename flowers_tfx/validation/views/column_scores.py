@@ -37,7 +37,7 @@ def flags_at_quantiles(values: Floats, shares: tuple[float, ...]) -> list[tuple[
         return [(float(cut), values <= cut) for cut in np.unique(np.quantile(known, shares, method="lower"))]
 
 
-def scored(
+def score_columns(
     permutations: Permutations,
     ranked: Sequence[tuple[Column, Floats]],
     flagged: Sequence[tuple[Column, Flags]],
@@ -58,7 +58,7 @@ def scored(
     return ViewResult(scores if one_sided else np.abs(scores), tuple(columns), values)
 
 
-def comparable(statistics: Floats) -> Floats:
+def to_log_p_values(statistics: Floats) -> Floats:
     """Columns of different distributions on one scale: minus the logarithm of their p-values."""
     return np.stack([-np.log(upper_shares(column)) for column in statistics.T], axis=1)
 

@@ -7,7 +7,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes
 from flowers_tfx.validation.subjects import LABEL_CONSISTENCY
-from flowers_tfx.validation.views.column_scores import flags_at_quantiles, legendre, mid_ranks, scored
+from flowers_tfx.validation.views.column_scores import flags_at_quantiles, legendre, mid_ranks, score_columns
 from flowers_tfx.validation.views.content_view import Content
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
@@ -25,7 +25,9 @@ def consistency_view(permutations: Permutations, content: Content) -> ViewResult
     with np.errstate(invalid="ignore"):
         flagged.append((Column(LABEL_CONSISTENCY, "share", float(np.nextafter(0, -1))), margins < 0))
     location = -legendre(mid_ranks(margins))[0]
-    return scored(permutations, [(Column(LABEL_CONSISTENCY, "location"), location)], flagged, {LABEL_CONSISTENCY: margins}, one_sided=True)
+    return score_columns(
+        permutations, [(Column(LABEL_CONSISTENCY, "location"), location)], flagged, {LABEL_CONSISTENCY: margins}, one_sided=True
+    )
 
 
 def _margins(gram: Floats, labels: Codes, classes: int) -> Floats:

@@ -14,7 +14,7 @@ from flowers_tfx.validation.photo_pool import Codes, codes_of
 from flowers_tfx.validation.row_sample import sample_rows
 from flowers_tfx.validation.spectrum import Spectrum, centred_gram, centred_kernel
 from flowers_tfx.validation.tables.photo_table import Photos
-from flowers_tfx.validation.views.column_scores import chi_squared, comparable
+from flowers_tfx.validation.views.column_scores import chi_squared, to_log_p_values
 from flowers_tfx.validation.views.distances import distance_view, without_class_means
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
@@ -56,7 +56,7 @@ def content_view(permutations: Permutations, content: Content) -> ViewResult:
     others = ((within, RIDGES[:2]), (centred_kernel(content.vectors), KERNEL_RIDGES))
     spectra = [(whole, RIDGES), *((Spectrum.of_gram(permutations, matrix, DIRECTIONS, content.rows), ridges) for matrix, ridges in others)]
     view = distance_view("content", permutations, spectra)
-    clusters = comparable(_cluster_shares(permutations, whole, content.rows)[:, None])
+    clusters = to_log_p_values(_cluster_shares(permutations, whole, content.rows)[:, None])
     return replace(
         view, statistics=np.concatenate([view.statistics, clusters], axis=1), columns=(*view.columns, Column("content", "clusters"))
     )

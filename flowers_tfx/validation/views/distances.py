@@ -9,7 +9,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import Codes
 from flowers_tfx.validation.spectrum import Spectrum
-from flowers_tfx.validation.views.column_scores import comparable
+from flowers_tfx.validation.views.column_scores import to_log_p_values
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 
@@ -24,7 +24,7 @@ def distance_view(name: str, permutations: Permutations, spectra: Iterable[tuple
             newness = spectrum.newness(ridges[1])
     distances = np.concatenate(statistics, axis=1)
     columns = tuple(Column(name, f"T2 {i}") for i in range(distances.shape[1]))
-    return ViewResult(comparable(distances), columns, separation=separation, newness=newness)
+    return ViewResult(to_log_p_values(distances), columns, separation=separation, newness=newness)
 
 
 def without_class_means(columns: Floats, classes: Codes) -> Floats:

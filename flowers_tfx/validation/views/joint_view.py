@@ -22,7 +22,7 @@ def joint_view(permutations: Permutations, ranks: Mapping[str, Floats], classes:
     locations, spreads = (np.stack(part, axis=1) for part in zip(*(legendre(values) for values in ranks.values()), strict=True))
     both = np.concatenate([locations, spreads], axis=1)
     parts = (both, locations, without_class_means(both, classes))
-    return distance_view("joint", permutations, ((Spectrum.of_columns(permutations, part), RIDGES) for part in parts))
+    return distance_view("joint", permutations, ((Spectrum.from_columns(permutations, part), RIDGES) for part in parts))
 
 
 def outlyingness(ranks: Mapping[str, Floats]) -> Floats:

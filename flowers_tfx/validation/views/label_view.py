@@ -7,7 +7,7 @@ import numpy as np
 from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import Codes, PhotoPool
 from flowers_tfx.validation.subjects import CLASS_SHARES
-from flowers_tfx.validation.views.column_scores import chi_squared, comparable
+from flowers_tfx.validation.views.column_scores import chi_squared, to_log_p_values
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 
@@ -18,4 +18,4 @@ def label_view(pool: PhotoPool, permutations: Permutations, classes: Codes) -> V
     largest = np.abs(permutations.flag_scores(flags)).max(axis=1)
     statistics = np.stack([chi_squared(permutations, flags).sum(axis=1), largest], axis=1)
     columns = (Column(CLASS_SHARES, "chi2"), *(Column(CLASS_SHARES, str(name)) for name in names))
-    return ViewResult(comparable(statistics), columns)
+    return ViewResult(to_log_p_values(statistics), columns)

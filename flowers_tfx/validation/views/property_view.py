@@ -8,7 +8,7 @@ import numpy as np
 
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.photo_pool import PhotoPool
-from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, legendre, scored
+from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, legendre, score_columns
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -29,4 +29,4 @@ def property_view(pool: PhotoPool, permutations: Permutations, numbers: Mapping[
             flag = np.array([value is not None and str(value) == word for value in words], bool)
             flagged.append((Column(name, SHARE_OF + word), flag))
     flagged += [(Column(name, MISSING), np.isnan(values)) for name, values in pool.photos.numbers.items()]
-    return scored(permutations, ranked, flagged, numbers)
+    return score_columns(permutations, ranked, flagged, numbers)

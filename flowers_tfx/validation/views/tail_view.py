@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flowers_tfx.validation.permutation import Floats, Permutations
 from flowers_tfx.validation.subjects import OUTLYING_PHOTOS
-from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, scored
+from flowers_tfx.validation.views.column_scores import Flags, flags_at_quantiles, score_columns
 from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 TAILS = (0.005, 0.01, 0.02, 0.035, 0.05)
@@ -20,4 +20,4 @@ def tail_view(permutations: Permutations, numbers: Mapping[str, Floats], outlyin
         if name != OUTLYING_PHOTOS:
             flagged += [(Column(name, "tail", cut, upper=False), flag) for cut, flag in flags_at_quantiles(column, TAILS)]
         flagged += [(Column(name, "tail", -cut, upper=True), flag) for cut, flag in flags_at_quantiles(-column, TAILS)]
-    return scored(permutations, [], flagged, values)
+    return score_columns(permutations, [], flagged, values)
