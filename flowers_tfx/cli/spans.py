@@ -24,7 +24,7 @@ def spans(config: PipelineConfig) -> CommandResult:
     from flowers_tfx.review.span_verdicts import span_verdicts
 
     rows = span_verdicts(config.data_root, config.pipeline_root)
-    return CommandResult(rows, [spans_table(rows)])
+    return CommandResult(rows, [spans_table(rows), *decision_lines(rows)])
 
 
 @spans.command()
@@ -41,18 +41,27 @@ def measure(config: PipelineConfig, numbers: tuple[int, ...]) -> CommandResult:
 
 
 def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.markup import escape
+    """It fits into 80 columns."""
     from rich.table import Table
 
-    from flowers_tfx.reports.words import clean
-
     table = Table(title=f"{len(rows)} spans", title_justify="left")
-    for heading in ("Span", "Created", "Photos", "train/eval/test", "Rejected", "Verdict", "Decisions"):
-        table.add_column(heading, no_wrap=heading in ("Span", "Created"))
+    for heading in ("Span", "Created (UTC)", "Photos", "train/eval/test", "Rejected", "Verdict"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         splits = "/".join(str(row["splits"][name]) for name in ("train", "eval", "test"))
-        decisions = "; ".join(f"{d['action']} by {d['by']}: {d['reason']}" for d in row["decisions"])
         verdict = "rejected" if row["rejected_by_reviewer"] else row["verdict"] or "-"
-        shown = escape(clean(decisions, 1000)) or "-"
-        table.add_row(str(row["span"]), row["created"], str(row["examples"]), splits, str(row["rejected"]), verdict, shown)
+        created = row["created"][:16].replace("T", " ")
+        table.add_row(str(row["span"]), created, str(row["examples"]), splits, str(row["rejected"]), verdict)
     return table
+
+
+def decision_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What reviewers decided, a line each."""
+    from flowers_tfx.reports.words import clean
+
+    done = {"accept": "accepted", "reject": "rejected"}
+    return [
+        clean(f"span {row['span']}: {done[decision['action']]} by {decision['by']}: {decision['reason']}", 1000)
+        for row in rows
+        for decision in row["decisions"]
+    ]

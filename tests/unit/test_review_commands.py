@@ -14,7 +14,7 @@ import pytest
 
 from flowers_tfx.cli.command import CommandResult, print_result
 from flowers_tfx.cli.review import decide, review_lines
-from flowers_tfx.cli.spans import spans_table
+from flowers_tfx.cli.spans import decision_lines, spans_table
 from flowers_tfx.config import PipelineConfig, load_config
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.errors import InputError
@@ -128,11 +128,21 @@ def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) 
 def test_what_people_write_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"span": 1, "created": "now", "examples": 3, "splits": {"train": 1, "eval": 1, "test": 1}, "rejected": 0}
     decision = {"action": "reject", "by": "[bold]Ada", "reason": "[/red] \x1b[31m"}
-    shown = spans_table([{**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}])
-    print_result(CommandResult([], [shown]), as_json=False)
-    out = "".join(capsys.readouterr().out.split())
-    assert "[/red]" in out.replace("\u2502", "")
+    shown = {**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}
+    print_result(CommandResult([], decision_lines([shown])), as_json=False)
+    out = capsys.readouterr().out
+    assert out.startswith("span 1: rejected by [bold]Ada: [/red]")
     assert "\x1b[31m" not in out
+
+
+def test_the_table_of_spans_fits_into_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    counts = {"examples": 999_999, "splits": {"train": 80_000, "eval": 9_999, "test": 9_999}, "rejected": 99_999}
+    row = {"span": 1234, "created": "2026-11-27T21:25:16+00:00", **counts, "rejected_by_reviewer": True, "verdict": "pass", "decisions": []}
+    print_result(CommandResult([], [spans_table([row])]), as_json=False)
+    out = capsys.readouterr().out
+    assert all(text in out for text in ("2026-11-27 21:25", "999999", "80000/9999/9999", "99999", "rejected"))
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_labels_do_not_steer_the_terminal() -> None:

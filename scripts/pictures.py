@@ -1,0 +1,200 @@
+"""Makes the pictures of the README: `python scripts/pictures.py` in the environment that `make setup` makes.
+
+docs/pictures/dag.svg is the DAG as TFX compiles it. docs/pictures/review.png is an excerpt of the review that stops `make demo`: that takes
+chromium on PATH (on Debian, `apt-get install chromium`) and the folder demo/. Without them the picture stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+
+# Where a node stands (column, row) and what it does. A node without a place is an error: give it one.
+PLACES = {
+    "IngestImages": (0, 0, "outside optional"),
+    "SelectInputs": (1, 0, "outside"),
+    "ImportExampleGen": (2, 0, "data"),
+    "StatisticsGen": (3, 0, "check"),
+    "SchemaGen": (4, 0, "check"),
+    "ImportSchemaGen": (2, 1, "data"),
+    "ExampleValidator": (4, 1, "check"),
+    "DataReview": (5, 1, "check"),
+    "Baseline": (2, 2, "data"),
+    "DriftValidator": (4, 2, "check"),
+    "DataGate": (5, 2, "check"),
+    "Transform": (5, 3, "model"),
+    "Trainer": (4, 3, "model"),
+    "Evaluator": (3, 3, "check"),
+    "Pusher": (2, 3, "model"),
+    "PublishBaseline": (1, 3, "data"),
+}
+KINDS = {"outside": "looks outside, every run", "data": "brings in, keeps", "check": "measures and judges", "model": "makes the model"}
+NOTES = {"IngestImages": "optional", "Baseline": "serving model", "DataGate": "stops the run", "Pusher": "if blessed"}
+SHOWN_FINDINGS = ("property:mean_luma", "property:height_px", "label:missing:tulips", "duplicate:delivery", "duplicate:exact:inside")
+CHROMIUM_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1000,1260"),
+)
+WIDTH, HEIGHT, COLUMN, ROW, MARGIN = 158, 44, 194, 88, 12
+STYLE = """
+    .edge { fill: none; stroke: #7a8591; stroke-width: 1.8; marker-end: url(#tip); }
+    .note { fill: #77818c; font-size: 13px; }
+    .name { fill: #16191d; font-size: 14px; font-weight: 600; text-anchor: middle; }
+    .mid { text-anchor: middle; }
+    rect { stroke-width: 1.5; }
+    .outside { fill: #ffe8c4; stroke: #c47a08; }
+    .data { fill: #d8e7ff; stroke: #2f6fd0; }
+    .check { fill: #d9f2e1; stroke: #2b8a50; }
+    .model { fill: #e9defb; stroke: #7a4fc4; }
+    .optional { stroke-dasharray: 5 4; }
+"""
+
+
+def main() -> None:
+    (PICTURES / "dag.svg").write_text(dag_svg(compile_dag()), encoding="utf-8")
+    if missing := draw_review(PICTURES / "review.png"):
+        sys.exit(f"docs/pictures/review.png stays as it is: {missing}")
+
+
+def compile_dag() -> dict[str, set[str]]:
+    """The nodes of a pipeline with a delivery, and the nodes that each one waits for."""
+    from tfx.dsl.compiler import compiler
+
+    from flowers_tfx.config import load_config
+    from pipeline_def import create_pipeline
+
+    with tempfile.TemporaryDirectory() as folder:
+        csv, labels = Path(folder, "all_data.csv"), Path(folder, "dict.txt")
+        csv.write_text("")
+        labels.write_text("daisy\nroses\n")
+        config = load_config(None, [f"ingest.csv={csv}", f"ingest.labels={labels}"])
+        compiled = compiler.Compiler().compile(create_pipeline(config))
+    nodes = [node.pipeline_node for node in compiled.nodes]
+    return {node.node_info.id: set(node.upstream_nodes) for node in nodes}
+
+
+def direct_edges(upstream: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    """The edges that do not follow from others: from A to C none is drawn where A leads to B and B to C."""
+
+    def ancestors(node: str) -> set[str]:
+        return upstream[node].union(*map(ancestors, upstream[node]))
+
+    return sorted(
+        (parent, node) for node, parents in upstream.items() for parent in parents if not any(parent in ancestors(p) for p in parents)
+    )
+
+
+def dag_svg(upstream: Mapping[str, set[str]]) -> str:
+    """Nodes have their own ground and lines are a mid grey: the picture reads on light and on dark pages."""
+    if missing := sorted(set(upstream) - set(PLACES)):
+        raise ValueError(f"PLACES of scripts/pictures.py does not name {', '.join(missing)}")
+    edges = direct_edges(upstream)
+    described = ", ".join(f"{start} to {end}" for start, end in edges)
+    rows = 1 + max(row for _, row, _ in PLACES.values())
+    columns = 1 + max(column for column, _, _ in PLACES.values())
+    width, height = columns * COLUMN - (COLUMN - WIDTH) + 2 * MARGIN, (rows - 1) * ROW + HEIGHT + 2 * MARGIN
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc"',
+            "     font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif\">",
+            '  <title id="title">The pipeline</title>',
+            f'  <desc id="desc">{escape(described)}. Edges that follow from others are left out.</desc>',
+            f"  <!-- Made by scripts/pictures.py. -->\n  <style>{STYLE}  </style>",
+            '  <defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
+            '<path d="M 0 1 L 10 5 L 0 9 z" fill="#7a8591"/></marker></defs>',
+            *(f'  <path class="edge" data-from="{start}" data-to="{end}" d="{_line(start, end)}"/>' for start, end in edges),
+            *(_box(name) for name in PLACES if name in upstream),
+            *_legend(),
+            "</svg>\n",
+        ]
+    )
+
+
+def _corner(name: str) -> tuple[int, int]:
+    column, row, _ = PLACES[name]
+    return MARGIN + column * COLUMN, MARGIN + row * ROW
+
+
+def _line(start: str, end: str) -> str:
+    """Straight within a row or a column; otherwise a curve from the right side of one to the left side of the other."""
+    (x, y), (to_x, to_y) = _corner(start), _corner(end)
+    middle = y + HEIGHT // 2
+    if x == to_x:
+        return f"M {x + WIDTH // 2} {y + HEIGHT} V {to_y - 3}"
+    if y == to_y:
+        return f"M {x + WIDTH} {middle} H {to_x - 3}" if x < to_x else f"M {x} {middle} H {to_x + WIDTH + 3}"
+    from_x, to_middle = x + WIDTH, to_y + HEIGHT // 2
+    bend = (to_x - from_x) // 2
+    return f"M {from_x} {middle} C {from_x + bend} {middle}, {to_x - 3 - bend} {to_middle}, {to_x - 3} {to_middle}"
+
+
+def _box(name: str) -> str:
+    (x, y), kind = _corner(name), PLACES[name][2]
+    note = f'<text class="note mid" x="{x + WIDTH // 2}" y="{y + HEIGHT + 17}">{NOTES[name]}</text>' if name in NOTES else ""
+    return (
+        f'  <g id="{name}"><rect class="{kind}" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="9"/>'
+        f'<text class="name" x="{x + WIDTH // 2}" y="{y + HEIGHT // 2 + 5}">{name}</text>{note}</g>'
+    )
+
+
+def _legend() -> list[str]:
+    x, top = MARGIN, MARGIN + ROW + 10
+    return [
+        f'  <rect class="{kind}" x="{x}" y="{top + 26 * line}" width="16" height="16" rx="4"/>'
+        f'<text class="note" x="{x + 26}" y="{top + 13 + 26 * line}">{text}</text>'
+        for line, (kind, text) in enumerate(KINDS.items())
+    ]
+
+
+def draw_review(path: Path) -> str:
+    """An excerpt of the review that stopped `make demo`; returns what is missing for it."""
+    from flowers_tfx.review.stored_reviews import stored_reviews
+
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        return "chromium is not on PATH."
+    review = next((review for review in stored_reviews(str(ROOT / "demo" / "pipeline")) if review.spans == (2,)), None)
+    if review is None:
+        return "demo/ holds no review of span 2; run `make demo` first."
+    with tempfile.TemporaryDirectory() as folder:
+        page, shot = Path(folder, "report.html"), Path(folder, "shot.png")
+        page.write_text(excerpt((review.folder / "report.html").read_text(encoding="utf-8")), encoding="utf-8")
+        command = [chromium, *CHROMIUM_FLAGS, f"--user-data-dir={folder}/profile", f"--screenshot={shot}", f"file://{page}"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        write_small_png(shot, path)
+    return ""
+
+
+def excerpt(page: str) -> str:
+    """The page with its verdict, the findings of `SHOWN_FINDINGS` and the photos of the first of them; all else is left out."""
+    photos = re.search(rf"<li>{SHOWN_FINDINGS[0]}</li>\s*<li><a href=\"#(photos-\d+)\">", page)
+    if photos is None:
+        raise ValueError(f"The review has no photos of a finding {SHOWN_FINDINGS[0]}.")
+
+    def shown(finding: re.Match[str]) -> str:
+        return finding[0] if any(f"<li>{name}</li>" in finding[0] for name in SHOWN_FINDINGS) else ""
+
+    page = re.sub(r'<div class="finding">.*?</div>', shown, page, flags=re.DOTALL)
+    hidden = f"body > section:not(:has(.finding)):not(:has(#{photos[1]})), details:not(#{photos[1]})"
+    return page.replace("</head>", f"<style>{hidden} {{ display: none }}</style></head>", 1)
+
+
+def write_small_png(shot: Path, path: Path) -> None:
+    """A page of text and thumbnails: 256 colours are enough for it."""
+    from PIL import Image
+
+    with Image.open(shot) as image:
+        image.convert("RGB").quantize(256).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
