@@ -26,7 +26,7 @@ def with_connection(command: Callable[..., CommandResult]) -> Callable[..., Comm
     @click.option(
         "--token-file", type=click.Path(path_type=Path), help="File with the bearer token; default: FLOWERS_KUBEFLOW_TOKEN, else none."
     )
-    @click.option("--namespace", help="Default: kubeflow.namespace of the configuration.")
+    @click.option("--namespace", help="Of a multi-user installation. Default: kubeflow.namespace of the configuration.")
     @with_config
     @functools.wraps(command)
     def call(
@@ -104,7 +104,7 @@ def create(
     max_concurrency: int,
     parameters: Mapping[str, str],
 ) -> CommandResult:
-    """Runs a compiled package again and again. Runs that were due during a pause are not made up for."""
+    """Runs a compiled package again and again."""
     from flowers_tfx.orchestration.kubeflow.schedules import create_schedule
 
     value = create_schedule(connection, package, name, parameters, cron, interval_s, max_concurrency)
@@ -134,7 +134,7 @@ def pause(connection: Connection, schedule_id: str) -> CommandResult:
 @click.argument("schedule_id", metavar="ID")
 @with_connection
 def resume(connection: Connection, schedule_id: str) -> CommandResult:
-    """Starts runs again. Those that were due during the pause are not made up for."""
+    """Starts runs again, the first one at once. Others that were due during the pause are not made up for."""
     return _change(connection, schedule_id, "resume", "active")
 
 

@@ -18,7 +18,9 @@ class StepConfig(Section):
 
 class KubeflowConfig(Section):
     namespace: str = Field(
-        "", pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$", description="namespace of runs; empty: the cluster's own"
+        "",
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$",
+        description="namespace of runs on a multi-user installation; empty: single-user",
     )
     service_account: str = Field("", description="Kubernetes service account of the steps; empty: the cluster's own")
     cpu: float = Field(2, gt=0, le=1024, description="CPUs of each step, asked for and at most")
@@ -34,7 +36,9 @@ class KubeflowConfig(Section):
     steps: dict[str, StepConfig] = Field(
         {}, description="cpu, memory_gb, node_selector and tolerations of single steps: `{Trainer: {cpu: 8, memory_gb: 32}}`"
     )
-    retries: int = Field(1, ge=0, le=10, description="how often a failed step is tried again")
+    retries: int = Field(
+        1, ge=0, le=10, description="how often a failed step is tried again, if the cluster's defaults let it (docs/kubeflow.md)"
+    )
     timeout_s: int = Field(0, ge=0, description="a step that takes longer is stopped (open source); 0: never")
     environment: dict[str, str] = Field({}, description="environment variables of every step; no secrets")
     secrets: dict[str, str] = Field({}, description="environment variables from Kubernetes secrets (open source): `{NAME: SECRET/KEY}`")

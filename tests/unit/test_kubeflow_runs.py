@@ -182,10 +182,17 @@ def test_a_server_that_does_not_answer_does_not_prolong_the_wait(
     assert value["state"] == "PENDING"
 
 
-def test_a_server_that_is_away_for_a_moment_does_not_end_the_wait(flowers: Any, cluster: Cluster, package: Path) -> None:
-    answers = [(200, {}), (200, {"experiments": [{"display_name": "flowers", "experiment_id": "e"}]}), (200, {"run_id": "r1"}), (503, "")]
-    cluster.answers = [*answers, (502, "<html>")]
+def test_a_server_that_is_away_for_a_moment_does_not_end_the_wait(
+    flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, outages = cluster.answer, [(503, ""), (502, "<html>")]
+
+    def fail(method: str, path: str, token: str, body: Any) -> Any:
+        return outages.pop() if outages and "view=FULL" in path else answer(method, path, token, body)
+
+    monkeypatch.setattr(cluster, "answer", fail)
     assert flowers("submit", str(package), "--wait")["state"] == "SUCCEEDED"
+    assert not outages
 
 
 @pytest.mark.parametrize(
