@@ -39,7 +39,8 @@ class Outcome:
 
 @dataclass
 class Launcher:
-    """`store` stands for the buckets; `cache` lives as long as the launcher."""
+    """`store` stands for the buckets; `cache` lives as long as the launcher. `no_mlmd`: as the branch without ML Metadata, where an
+    artifact's name is the key of its output, and `artifactId` tells artifacts apart."""
 
     spec: Mapping[str, Any]
     store: Path
@@ -47,6 +48,7 @@ class Launcher:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     cache: dict[str, Outcome] = field(default_factory=dict)
     artifact_ids: int = 0
+    no_mlmd: bool = False
 
     def run(self, run_id: str, watch: Callable[[str, Outcome], None] = lambda *_: None) -> dict[str, Outcome]:
         """All tasks in order; stops at the first that fails."""
@@ -132,9 +134,16 @@ class Launcher:
                 assert all(value is not None for value in said.get("metadata", {}).values()), key
                 merged.update({name: said[name] for name in ("uri", "metadata") if name in said})
             self.artifact_ids += 1
-            artifacts[key] = {**merged, "name": str(self.artifact_ids)}
+            artifacts[key] = {**merged, **self._identity(key, str(self.artifact_ids))}
+            # What the branch without ML Metadata asks for, always.
+            assert key == "executor-logs" or (self.work / "mounts" / _key(merged["uri"])).exists(), key
+            if merged.get("type", {}).get("schemaTitle") == "system.Metrics":
+                assert all(type(value) in (int, float) for value in merged.get("metadata", {}).values()), key
             self._copy(self.work / "mounts" / _key(merged["uri"]), self.store / _key(merged["uri"]))
         return Outcome("complete", 0, log, answer.get("parameterValues", {}), artifacts)
+
+    def _identity(self, key: str, artifact_id: str) -> dict[str, str]:
+        return {"name": key, "artifactId": artifact_id} if self.no_mlmd else {"name": artifact_id}
 
     @staticmethod
     def cache_key(container: Mapping[str, Any], message: Mapping[str, Any]) -> str:
@@ -142,7 +151,9 @@ class Launcher:
         parts = {
             "container": [container["image"], container["command"], container["args"]],
             "parameters": message["inputs"]["parameterValues"],
-            "artifacts": {key: [a["name"] for a in value["artifacts"]] for key, value in message["inputs"]["artifacts"].items()},
+            "artifacts": {
+                key: [a.get("artifactId") or a["name"] for a in value["artifacts"]] for key, value in message["inputs"]["artifacts"].items()
+            },
             "outputs": [sorted(message["outputs"]["parameters"]), sorted(message["outputs"]["artifacts"])],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -158,7 +169,7 @@ class Launcher:
 
     def _artifact(self, source: Mapping[str, Any], done: Mapping[str, Outcome]) -> dict[str, Any]:
         produced = done[source["producerTask"]].artifacts[source["outputArtifactKey"]]
-        return {key: produced[key] for key in ("name", "uri", "metadata") if key in produced}
+        return {key: produced[key] for key in ("name", "artifactId", "uri", "metadata") if key in produced}
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:

@@ -106,8 +106,8 @@ def test_what_select_inputs_says_decides_what_is_cached(spec: Any, data_root: Pa
     assert key != old
 
 
-@pytest.mark.parametrize("blessed", [1, 0])
-def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("blessed", "no_mlmd"), [(1, False), (0, False), (1, True)])
+def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_mlmd: bool, tmp_path: Path) -> None:
     """Pusher reads the verdict from the blessing's metadata, and PublishBaseline the version from the pushed model's."""
     launcher = Launcher(spec, tmp_path / "store", tmp_path / "work", {"registry": str(tmp_path / "registry")})
     model = tmp_path / "store/minio/b/model/Format-Serving"
@@ -115,11 +115,16 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, tmp_
     (model / "saved_model.pb").write_bytes(b"m")
     (tmp_path / "store/minio/b/blessing").mkdir()
     window = json.dumps([{"span": 1, "digest": "d"}])
+
+    def identity(artifact_id: str) -> dict[str, str]:
+        # Without ML Metadata, two artifacts of one name are in every second message.
+        return {"name": "output", "artifactId": artifact_id} if no_mlmd else {"name": artifact_id}
+
     done = {
         "SelectInputs": Outcome("complete", 0, "", {"window": window}),
-        "Trainer": Outcome("complete", 0, "", {}, {"model": {"name": "1", "uri": "minio://b/model"}}),
+        "Trainer": Outcome("complete", 0, "", {}, {"model": {**identity("1"), "uri": "minio://b/model"}}),
         "Evaluator": Outcome(
-            "complete", 0, "", {}, {"blessing": {"name": "2", "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}}}
+            "complete", 0, "", {}, {"blessing": {**identity("2"), "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}}}
         ),
     }
     outcome = launcher.step("Pusher", "1", done)

@@ -282,6 +282,10 @@ def test_nothing_is_sent_of_a_package_that_would_be_refused(flowers: Any, cluste
     bad, vertex = tmp_path / "bad.yaml", tmp_path / "job.json"
     bad.write_text(yaml.safe_dump({**small_spec(), "schemaVersion": "2.0.0"}))
     vertex.write_text(json.dumps({"pipelineSpec": small_spec(), "runtimeConfig": {}}))
+    unknown = tmp_path / "unknown.yaml"
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"first": {"nodeSelektor": {}}}}}}}
+    unknown.write_text(yaml.safe_dump_all([small_spec(), platform]))
+    assert "nodeSelektor" in flowers("submit", str(unknown), code=2)["error"]
     assert "2.1.0" in flowers("submit", str(bad), code=2)["error"]
     assert "Vertex AI" in flowers("submit", str(vertex), code=2)["error"]
     assert cluster.requests == []
