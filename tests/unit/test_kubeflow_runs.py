@@ -112,9 +112,9 @@ def test_waiting_shows_the_steps_of_the_package_and_nothing_else(
     assert step_lines(flowers.err) == ["First: running", "First: succeeded", "Second: succeeded"]
 
 
-@pytest.mark.parametrize("no_mlmd", [False, True])
-def test_a_hit_is_cached(no_mlmd: bool, flowers: Any, cluster: Cluster, package: Path) -> None:
-    cluster.cached, cluster.no_mlmd, cluster.states = ("Second",), no_mlmd, ["SUCCEEDED"]
+@pytest.mark.parametrize(("no_mlmd", "retry_defaults"), [(False, True), (False, False), (True, True)])
+def test_a_hit_is_cached(no_mlmd: bool, retry_defaults: bool, flowers: Any, cluster: Cluster, package: Path) -> None:
+    cluster.cached, cluster.no_mlmd, cluster.retry_defaults, cluster.states = ("Second",), no_mlmd, retry_defaults, ["SUCCEEDED"]
     flowers("submit", str(package), "--wait")
     assert step_lines(flowers.err) == ["First: succeeded", "Second: cached"]
 

@@ -45,11 +45,11 @@ class Transport:
 
     def request(self, method: str, url: str, headers: dict[str, Any], timeout: Any = None, **options: Any) -> Any:
         """The response to one attempt, with a JSON object in it. Raises InputError, Unavailable, ServerFailed or Missing."""
+        # A number alone would hold for connecting and for each answer that is awaited, one after the other.
+        limit = timeout if isinstance(timeout, urllib3.Timeout) else urllib3.Timeout(total=timeout or TIMEOUT_S)
         sent = {name: value for name, value in headers.items() if value is not None}  # kfp sends a None where there is no token
         try:
-            response = self._pool.request(
-                method, url, headers=sent, timeout=timeout or TIMEOUT_S, retries=urllib3.Retry(0), redirect=False, **options
-            )
+            response = self._pool.request(method, url, headers=sent, timeout=limit, retries=urllib3.Retry(0), redirect=False, **options)
         except HTTPError as error:
             raise _unreachable(self._host, _root_cause(error)) from None
         if not 200 <= response.status < 300:
