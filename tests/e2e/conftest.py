@@ -19,9 +19,12 @@ from tests.conftest import ROOT, write_photos
 
 @dataclass
 class Workshop:
-    """A folder with photos, a data root, a pipeline root and a registry, and the ways to run on them."""
+    """A folder with photos, a data root, a pipeline root and a registry, and the ways to run on them. One epoch is enough where nobody asks
+    what the model is worth; `runs` counts the runs that were started."""
 
     home: Path
+    epochs: int = 1
+    runs: int = 0
 
     def __post_init__(self) -> None:
         self.photos = self.home / "photos"
@@ -35,7 +38,7 @@ class Workshop:
             "registry": str(self.registry),
             "ingest": {"csv": str(self.photos / "all_data.csv"), "labels": str(self.photos / "dict.txt")},
             "model": {"backbone": "MobileNet", "alpha": 0.25, "image_size": 32, "weights": "none"},
-            "training": {"fine_tune_epochs": 14, "batch_size": 8, "learning_rate": 0.003, "augment": "none"},
+            "training": {"fine_tune_epochs": self.epochs, "batch_size": 8, "learning_rate": 0.003, "augment": "none"},
             "evaluation": {"min_accuracy": 0.0, "max_drop": 1.0},
         }
         self.config.write_text(yaml.safe_dump(settings))
@@ -56,6 +59,7 @@ class Workshop:
         return json.loads(done.stdout)
 
     def run(self, *overrides: str, runner: str = "local", cwd: Path = ROOT, code: int = 0) -> Any:
+        self.runs += 1
         sets = [word for override in overrides for word in ("--set", override)]
         return self.flowers("run", "--runner", runner, "--config", str(self.config), *sets, "--json", cwd=cwd, code=code)
 

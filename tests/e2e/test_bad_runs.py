@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import write_photos
 from tests.e2e.conftest import Workshop, states
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.one_stack]
 
 
 @pytest.fixture()

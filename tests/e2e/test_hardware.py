@@ -76,6 +76,7 @@ def test_one_device_needs_no_strategy() -> None:
     assert hardware.strategy() is tf.distribute.get_strategy()
 
 
+@pytest.mark.one_stack
 def test_importing_the_model_package_changes_no_setting() -> None:
     code = (
         "import keras, flowers_tfx.model.training\n"
@@ -87,6 +88,7 @@ def test_importing_the_model_package_changes_no_setting() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=300)
 
 
+@pytest.mark.one_stack
 @pytest.mark.slow
 def test_training_on_two_devices_gives_one_plain_model(tmp_path: Path) -> None:
     command = [sys.executable, "-c", TWO_DEVICES, str(tmp_path)]
@@ -96,6 +98,7 @@ def test_training_on_two_devices_gives_one_plain_model(tmp_path: Path) -> None:
     assert "trained on two devices" in done.stdout
 
 
+@pytest.mark.one_stack
 @pytest.mark.slow
 def test_mixed_precision_answers_in_float32(tmp_path: Path) -> None:
     from flowers_tfx.model.splits import SplitSource

@@ -70,6 +70,7 @@ def test_exit_codes_json_and_page(tables: dict[str, Path], tmp_path: Path) -> No
     assert flowers("review", "compare", str(tables["old"]), str(tables["dark"]), code=3) == dark
 
 
+@pytest.mark.one_stack
 @pytest.mark.parametrize("wrong", ["absent.parquet", "text.parquet", "other.parquet", "folder"])
 def test_what_is_no_table_is_bad_input(tables: dict[str, Path], tmp_path: Path, wrong: str) -> None:
     (tmp_path / "text.parquet").write_text("uri,label\n")
@@ -79,6 +80,7 @@ def test_what_is_no_table_is_bad_input(tables: dict[str, Path], tmp_path: Path, 
     assert set(said) == {"error", "hint"}
 
 
+@pytest.mark.one_stack
 def test_spans_are_compared_as_tables_are(tables: dict[str, Path], tmp_path: Path) -> None:
     root = tmp_path / "data"
     for name in ("old", "dark"):
@@ -90,6 +92,7 @@ def test_spans_are_compared_as_tables_are(tables: dict[str, Path], tmp_path: Pat
     assert "property:mean_luma" in [finding["id"] for finding in found["findings"]]
 
 
+@pytest.mark.one_stack
 def test_an_audit_before_anything_is_taken_in(tables: dict[str, Path], tmp_path: Path) -> None:
     csv = tables["dark"].parent / "dark" / "all_data.csv"
     said = flowers("dataset", "audit", str(csv), "--out", str(tmp_path / "audit"), "--against", str(tables["old"]), code=3)

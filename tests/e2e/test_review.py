@@ -41,13 +41,7 @@ def page(report: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def shop(workshop: Workshop) -> Workshop:
-    _train_little(workshop)
     return workshop
-
-
-def _train_little(shop: Workshop) -> None:
-    """What the model is worth is not asked here."""
-    shop.config.write_text(shop.config.read_text().replace("fine_tune_epochs: 14", "fine_tune_epochs: 1"))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +85,6 @@ def test_drifted_photos_stop_the_run_before_transform(shop: Workshop, other: Wor
     assert (shown[0]["status"], shown[0]["review"]) == ("blocked", report["reports"]["review"])
     shutil.copytree(shop.home, other.home, dirs_exist_ok=True)
     other.__post_init__()
-    _train_little(other)
 
 
 def test_a_second_run_is_blocked_again_and_does_nothing_else(shop: Workshop) -> None:
@@ -118,6 +111,7 @@ def test_accepted_findings_let_the_span_pass_and_nothing_before_the_review_runs_
     assert "Ada" in page(report)
 
 
+@pytest.mark.one_stack
 def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
     deliver(shop, 1200)
     report = shop.run()
@@ -134,6 +128,7 @@ def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
     assert rows[1]["decisions"][0]["by"] == "Ada"
 
 
+@pytest.mark.one_stack
 def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) -> None:
     other.flowers("review", "reject", "2", "--reason", "too dark", "--by", "Bo", "--config", str(other.config), "--json")
     deliver(other, 1200)
@@ -147,6 +142,7 @@ def test_a_rejected_span_leaves_the_window_and_the_run_goes_on(other: Workshop) 
     assert [row["rejected_by_reviewer"] for row in rows] == [False, True, False]
 
 
+@pytest.mark.one_stack
 def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop) -> None:
     """Only the recipe changed: there is nothing to compare but the models, and one of them is broken."""
     model = other.registry / str(other.versions()[-1]) / "saved_model.pb"
@@ -157,6 +153,7 @@ def test_a_damaged_serving_model_is_seen_without_new_photos_too(other: Workshop)
     model.write_bytes(whole)
 
 
+@pytest.mark.one_stack
 @pytest.mark.parametrize("damaged", ["registry.json", pytest.param("baseline/sample/photos.parquet", marks=pytest.mark.long)])
 def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other: Workshop, damaged: str) -> None:
     (other.registry / str(other.versions()[-1]) / "assets.extra" / damaged).write_bytes(b"broken")
@@ -176,7 +173,6 @@ def test_a_damaged_serving_model_stops_the_run_until_a_reviewer_accepts_it(other
 def test_two_deliveries_before_the_first_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The newest span is compared with the one before it, and a decision on the newest alone lets it pass."""
     shop = Workshop(tmp_path_factory.mktemp("before-the-first"))
-    _train_little(shop)
     for first, light in ((0, 1.0), (600, 0.4)):
         deliver(shop, first, light)
         shop.flowers("ingest", "--config", str(shop.config), "--json")

@@ -132,6 +132,7 @@ def test_the_head_alone_leaves_the_backbone_as_it_was(pretrained: ModelConfig, h
     assert same_weights(head.network.backbone, build(pretrained, CLASSES).backbone)
 
 
+@pytest.mark.one_stack
 def test_from_scratch_repeats_bit_for_bit_and_the_seed_matters(tmp_path: Path) -> None:
     first, again, other = (run(SCRATCH, changed(QUICK, seed=seed), tmp_path / str(seed)) for seed in (4, 4, 5))
     assert same_weights(first.model, again.model)
@@ -146,6 +147,7 @@ def test_streamed_pictures_train_as_well(
     assert same_weights(head.model, run(pretrained, HEAD_ONLY, tmp_path).model)
 
 
+@pytest.mark.one_stack
 @pytest.mark.parametrize("learning_rate", [1.0, 1e30])
 def test_a_stage_that_wrecks_the_network_is_not_chosen(
     pretrained: ModelConfig, head: TrainResult, tmp_path: Path, learning_rate: float
@@ -156,6 +158,7 @@ def test_a_stage_that_wrecks_the_network_is_not_chosen(
     assert wrecked.eval_metrics == head.eval_metrics
 
 
+@pytest.mark.one_stack
 def test_divergence_from_scratch_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match="diverged"):
         run(SCRATCH, changed(QUICK, learning_rate=1e30), tmp_path)
@@ -169,6 +172,7 @@ def test_only_the_last_layers_change(pretrained: ModelConfig, tmp_path: Path) ->
     assert all("conv_pw_13" in path for path in moved)
 
 
+@pytest.mark.one_stack
 def test_class_weights_help_the_rare_class(pretrained: ModelConfig, tmp_path: Path) -> None:
     pictures, labels = coloured(120)
     keep = np.flatnonzero((labels != 0) | (np.arange(120) < 12))
@@ -181,7 +185,6 @@ def test_class_weights_help_the_rare_class(pretrained: ModelConfig, tmp_path: Pa
     assert answers[1] > answers[0]
 
 
-@pytest.mark.slow
 def test_from_scratch_does_not_collapse_outside_training(tmp_path: Path) -> None:
     network = changed(SCRATCH, backbone="MobileNetV2", alpha=0.35, image_size=64)
     settings = TrainingConfig(fine_tune_epochs=10, batch_size=16, learning_rate=2e-3, augment=("flip",))
@@ -204,6 +207,7 @@ def test_empty_splits_and_nothing_to_train_are_refused(pretrained: ModelConfig, 
         check_trainable(SCRATCH, 1, QUICK)
 
 
+@pytest.mark.one_stack
 def test_fewer_photos_than_a_batch_are_enough(pretrained: ModelConfig, tmp_path: Path) -> None:
     assert run(pretrained, changed(QUICK, fine_tune_epochs=1), tmp_path, number=5).trained_epochs == 4
 
