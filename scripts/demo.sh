@@ -63,10 +63,7 @@ if ! decided accept 3; then
   say "It is still dark and small, so the run is stopped once more."
   blocked_run
   say "That is wanted: the reviewer accepts these findings, with a reason."
-  mapfile -t errors < <(.venv/bin/flowers review --json --config $config | .venv/bin/python -c '
-import json, sys
-print(*(finding["id"] for finding in json.load(sys.stdin)["findings"] if finding["level"] == "error"), sep="\n")')
-  step review accept 3 --finding "${errors[@]}" --reason "Evening pictures of a small camera: wanted." --by Ada --config $config
+  step review accept 3 --all-findings --reason "Evening pictures of a small camera: wanted." --by Ada --config $config
 fi
 
 say "4. The run goes on: a candidate is trained on both deliveries, and serves if it is not worse than the first model. Where nothing is new, nothing runs."
