@@ -14,8 +14,9 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from flowers_tfx.class_names import class_name, class_names
 from flowers_tfx.errors import InputError
-from flowers_tfx.features import LABEL, PROPERTIES, Property
+from flowers_tfx.features import LABEL, PROPERTIES, RETIRED, Property
 
 _KINDS = {"int": schema_pb2.INT, "float": schema_pb2.FLOAT, "string": schema_pb2.BYTES}
 
@@ -38,6 +39,7 @@ def curated_schema(path: str = "", labels: Sequence[str] = ()) -> schema_pb2.Sch
         raise InputError(f"The schema {place} cannot be read: {error}.", "Name a schema in protobuf text format with `schema`.") from None
     if labels:
         _replace_labels(schema, labels)
+    _spell_labels(schema, "The configuration key `labels`" if labels else f"The schema {place}")
     if len(labels_of(schema)) < 2:
         raise InputError(f"The schema {place} names fewer than two classes.", "List them in its string domain `label`, or set `labels`.")
     _complete(schema)
@@ -50,13 +52,8 @@ def schema_text(schema: schema_pb2.Schema) -> str:
 
 def labels_of(schema: schema_pb2.Schema) -> tuple[str, ...]:
     """Class names in the order of the model's outputs; empty when the schema has no string domain for `label`."""
-    feature = next((f for f in schema.feature if f.name == LABEL), None)
-    if feature is None:
-        return ()
-    if feature.HasField("string_domain"):
-        return tuple(feature.string_domain.value)
-    domain = next((d for d in schema.string_domain if d.name == feature.domain), None)
-    return tuple(domain.value) if domain is not None else ()
+    domain = _label_domain(schema)
+    return class_names(domain.value) if domain is not None else ()
 
 
 def drift_levels(schema: schema_pb2.Schema) -> dict[str, tuple[float, float]]:
@@ -81,6 +78,31 @@ def drift_levels(schema: schema_pb2.Schema) -> dict[str, tuple[float, float]]:
     return by_feature
 
 
+def _label_domain(schema: schema_pb2.Schema) -> schema_pb2.StringDomain | None:
+    feature = next((f for f in schema.feature if f.name == LABEL), None)
+    if feature is None:
+        return None
+    if feature.HasField("string_domain"):
+        return feature.string_domain
+    return next((d for d in schema.string_domain if d.name == feature.domain), None)
+
+
+def _spell_labels(schema: schema_pb2.Schema, source: str) -> None:
+    """Raises InputError where a name is blank or stands twice."""
+    domain = _label_domain(schema)
+    if domain is None:
+        return
+    names: list[str] = []
+    for name in map(class_name, domain.value):
+        if not name:
+            raise InputError(f"{source} has a class without a name.", "Name each class once.")
+        if name in names:
+            raise InputError(f'{source} names the class "{name}" twice.', "Name each class once.")
+        names.append(name)
+    del domain.value[:]
+    domain.value.extend(names)
+
+
 def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
     feature = next((f for f in schema.feature if f.name == LABEL), None) or schema.feature.add(name=LABEL, type=schema_pb2.BYTES)
     kept = [domain for domain in schema.string_domain if domain.name != LABEL]
@@ -91,10 +113,11 @@ def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
 
 
 def _complete(schema: schema_pb2.Schema) -> None:
-    """Other features stay as they are and go first, properties follow in the order of the table: equal tables give equal texts."""
+    """Other features stay as they are and go first, properties follow in the order of the table: equal tables give equal texts. Retired
+    features are left out, since nothing writes them any more."""
     listed = {feature.name: feature for feature in schema.feature}
     names = {prop.name for prop in PROPERTIES}
-    complete = [feature for feature in schema.feature if feature.name not in names]
+    complete = [feature for feature in schema.feature if feature.name not in names and feature.name not in RETIRED]
     complete += [_merged(_feature(prop), listed.get(prop.name)) for prop in PROPERTIES]
     schema_of_features = schema_pb2.Schema(feature=complete)
     del schema.feature[:]

@@ -12,11 +12,14 @@ from typing import Literal
 
 IMAGE = "image"  # the photo's own bytes, JPEG or PNG, exactly as delivered
 LABEL = "label"  # class name
-LABEL_INT = "label_int"  # line number of the class in the labels file of the delivery; models use the schema's order instead
 URI = "uri"
 DIGEST = "digest"  # sha256 of the photo's bytes, hexadecimal
 SPAN = "span"  # number of the delivery
 EMBEDDING = "embedding"  # of per-photo tables: numbers that the frozen backbone gives a photo; not in an Example
+
+# Features and columns that older spans, tables and schemas have, and nothing reads: `label_int` was the line of the class in the
+# labels file of its delivery.
+RETIRED = ("label_int",)
 
 SPLITS = ("train", "eval", "test")
 

@@ -24,6 +24,7 @@ LAYERS = (
     "progress",
     "code_digest",
     "features",
+    "class_names",
     "backbones",
     "model_files",
     "finding_kinds",

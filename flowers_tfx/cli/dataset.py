@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowers_tfx.config import PipelineConfig
 
 _MOST_REASONS = 20
+_MOST_LEFT_OUT = 20
 
 
 @flowers.group()
@@ -57,10 +58,20 @@ def index(folder: Path, out: Path | None) -> CommandResult:
     from flowers_tfx.data.index import index_folder
 
     listing = index_folder(folder, out)
+    more = len(listing.left_out) - _MOST_LEFT_OUT
+    warnings = [*map(str, listing.left_out[:_MOST_LEFT_OUT]), *([f"left out: {more} more"] if more > 0 else [])]
+    hidden = f", {listing.hidden} hidden files and folders passed over" if listing.hidden else ""
     return CommandResult(
-        {"csv": str(listing.csv), "labels": str(listing.labels), "photos": listing.photos, "classes": listing.classes},
-        [f"{listing.photos} files of {len(listing.classes)} classes: {listing.csv}, {listing.labels}"],
-        warnings=[f"left out, not a file of this folder: {name}" for name in listing.skipped],
+        {
+            "csv": str(listing.csv),
+            "labels": str(listing.labels),
+            "photos": listing.photos,
+            "classes": listing.classes,
+            "hidden": listing.hidden,
+            "left_out": len(listing.left_out),
+        },
+        [f"{listing.photos} files of {len(listing.classes)} classes{hidden}: {listing.csv}, {listing.labels}"],
+        warnings=warnings,
     )
 
 

@@ -15,6 +15,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from flowers_tfx import registry, storage
+from flowers_tfx.class_names import class_names
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
@@ -52,7 +53,13 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
             raise InputError(f"Version {version} of the registry is gone or was changed after it was pushed.", f"Look into {model}.")
         labels = (model / LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != self.parameters.labels:
-            self._mark_absent(f"the serving model, version {version}, knows other classes ({', '.join(labels)})", ["model"])
+            # Its graph compares labels byte by byte, so that another spelling is another class there.
+            what = (
+                "spells its classes in another Unicode form"
+                if list(class_names(labels)) == self.parameters.labels
+                else "knows other classes"
+            )
+            self._mark_absent(f"the serving model, version {version}, {what} ({', '.join(labels)})", ["model"])
             return
         storage.fetch(model, Path(path_utils.serving_model_dir(str(self.output_folder("model")))))
         self.output("model").set_string_custom_property("version", str(version))

@@ -15,7 +15,7 @@ from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.review.comparison_files import write_comparison
 from flowers_tfx.review.embeddings import embedder_of_run
-from flowers_tfx.review.schema_findings import schema_changes
+from flowers_tfx.review.schema_findings import comparator_findings, schema_changes
 from flowers_tfx.review.thumbnails import read_thumbnails
 from flowers_tfx.review.window_comparisons import compare_window, named_spans
 from flowers_tfx.validation import Policy
@@ -40,8 +40,9 @@ class DriftValidatorExecutor(OwnExecutor[DriftValidatorParameters]):
         sample = self.input_folder("sample")
         embedder = embedder_of_run(parameters.network)
         main, further = compare_window(window, serving, sample, Policy.from_json(parameters.policy), embedder)
-        changes = schema_changes(str(self.input_folder("baseline_schema")), str(self.input_folder("schema")))
-        main = replace(main, review=main.review.with_findings(changes))
+        schema = str(self.input_folder("schema"))
+        findings = [*schema_changes(str(self.input_folder("baseline_schema")), schema), *comparator_findings(schema)]
+        main = replace(main, review=main.review.with_findings(findings))
         write_comparison(
             self.output_folder("review"),
             main,

@@ -17,6 +17,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 
 from flowers_tfx import features
+from flowers_tfx.class_names import class_name
 from flowers_tfx.components.own_component import OwnBeamComponent
 from flowers_tfx.data.records import read_records
 from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars
@@ -56,7 +57,7 @@ class _ReadWindow(beam.PTransform):
             pipeline
             | "Shards" >> beam.Create(self._plain)
             | "Read" >> (_ReadShards() if self._in_bucket else beam.io.ReadAllFromTFRecord())
-            | "ToExample" >> beam.Map(tf.train.Example.FromString).with_output_types(tf.train.Example)
+            | "ToExample" >> beam.Map(_parse).with_output_types(tf.train.Example)
         )
         if not self._measured:
             return examples
@@ -96,9 +97,19 @@ class _ReadMeasuredShard(beam.DoFn):
         path = storage_path(shard)
         with path.stream() if isinstance(path, BucketPath) else path.open("rb") as packed, gzip.open(packed) as file:
             for record in read_records(file):
-                example = tf.train.Example.FromString(record)
+                example = _parse(record)
                 _add(example, values.for_photo(example.features.feature[features.DIGEST].bytes_list.value[0].decode()))
                 yield example
+
+
+def _parse(record: bytes) -> tf.train.Example:
+    """An Example as ingest writes it today: those of older spans may hold retired features, or another spelling of the class."""
+    example = tf.train.Example.FromString(record)
+    for name in features.RETIRED:
+        example.features.feature.pop(name, None)
+    labels = example.features.feature[features.LABEL].bytes_list.value
+    labels[0] = class_name(labels[0].decode()).encode()
+    return example
 
 
 def _add(example: tf.train.Example, values: Mapping[str, Any]) -> None:

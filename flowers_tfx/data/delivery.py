@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
+from flowers_tfx.class_names import class_name
 from flowers_tfx.data import spans as span_store
 from flowers_tfx.data import uris
 from flowers_tfx.data.uris import UnusableLine
@@ -74,7 +75,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
             text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels file {path} can't be read: {_reason(error)}.", hint) from error
-    labels = tuple(line.strip() for line in text.splitlines())
+    labels = tuple(class_name(line) for line in text.splitlines())
     if not labels:
         raise InputError(f"The labels file {path} is empty.", hint)
     for number, label in enumerate(labels, 1):
@@ -124,7 +125,7 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
     try:
         uri, label = _fields(raw)
         if label not in labels:
-            raise UnusableLine("label", f'unknown label "{printable(label)}"')
+            raise UnusableLine("label", f'unknown label "{visible(label)}"')
         path = uris.resolve(uri, base).encode("utf-8", "surrogateescape")
         digest, size = uris.file_sha256(path)
         return Line(number, printable(uri), label, path, digest, size)
@@ -138,7 +139,7 @@ def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_sto
     """Reads every photo of the delivery: what `ingest` would find. InputError as in `survey`."""
     current = span_store.current_spans(spans)
     known = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
-    base, names = uris.folder(csv_uri), frozenset(labels)
+    base, names = uris.folder(csv_uri), frozenset(map(class_name, labels))
     contents: list[bytes] = []
     pending = 0
 
@@ -167,6 +168,11 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def visible(text: str) -> str:
+    r"""The same with every character that nobody sees, such as a line break or a space without width, as an escape: \n, \u200b."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in printable(text))
+
+
 def _fields(raw: bytes) -> tuple[str, str]:
     text = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     if not text.strip():
@@ -185,7 +191,7 @@ def _fields(raw: bytes) -> tuple[str, str]:
         raise UnusableLine("fields", f"{len(fields)} field{'s' * (len(fields) != 1)} instead of 2 (uri,label)")
     if not fields[0]:
         raise UnusableLine("uri", "no URI")
-    return fields[0], fields[1].strip()
+    return fields[0], class_name(fields[1])
 
 
 def _local_bytes(raw: bytes, base: str) -> int:

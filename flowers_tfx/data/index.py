@@ -2,105 +2,174 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowers_tfx.class_names import class_name
+from flowers_tfx.data.delivery import visible
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import atomic_file
 
 CSV_NAME = "all_data.csv"
 LABELS_NAME = "dict.txt"
+# What systems and programs put among photos, besides names that begin with a dot.
+_SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _OUT_HINT = "Name a folder to write to with --out."
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that the index cannot list; `path` may hold any character."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"left out, {self.reason}: {visible(self.path)}"
+
+
+@dataclass(frozen=True)
 class IndexResult:
+    """`hidden`: how many hidden files and folders were passed over, a folder counting once whatever it holds."""
+
     csv: Path
     labels: Path
     photos: int
     classes: dict[str, int]
-    skipped: tuple[str, ...] = ()  # entries that are not files of this folder: links that lead out of it or to folders, sockets
+    hidden: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass
+class _Listing:
+    """Paths of files, and what is not among them."""
+
+    photos: list[str] = field(default_factory=list)
+    hidden: int = 0
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
     """Lists every file in every class folder, whatever its name: ingest decides which of them are photos.
 
-    Writes `all_data.csv` (absolute path, label; no header) and `dict.txt` (a class a line), sorted, into `out`, or into
-    the folder itself. Hidden entries and loose files at the top are not classes; an empty folder is a class that has no
-    photos today.
+    Writes `all_data.csv` (absolute path as on disk, label in NFC; no header) and `dict.txt` (a class a line), sorted, into `out`, or into
+    the folder itself. Hidden entries and loose files at the top are not classes, nor is a folder that holds only hidden files; an empty
+    folder is a class that has no photos today.
     """
     root = Path(os.path.abspath(photos_dir))
     out = root if out is None else Path(os.path.abspath(out))
+    if _has_line_break(str(root)):
+        raise InputError(f"The path {visible(str(root))} contains a line break, and the index is made of lines.", "Rename the folder.")
     try:
-        photos_by_class, skipped = _scan(root)
+        by_class, rest = _scan(root)
     except OSError as error:
         raise InputError(
-            f"{error.filename} can't be read ({error.strerror}).", "Name a readable folder with a folder per class."
+            f"{visible(str(error.filename))} can't be read ({error.strerror}).", "Name a readable folder with a folder per class."
         ) from error
-    if not any(photos_by_class.values()):
-        what = "The class folders hold no file" if photos_by_class else "There is no class folder"
+    if not any(by_class.values()):
+        what = "The class folders hold no file" if by_class else "There is no class folder"
         hint = "Put the photos into one folder per class: daisy/, roses/, and so on."
-        if skipped:
-            hint += f" Links are not followed out of the folder: {skipped[0]}."
+        if rest.left_out:
+            hint += f" One entry was {rest.left_out[0]}."
         raise InputError(f"{what} in {root}.", hint)
     _refuse_inside(out, root)
-    lines = io.StringIO(newline="")
-    writer = csv.writer(lines, lineterminator="\n")
-    for label, photos in photos_by_class.items():
-        writer.writerows((photo, label) for photo in photos)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The index can't be written to {out} ({error.strerror}).", _OUT_HINT) from error
-    _write(out / LABELS_NAME, "".join(f"{label}\n" for label in photos_by_class))
-    _write(out / CSV_NAME, lines.getvalue())
-    counts = {label: len(photos) for label, photos in photos_by_class.items()}
-    return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, tuple(skipped))
+    lines = (f"{_csv_field(photo)},{_csv_field(label)}\n" for label, photos in by_class.items() for photo in photos)
+    _write(out / LABELS_NAME, "".join(f"{label}\n" for label in by_class))
+    _write(out / CSV_NAME, "".join(lines))
+    counts = {label: len(photos) for label, photos in by_class.items()}
+    return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, rest.hidden, tuple(rest.left_out))
 
 
-def _scan(root: Path) -> tuple[dict[str, list[str]], list[str]]:
-    """Sorted paths by class, and what was skipped."""
-    photos_by_class: dict[str, list[str]] = {}
-    skipped: list[str] = []
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no one's photo: `.DS_Store`, `._rose.jpg`, `.ipynb_checkpoints`, `__MACOSX`, `Thumbs.db`."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:
+    """Sorted paths by class, in the order of the classes; and what is in none, in a listing without photos."""
+    by_class: dict[str, list[str]] = {}
+    rest = _Listing()
     real_root = os.path.realpath(root)
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            _require_one_line(entry.path)
-            if entry.name != entry.name.strip():
-                raise InputError(f"The name of {entry.path!r} starts or ends with a blank.", "Rename the class folder.")
-            photos, others = _files(entry.path, real_root)
-            photos_by_class[entry.name] = photos
-            skipped += others
-        elif entry.is_dir():
-            skipped.append(entry.path)
-    return photos_by_class, skipped
+        if not entry.is_dir():
+            continue  # loose files, the index itself among them
+        if is_hidden(entry.name):
+            rest.hidden += 1
+        elif not entry.is_dir(follow_symlinks=False):
+            rest.left_out.append(LeftOut(entry.path, "a link to a folder"))
+        else:
+            listing = _files(entry.path, real_root)
+            rest.hidden += listing.hidden
+            rest.left_out += listing.left_out
+            if listing.hidden and not listing.photos and not listing.left_out:
+                rest.left_out.append(LeftOut(entry.path, "not a class, it holds hidden files only"))
+            else:
+                # Two folders can be one class: macOS and Linux write its name in different ways.
+                by_class.setdefault(_label(entry.name, entry.path), []).extend(listing.photos)
+    return {label: sorted(by_class[label]) for label in sorted(by_class)}, rest
 
 
-def _files(folder: str, real_root: str) -> tuple[list[str], list[str]]:
-    photos: list[str] = []
-    skipped: list[str] = []
+def _label(name: str, path: str) -> str:
+    """Raises InputError for a name that cannot be a line of the labels file: a class is not left out in passing."""
+    if len(name.splitlines()) != 1:
+        problem = "contains a line break"
+    elif name != name.strip():
+        problem = "starts or ends with a blank"
+    elif any("\ud800" <= c <= "\udfff" for c in name):
+        problem = "is not UTF-8"
+    else:
+        return class_name(name)
+    raise InputError(f"The name of the class folder {visible(path)} {problem}.", "Rename the class folder.")
+
+
+def _files(folder: str, real_root: str) -> _Listing:
+    listing = _Listing()
     for parent, folders, names in os.walk(folder, onerror=_raise):
-        skipped += [path for path in (os.path.join(parent, name) for name in folders) if os.path.islink(path)]
-        for path in (os.path.join(parent, name) for name in names):
+        entered = []
+        for name in sorted(folders):
+            path = os.path.join(parent, name)
+            if is_hidden(name):
+                listing.hidden += 1
+            elif os.path.islink(path):
+                listing.left_out.append(LeftOut(path, "a link to a folder"))
+            elif _has_line_break(name):
+                listing.left_out.append(LeftOut(path, "a line break in the folder's name"))
+            else:
+                entered.append(name)
+        folders[:] = entered
+        for name in sorted(names):
+            path = os.path.join(parent, name)
             inside = os.path.realpath(path).startswith(real_root.rstrip(os.sep) + os.sep)
-            (photos if inside and os.path.isfile(path) else skipped).append(path)
-    for path in photos:
-        _require_one_line(path)
-    return sorted(photos), sorted(skipped)
+            if is_hidden(name):
+                listing.hidden += 1
+            elif not (inside and os.path.isfile(path)):
+                listing.left_out.append(LeftOut(path, "not a file of this folder"))
+            elif _has_line_break(name):
+                listing.left_out.append(LeftOut(path, "a line break in its name"))
+            else:
+                listing.photos.append(path)
+    return listing
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _require_one_line(path: str) -> None:
-    if len(path.splitlines()) != 1:
-        raise InputError(f"The name of {path!r} holds a line break, and the index is made of lines.", "Rename it.")
+def _has_line_break(name: str) -> bool:
+    r"""A record of the CSV is a line that ends with \n; \r breaks lines for most programs."""
+    return "\n" in name or "\r" in name
+
+
+def _csv_field(text: str) -> str:
+    """Quoted where a reader would split it, or drop the blanks at its ends."""
+    if text == text.strip() and not any(c in text for c in ',"'):
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _refuse_inside(out: Path, root: Path) -> None:

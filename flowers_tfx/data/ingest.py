@@ -15,6 +15,7 @@ from typing import Any
 import apache_beam as beam
 
 from flowers_tfx import features
+from flowers_tfx.class_names import class_names
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
@@ -44,6 +45,9 @@ class IngestRequest:
     max_pixels: int = _DEFAULTS.max_pixels
     ingest_id: str = ""
     replaces: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_names(self.labels))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.window import GlobalWindows
 
 from flowers_tfx import features
+from flowers_tfx.class_names import class_name
 from flowers_tfx.data import delivery, pictures, records, spans, uris
 from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo, batches, conflict, read_photo, split_of
@@ -96,7 +97,7 @@ class EarlierPhotos(beam.DoFn):
         with FileSystems.open(photos_path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             for photos in pq.ParquetFile(file).iter_batches(columns=[features.DIGEST, features.LABEL]):
                 for digest, label in zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True):
-                    yield bytes.fromhex(digest), (f"span {number}", 0, label, b"", 0)
+                    yield bytes.fromhex(digest), (f"span {number}", 0, class_name(label), b"", 0)
 
 
 class HashPhotos(beam.DoFn):
@@ -230,14 +231,7 @@ class WriteLedger(beam.DoFn):
 def example_features(row: dict[str, Value], photo: Photo, job: Job) -> dict[str, records.Feature]:
     """The features of an Example; absent properties are left out."""
     columns = {name: value for name, value in row.items() if value is not None and name != "split"}
-    label_int = job.labels.index(photo.label)
-    rest: dict[str, records.Feature] = {
-        features.IMAGE: photo.data,
-        features.LABEL_INT: label_int,
-        features.URI: photo.uri,
-        features.SPAN: job.span,
-    }
-    return {**columns, **rest}
+    return {**columns, features.IMAGE: photo.data, features.URI: photo.uri, features.SPAN: job.span}
 
 
 def reject_entry(line: int, uri: str, label: str, reason: str, digest: bytes = b"") -> Entry:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flowers_tfx import features, storage
+from flowers_tfx.class_names import class_name, class_names, with_class_names
 from flowers_tfx.data import sidecars
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
@@ -97,7 +99,7 @@ def read_photos(span: Span) -> pd.DataFrame:
     for prop in features.PROPERTIES:
         if prop.optional and prop.kind == "int" and prop.name in frame:
             frame[prop.name] = frame[prop.name].astype("Int64")
-    return frame
+    return with_class_names(frame)
 
 
 def missing_properties(span: Span) -> tuple[str, ...]:
@@ -119,11 +121,12 @@ def processed_photos(span: Span) -> Iterator[tuple[str, str]]:
     """Digest and label of every photo that this span holds or rejected."""
     with storage.local_file(span.path / PHOTOS) as path:
         for photos in pq.ParquetFile(path).iter_batches(columns=[features.DIGEST, features.LABEL]):
-            yield from zip(*(photos.column(i).to_pylist() for i in range(2)), strict=True)
+            digests, labels = (photos.column(i).to_pylist() for i in range(2))
+            yield from zip(digests, class_names(labels), strict=True)
     with (span.path / REJECTS).open(encoding="utf-8") as lines:
         for reject in map(json.loads, lines):
             if reject.get("digest"):
-                yield reject["digest"], reject["label"]
+                yield reject["digest"], class_name(reject["label"])
 
 
 def canonical(row: Mapping[str, Any]) -> str:
@@ -146,10 +149,26 @@ def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePat
     return root.absolute() if isinstance(root, Path) else root
 
 
+def _with_class_names(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What an older version wrote may spell its classes otherwise."""
+    labels = list(dict.fromkeys(class_names(manifest.get("labels", ()))))
+    by_split = {split: _spell_counts(counts) for split, counts in manifest.get("label_counts_by_split", {}).items()}
+    counts = _spell_counts(manifest.get("label_counts", {}))
+    spelled = {"labels": labels, "label_counts": counts, "label_counts_by_split": by_split}
+    return {**manifest, **{key: value for key, value in spelled.items() if key in manifest}}
+
+
+def _spell_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    spelled: Counter[str] = Counter()
+    for label, count in counts.items():
+        spelled[class_name(label)] += count
+    return dict(spelled)
+
+
 def _open_span(number: int, path: StoragePath) -> Span | None:
     hint = "Spans are whole or absent: move the folder out of the data root, or restore it from a copy."
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = _with_class_names(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
         span = Span(number, path, str(manifest["digest"]), manifest)
         version = manifest["format_version"]
         if manifest["span"] != number:
@@ -158,7 +177,7 @@ def _open_span(number: int, path: StoragePath) -> Span | None:
         if isinstance(path, BucketPath):
             return None
         raise InputError(f"{path} has no readable {MANIFEST}.", hint) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} has no readable {MANIFEST}.", hint) from error
     if version != FORMAT_VERSION:
         raise InputError(f"{path} has format {version}, this program reads {FORMAT_VERSION}.", "Use the version that wrote it.")

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flowers_tfx import features
+from flowers_tfx.class_names import with_class_names
 from flowers_tfx.data import spans
 from flowers_tfx.data.csv_tables import with_nullable_integers
 from flowers_tfx.errors import InputError
@@ -69,6 +70,7 @@ def read_table(path: StoragePath) -> Table:
         raise InputError(f"{path} is not a table of photos: {' '.join(str(error).split())[:200]}", hint) from None
     if features.LABEL not in table.frame and features.DIGEST not in table.frame:
         raise InputError(f"{path} is not a table of photos: it has neither a column label nor digest.", hint)
+    table = replace(table, frame=with_class_names(table.frame))
     # Values of another type stay as they are: the review reports them.
     with suppress(TypeError, ValueError, OverflowError), np.errstate(invalid="ignore"):
         return replace(table, frame=with_nullable_integers(table.frame.copy()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flowers_tfx.config import PipelineConfig
+from flowers_tfx.data.index import is_hidden
 from flowers_tfx.errors import InputError
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.registry import local_model, newest_model, versions
@@ -63,10 +64,14 @@ def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | 
 
 
 def photo_files(image: Path) -> list[Path]:
-    """The file itself, or the photos below a folder."""
+    """The file itself, or the photos below a folder. Hidden files and folders below it hold none."""
     if not image.is_dir():
         return [image]
-    return sorted(path for path in image.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    return sorted(
+        path
+        for path in image.rglob("*")
+        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not any(map(is_hidden, path.relative_to(image).parts))
+    )
 
 
 def _model_path(path: StoragePath) -> StoragePath:

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from flowers_tfx.class_names import class_names
 from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
 from flowers_tfx.model_files import LABELS_FILE
@@ -47,7 +48,7 @@ class Predictor:
         try:
             self._loaded = tf.saved_model.load(str(model))
             self._signature = self._loaded.signatures[_SIGNATURE]
-            self.labels = tuple((model / LABELS_FILE).read_text(encoding="utf-8").splitlines())
+            self.labels = class_names((model / LABELS_FILE).read_text(encoding="utf-8").splitlines())
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise InputError(
                 f"{model} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from flowers_tfx.curated_schema import labels_of
-from flowers_tfx.features import LABEL
+from flowers_tfx.features import LABEL, RETIRED
 from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.validation import Finding
 from flowers_tfx.validation.review import Level
@@ -29,13 +29,29 @@ def schema_changes(baseline_uri: str, curated_uri: str) -> list[Finding]:
     return list(_changes(old, new))
 
 
+def comparator_findings(curated_uri: str) -> list[Finding]:
+    """That the curated schema has TFDV's comparators, where it has any: whoever set a threshold there must know that it stops nothing."""
+    schema = read_schema(curated_uri)
+    names = [feature.name for feature in schema.feature if feature.HasField("drift_comparator") or feature.HasField("skew_comparator")]
+    constraints = schema.dataset_constraints
+    if constraints.HasField("num_examples_drift_comparator") or constraints.HasField("num_examples_version_comparator"):
+        names.append("dataset_constraints")
+    if not names:
+        return []
+    text = (
+        f"The curated schema sets comparators of TFDV ({', '.join(names)}), which the data review does not read: "
+        'levels of drift are points in tags, annotation { tag: "drift-warn: 10" tag: "drift-error: 25" }.'
+    )
+    return [Finding("schema:comparators", "warn", "schema", "schema", text)]
+
+
 def read_schema(uri: str) -> schema_pb2.Schema:
     schema: schema_pb2.Schema = text_format.Parse((Path(uri) / SCHEMA_FILE).read_text(encoding="utf-8"), schema_pb2.Schema())
     return schema
 
 
 def _changes(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[Finding]:
-    before, after = ({feature.name: feature for feature in schema.feature} for schema in (old, new))
+    before, after = ({feature.name: feature for feature in schema.feature if feature.name not in RETIRED} for schema in (old, new))
     for name in sorted(before.keys() ^ after.keys()):
         text = f"The feature {name} is {'gone from' if name in before else 'new in'} the schema since the serving model was trained."
         yield Finding(f"schema:changed:{name}", "warn", "schema", name, text)

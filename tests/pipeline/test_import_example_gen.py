@@ -1,7 +1,8 @@
-"""ImportExampleGen on spans with properties that were measured later."""
+"""ImportExampleGen on spans of older versions: properties that were measured later, features that nothing reads, other spellings."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,18 @@ import apache_beam as beam
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+import tensorflow_data_validation as tfdv
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
+from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from flowers_tfx.components.import_example_gen import ImportExampleGenExecutor
+from flowers_tfx.curated_schema import curated_schema
 from flowers_tfx.data.ingest import IngestRequest, ingest
+from flowers_tfx.data.records import read_records
 from flowers_tfx.data.sidecars import write_sidecar
-from flowers_tfx.data.spans import list_spans, read_photos
+from flowers_tfx.data.spans import Span, list_spans, read_photos
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.features import SPLITS
 
@@ -68,3 +74,42 @@ def test_values_of_sidecars_join_the_examples_of_their_span(root: Path) -> None:
 
     check_examples(root, window_text(list_spans(root)), with_values)
     check_examples(root, before, without_values)
+
+
+MAC, NFC = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"
+
+
+def as_older_version_wrote(span: Span) -> None:
+    """Rewrites the Examples with the feature `label_int`, and one class as macOS spells it."""
+    for shard in span.path.glob("*.tfrecord.gz"):
+        with gzip.open(shard) as file:
+            examples = [tf.train.Example.FromString(record) for record in read_records(file)]
+        with tf.io.TFRecordWriter(str(shard), "GZIP") as out:
+            for example in examples:
+                values = example.features.feature
+                values["label_int"].int64_list.value.append(1)
+                if values["label"].bytes_list.value[0] == b"daisy":
+                    values["label"].bytes_list.value[0] = MAC.encode()
+                out.write(example.SerializeToString())
+
+
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_spans_of_an_older_version_give_examples_without_anomalies(root: Path, sidecar: bool) -> None:
+    old = list_spans(root)[0]
+    as_older_version_wrote(old)
+    if sidecar:
+        write_sidecar(old.path, old.digest, pa.table({"digest": sorted(read_photos(old)["digest"])}))
+    schema = curated_schema("", ("daisy", NFC, "roses", "tulips"))
+
+    def check(examples: list[tf.train.Example]) -> None:
+        assert len(examples) == 60
+        spans = {span: [e for e in examples if e.features.feature["span"].int64_list.value[0] == span] for span in (1, 2)}
+        labels = {span: {e.features.feature["label"].bytes_list.value[0].decode() for e in spans[span]} for span in spans}
+        assert labels == {1: {NFC, "roses", "tulips"}, 2: {"daisy", "roses", "tulips"}}
+        names = {span: set().union(*(e.features.feature for e in spans[span])) for span in spans}
+        assert names[1] == names[2]
+        batch = ExamplesToRecordBatchDecoder().DecodeBatch([example.SerializeToString() for example in examples])
+        statistics = generate_statistics_in_memory(batch, tfdv.StatsOptions(schema=schema))
+        assert not tfdv.validate_statistics(statistics, schema).anomaly_info
+
+    check_examples(root, window_text(list_spans(root)), check)

@@ -65,7 +65,25 @@ def test_index_prints_one_json_value(capsys: pytest.CaptureFixture[str], tmp_pat
         "labels": str(tmp_path / "out" / "dict.txt"),
         "photos": 6,
         "classes": {"daisy": 2, "roses": 2, "tulips": 2},
+        "hidden": 0,
+        "left_out": 0,
     }
+
+
+def test_what_the_index_leaves_out_is_counted_and_named_but_not_a_thousand_times(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    for number in range(30):
+        (photos / "roses" / f"{number}\n.jpg").touch()
+    (photos / "roses" / "._0000.jpg").touch()
+    code, out, err = call(capsys, "dataset", "index", str(photos), "--json")
+    listed = json.loads(out)
+    assert (code, listed["photos"], listed["hidden"], listed["left_out"]) == (0, 6, 1, 30)
+    lines = err.splitlines()
+    assert lines[0] == rf"left out, a line break in its name: {photos}/roses/0\n.jpg"
+    assert (len(lines), lines[-1]) == (21, "left out: 10 more")
+    assert "1 hidden" in call(capsys, "dataset", "index", str(photos))[1]
 
 
 def test_an_unexpected_error_is_a_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

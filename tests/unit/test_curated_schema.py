@@ -8,7 +8,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from flowers_tfx.curated_schema import curated_schema, default_schema_path, drift_levels, labels_of, schema_text
 from flowers_tfx.errors import InputError
-from flowers_tfx.features import DIGEST, IMAGE, LABEL, LABEL_INT, PROPERTIES, PROPERTY_NAMES, SPAN, URI
+from flowers_tfx.features import DIGEST, IMAGE, LABEL, PROPERTIES, PROPERTY_NAMES, SPAN, URI
+from flowers_tfx.review.schema_findings import comparator_findings
 
 GOLDEN = Path(__file__).parent / "golden" / "schema.pbtxt"
 
@@ -39,7 +40,7 @@ def test_the_schema_is_that_of_the_first_release_but_demands_no_property() -> No
     assert list(schema.string_domain) == list(golden.string_domain)
     names = [feature.name for feature in schema.feature]
     assert len(names) == len(set(names))
-    assert {IMAGE, LABEL, LABEL_INT, URI, DIGEST, SPAN} < set(names)
+    assert {IMAGE, LABEL, URI, DIGEST, SPAN} < set(names)
 
 
 def test_the_schema_file_holds_decisions_and_no_copies_of_the_table() -> None:
@@ -99,3 +100,35 @@ def test_schemas_that_cannot_work_are_refused(tmp_path: Path, text: str) -> None
         curated_schema(str(path))
     with pytest.raises(InputError, match="cannot be read"):
         curated_schema(str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ('feature { name: "mean_luma" drift_comparator { jensen_shannon_divergence { threshold: 0.1 } } }', "(mean_luma)"),
+        ('feature { name: "format" skew_comparator { infinity_norm { threshold: 0.1 } } }', "(format)"),
+        ("dataset_constraints { num_examples_drift_comparator { max_fraction_threshold: 2 } }", "(dataset_constraints)"),
+    ],
+)
+def test_comparators_of_tfdv_are_a_finding_since_nothing_reads_them(tmp_path: Path, more: str, names: str) -> None:
+    schema = curated_schema(short_schema(tmp_path, more))
+    (tmp_path / "schema.pbtxt").write_text(schema_text(schema))
+    [finding] = comparator_findings(str(tmp_path))
+    assert (finding.id, finding.level) == ("schema:comparators", "warn")
+    assert names in finding.message
+    assert "drift-warn" in finding.message
+    assert drift_levels(schema) == {}
+
+
+def test_the_shipped_schema_has_no_comparators_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "schema.pbtxt").write_text(schema_text(curated_schema()))
+    assert comparator_findings(str(tmp_path)) == []
+    comment = [line for line in default_schema_path().read_text().splitlines() if line.startswith("#")]
+    assert any("drift_comparator" in line for line in comment)
+
+
+def test_a_feature_that_nothing_writes_any_more_is_not_demanded(tmp_path: Path) -> None:
+    """Schemas that people copied from an older version list it."""
+    listed = 'feature { name: "label_int" type: INT presence { min_fraction: 1.0 } }'
+    assert "label_int" not in features_of(curated_schema(short_schema(tmp_path, listed)))
+    assert "label_int" not in features_of(curated_schema())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flowers_tfx.data.delivery import read_chunk, read_line, survey
 from flowers_tfx.data.index import index_folder
 from flowers_tfx.errors import InputError
 
@@ -21,13 +22,13 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def test_every_file_of_every_class_is_listed_sorted_with_absolute_paths(tmp_path: Path) -> None:
-    put(tmp_path, "tulips/b.jpg", "daisy/deep/down/c.JPG", "tulips/a.png", "daisy/notes.txt", "daisy/.hidden", "daisy/empty")
+    put(tmp_path, "tulips/b.jpg", "daisy/deep/down/c.JPG", "tulips/a.png", "daisy/notes.txt", "daisy/empty")
     result = index_folder(tmp_path)
-    assert rows(result.csv) == [
-        [str(tmp_path / "daisy" / name), "daisy"] for name in (".hidden", "deep/down/c.JPG", "empty", "notes.txt")
-    ] + [[str(tmp_path / "tulips" / name), "tulips"] for name in ("a.png", "b.jpg")]
+    assert rows(result.csv) == [[str(tmp_path / "daisy" / name), "daisy"] for name in ("deep/down/c.JPG", "empty", "notes.txt")] + [
+        [str(tmp_path / "tulips" / name), "tulips"] for name in ("a.png", "b.jpg")
+    ]
     assert result.labels.read_text() == "daisy\ntulips\n"
-    assert (result.photos, result.classes, result.skipped) == (6, {"daisy": 4, "tulips": 2}, ())
+    assert (result.photos, result.classes, result.hidden, result.left_out) == (5, {"daisy": 3, "tulips": 2}, 0, ())
     assert (result.csv, result.labels) == (tmp_path / "all_data.csv", tmp_path / "dict.txt")
 
 
@@ -98,24 +99,76 @@ def test_links_out_of_the_folder_are_not_followed_and_named(tmp_path: Path) -> N
     result = index_folder(tmp_path / "root")
     assert [Path(path).name for path, _ in rows(result.csv)] == ["a.jpg", "inside.jpg"]
     assert result.classes == {"roses": 2}
-    assert {Path(path).name for path in result.skipped} == {"outside.jpg", "folder", "loop", "broken.jpg", "tulips"}
+    assert {Path(entry.path).name for entry in result.left_out} == {"outside.jpg", "folder", "loop", "broken.jpg", "tulips"}
 
 
-@pytest.mark.parametrize("name", ["two\nlines.jpg", "return\r.jpg", "separator\u2028.jpg"])
-def test_a_line_break_in_a_name_is_refused(tmp_path: Path, name: str) -> None:
-    put(tmp_path, f"roses/{name}")
-    with pytest.raises(InputError, match="line break") as caught:
-        index_folder(tmp_path)
-    assert repr(name)[1:-1] in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["roses"]
+@pytest.mark.parametrize("name", ["two\nlines.jpg", "return\r.jpg", "two\nlines/b.jpg", "Icon\r"])
+def test_a_line_break_in_a_name_leaves_that_file_out_and_names_it(tmp_path: Path, name: str) -> None:
+    put(tmp_path, f"roses/{name}", "roses/a.jpg", "tulips/c.jpg")
+    result = index_folder(tmp_path)
+    assert result.classes == {"roses": 1, "tulips": 1}
+    [entry] = map(str, result.left_out)
+    assert entry.endswith(f"roses/{repr(name)[1:-1]}".removesuffix("/b.jpg"))
+    assert "line break" in entry
+    assert entry.isprintable()
 
 
-@pytest.mark.parametrize("name", ["two\nlines", " roses", "roses "])
+@pytest.mark.parametrize(
+    "name", ["a.jpg ", " a.jpg", "b\t", "\u2028.jpg", "\x0b\x0c\x1c\x85.jpg", "\x07\x1b[31m", ' "a", b ', "a\\n", "a\udce9 "]
+)
+def test_every_other_name_comes_back_from_the_index(tmp_path: Path, name: str) -> None:
+    put(tmp_path, f"roses/{name}", "roses/c.jpg")
+    result = index_folder(tmp_path)
+    assert result.left_out == ()
+    [chunk] = survey(str(result.csv)).chunks
+    lines = [read_line(number, raw, "", {"roses"}) for number, raw in read_chunk(str(result.csv), chunk)]
+    assert {os.fsdecode(line.path) for line in lines} == {str(path) for path in (tmp_path / "roses").iterdir()}
+    assert [line.reason for line in lines] == ["", ""]
+
+
+def test_a_path_with_a_line_break_above_the_photos_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, "two\nlines/roses/a.jpg")
+    with pytest.raises(InputError, match=r"two\\nlines contains a line break"):
+        index_folder(tmp_path / "two\nlines")
+
+
+def test_hidden_files_and_folders_stay_out_and_are_counted(tmp_path: Path) -> None:
+    put(tmp_path, "roses/a.jpg", "roses/._a.jpg", "roses/.DS_Store", "roses/Thumbs.db", "roses/.ipynb_checkpoints/a-checkpoint.jpg")
+    put(tmp_path, "roses/deep/desktop.ini", "roses/deep/b.jpg", "roses/deep/__MACOSX/._b.jpg")
+    put(tmp_path, "__MACOSX/roses/._a.jpg", ".ipynb_checkpoints/a-checkpoint.jpg", ".DS_Store")
+    result = index_folder(tmp_path)
+    assert [Path(path).name for path, _ in rows(result.csv)] == ["a.jpg", "b.jpg"]
+    assert (result.classes, result.hidden, result.left_out) == ({"roses": 2}, 8, ())
+
+
+def test_a_folder_with_hidden_files_only_is_not_a_class(tmp_path: Path) -> None:
+    put(tmp_path, "roses/a.jpg", "notebooks/.ipynb_checkpoints/a.jpg", "notebooks/.DS_Store")
+    result = index_folder(tmp_path)
+    assert result.labels.read_text() == "roses\n"
+    assert (result.classes, result.hidden) == ({"roses": 1}, 2)
+    assert ["notebooks" in str(entry) and "hidden files only" in str(entry) for entry in result.left_out] == [True]
+
+
+def test_a_folder_as_macos_names_it_is_the_class_in_its_usual_spelling(tmp_path: Path) -> None:
+    """Its photos keep their names, and the same class in both spellings is one class."""
+    mac, usual = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"
+    put(tmp_path, f"{mac}/{mac}.jpg", f"{usual}/b.jpg", "Zinnie/c.jpg")
+    result = index_folder(tmp_path)
+    assert result.classes == {usual: 2, "Zinnie": 1}
+    assert result.labels.read_text(encoding="utf-8") == f"{usual}\nZinnie\n"
+    assert {path for path, label in rows(result.csv) if label == usual} == {
+        str(tmp_path / mac / f"{mac}.jpg"),
+        str(tmp_path / usual / "b.jpg"),
+    }
+    assert all(os.path.exists(path) for path, _ in rows(result.csv))
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\u2028", " roses", "roses ", "caf\udce9"])
 def test_a_class_name_that_is_no_line_is_refused(tmp_path: Path, name: str) -> None:
     put(tmp_path, f"{name}/a.jpg")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="class folder") as caught:
         index_folder(tmp_path)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("names", [(), ("loose.jpg",), (".hidden/a.jpg",)])

@@ -20,7 +20,7 @@ IDENTITY = (features.DIGEST, features.URI, features.LABEL)
 FEW_PHOTOS = 20
 # Shares of broken values, in points, from which a feature cannot be trusted.
 BROKEN_ERROR = 5.0
-_KNOWN = {features.URI, features.DIGEST, features.LABEL, features.LABEL_INT, features.SPAN, features.EMBEDDING, "split"}
+_KNOWN = {features.URI, features.DIGEST, features.LABEL, features.SPAN, features.EMBEDDING, "split", *features.RETIRED}
 
 
 def repeated_columns(frame: pd.DataFrame, side: str) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flowers_tfx import features
+from flowers_tfx.class_names import with_class_names
 from flowers_tfx.features import PROPERTIES, Property
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.tables import checks
@@ -35,7 +36,7 @@ def read_tables(baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[s
     `unmeasured`: image properties that some photos were never measured for, and which photos these are.
     """
     findings = [*checks.repeated_columns(baseline, "baseline"), *checks.repeated_columns(new, "new")]
-    frames = tuple(_in_order(frame.loc[:, ~frame.columns.duplicated()]) for frame in (baseline, new))
+    frames = tuple(_in_order(with_class_names(frame.loc[:, ~frame.columns.duplicated()])) for frame in (baseline, new))
     baseline, new = frames
     for side, frame in zip(checks.SIDES, frames, strict=True):
         findings += [*checks.check_size(frame, side), *checks.check_identity(frame, side)]
