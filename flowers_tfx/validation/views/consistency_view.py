@@ -20,7 +20,8 @@ def consistency_view(permutations: Permutations, content: Content) -> ViewResult
     if not 1 < classes <= len(content.classes) // 5:
         return None
     margins = np.full(permutations.photos, np.nan)
-    margins[content.rows] = _margins(content.gram, content.classes, classes)
+    # The same photo twice must tie: else the last digits of the linear algebra decide which one ranks first.
+    margins[content.rows] = np.round(_margins(content.gram, content.classes, classes), 9)
     flagged = [(Column(LABEL_CONSISTENCY, "share", cut), flag) for cut, flag in flags_at_quantiles(margins, DOUBTFUL_SHARES)]
     with np.errstate(invalid="ignore"):
         flagged.append((Column(LABEL_CONSISTENCY, "share", float(np.nextafter(0, -1))), margins < 0))
