@@ -33,7 +33,7 @@ def compare_sides(
     the baseline. `with_tfdv` records TFDV's distances, too."""
     subject = new.as_new or {"name": new.name}
     if baseline is None:
-        alone = inspect(new.rows, policy, delivery=new.delivery, subject=subject, unmeasured=new.unmeasured)
+        alone = inspect(new.rows, policy, delivery=new.delivery, subject=subject, unmeasured=new.unmeasured, labelled=new.labelled)
         return Comparison(alone, Side("", new.rows.iloc[:0]), new)
     if baseline.network and new.network and baseline.network != new.network:
         baseline = baseline.without_embeddings()
@@ -47,6 +47,7 @@ def compare_sides(
         compared_with=baseline.as_baseline or {"kind": "span", "name": baseline.name},
         subject=subject,
         unmeasured=_unmeasured(baseline, new),
+        labelled=new.labelled,
     )
     if with_tfdv:
         from flowers_tfx.review.tfdv_distances import tfdv_distances  # loads TFDV, which the command line does without

@@ -45,6 +45,7 @@ class Side:
 
     `rows`: a row a photo, with the columns uri, digest, label, image properties and, of the photos that `network` was asked about,
     `embedding`. `unmeasured`: image properties that `rows` lack because they were added to the table later, and in which photos.
+    `labelled`: whether these photos should have labels; those of requests, for one, should not.
     `as_baseline` and `as_new`: what the JSON of a review says of this side in either role; without them it says the name.
     """
 
@@ -56,6 +57,7 @@ class Side:
     rejects: Rejects = field(default_factory=Rejects)
     spans: tuple[Span, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)
+    labelled: bool = True
     as_baseline: Mapping[str, Any] = field(default_factory=dict)
     as_new: Mapping[str, Any] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding, Review
 from flowers_tfx.validation.row_sample import sample_rows
 from flowers_tfx.validation.tables.photo_table import Photos
-from flowers_tfx.validation.tables.reading import NOTHING_UNMEASURED, read_tables
+from flowers_tfx.validation.tables.reading import NOTHING_UNMEASURED, Tables, read_tables
 from flowers_tfx.validation.views.all_views import compute_views
 
 NOTHING_SET_ASIDE = Delivery()
@@ -37,16 +37,19 @@ def compare(
     compared_with: Mapping[str, Any] | None = None,
     subject: Mapping[str, Any] | None = None,
     unmeasured: Mapping[str, str] = NOTHING_UNMEASURED,
+    labelled: bool = True,
 ) -> Review:
     """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
 
     `delivery`: what ingest set aside; `earlier`: all photos before, where the baseline is but a sample of them: duplicates and
     conflicts are looked for there. `compared_with` and `subject` complete what the review says of both sides. `unmeasured`:
     image properties that some photos were never measured for, and where: {"sharpness": "span 1"}. They are noted and not compared.
+    `labelled=False`: the new photos are not expected to have labels, such as those of requests: where none has one, that is noted, and
+    labels are not compared. Without it photos that lost their labels are an error.
     The same inputs give the same review. Whatever is wrong with a table is a finding; nothing is raised for it.
     """
     policy = policy or Policy()
-    tables = read_tables(baseline, new, unmeasured)
+    tables = read_tables(baseline, new, unmeasured, labelled)
     old, fresh = tables.baseline, tables.new
     known = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
     findings = [*tables.findings, *counted_findings(known, fresh, delivery, policy)]
@@ -62,8 +65,8 @@ def compare(
         tuple(findings),
         scores,
         {"kind": "span", "version": None, "digest": digests[0], "photos": len(old), **(compared_with or {})},
-        {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {})},
-        digest=_digest(*digests, known_digest, policy.digest, str(seed), repr(delivery)),
+        {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {}), **_unlabelled(tables)},
+        digest=_digest(*digests, known_digest, policy.digest, str(seed), repr(delivery), *_unlabelled(tables)),
     )
 
 
@@ -74,10 +77,11 @@ def inspect(
     delivery: Delivery = NOTHING_SET_ASIDE,
     subject: Mapping[str, Any] | None = None,
     unmeasured: Mapping[str, str] = NOTHING_UNMEASURED,
+    labelled: bool = True,
 ) -> Review:
-    """The review of photos without a baseline: counts and schema, no tests."""
+    """The review of photos without a baseline: counts and schema, no tests. `labelled` as in `compare`."""
     policy = policy or Policy()
-    tables = read_tables(new, new, unmeasured)
+    tables = read_tables(new, new, unmeasured, labelled)
     photos = tables.new
     # The table stands for both sides: findings on the other side, or on a comparison that nobody asked for, are left out.
     findings = [
@@ -90,8 +94,8 @@ def inspect(
         tuple(findings),
         {},
         {"kind": "none", "version": None, "digest": None, "photos": 0},
-        {"spans": [], "digest": photos.digest, "photos": len(photos), **(subject or {})},
-        digest=_digest(photos.digest, policy.digest, repr(delivery)),
+        {"spans": [], "digest": photos.digest, "photos": len(photos), **(subject or {}), **_unlabelled(tables)},
+        digest=_digest(photos.digest, policy.digest, repr(delivery), *_unlabelled(tables)),
     )
 
 
@@ -102,6 +106,11 @@ def _compare_photos(old: Photos, new: Photos, policy: Policy, seed: int) -> tupl
     permutations = Permutations(pool.is_new, policy.permutations, seed)
     builder = FindingBuilder(compute_views(pool, permutations), pool, old, new, policy)
     return [*incomplete, *drift_findings(builder)], drift_scores(builder)
+
+
+def _unlabelled(tables: Tables) -> dict[str, Any]:
+    """What the review says of new photos whose labels were not compared."""
+    return {} if tables.labelled else {"labelled": False}
 
 
 def _none_of(photos: Photos) -> Photos:

@@ -286,6 +286,39 @@ def test_a_property_that_one_side_has_not_at_all_is_drift(lost_by: str) -> None:
     assert "JPEG quality is missing" in finding.message
 
 
+def without_the_label_column(new: pd.DataFrame) -> pd.DataFrame:
+    return new.drop(columns="label")
+
+
+@pytest.mark.parametrize("change", [no_labels, without_the_label_column])
+def test_photos_that_should_have_no_labels_are_compared_without_them(change: Change) -> None:
+    old, new = table(100, 1), change(table(80, 2))
+    review = compare(old, new, QUICK, labelled=False)
+    assert [(f.id, f.level) for f in review.findings if f.feature == "label"] == [("schema:unlabelled:new", "note")]
+    assert (review.verdict, review.new["labelled"]) == ("pass", False)
+    assert set(review.scores["label"].values()) == {None}
+    # A delivery that lost its labels is still an error, and another review.
+    lost = compare(old, new, QUICK)
+    assert (lost.verdict, "labelled" in lost.new, lost.digest == review.digest) == ("blocked", False, False)
+    # Both sides are photos of requests.
+    assert compare(change(old), new, QUICK, labelled=False).verdict == "pass"
+    alone = inspect(new, QUICK, labelled=False)
+    assert ([f.id for f in alone.findings], inspect(new, QUICK).verdict) == (["schema:unlabelled:new"], "blocked")
+
+
+def test_drift_of_photos_without_labels_is_seen() -> None:
+    new = no_labels(table(80, 2))
+    review = compare(table(100, 1), new.assign(mean_luma=new.mean_luma + 80), QUICK, labelled=False)
+    assert "property:mean_luma" in [finding.id for finding in review.blocking]
+
+
+def test_labels_that_are_there_are_compared_all_the_same() -> None:
+    old, new = table(100, 1), table(80, 2)
+    assert compare(old, new, QUICK, labelled=False).as_json() == compare(old, new, QUICK).as_json()
+    some = new.assign(label=[None if at % 2 else label for at, label in enumerate(new.label)])
+    assert compare(old, some, QUICK, labelled=False).verdict == "blocked"
+
+
 def test_what_both_sides_lack_is_no_silent_pass() -> None:
     old, new = (table(100, seed).drop(columns="noise") for seed in (1, 2))
     assert "schema:missing:noise" in found(compare(old, new, QUICK), "warn")

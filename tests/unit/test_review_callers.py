@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,20 @@ def test_without_a_baseline_the_new_photos_are_inspected_alone() -> None:
     assert comparison.review.compared_with["kind"] == "none"
     assert comparison.baseline.rows.empty
     assert "No property was compared" in comparison_page(comparison)
+
+
+def test_requests_without_labels_are_reviewed_without_them() -> None:
+    week, monday, dark = (Requests(60, seed, light) for seed, light in ((1, 0.0), (2, 0.0), (3, 80.0)))
+    for requests in (monday, dark):
+        requests.rows = requests.rows.drop(columns="label")
+    unlabelled = [replace(requests.side("Monday"), labelled=False) for requests in (monday, dark)]
+    quiet, drifted = (compare_sides(week.side("last week"), side, POLICY) for side in unlabelled)
+    assert quiet.review.verdict != "blocked"
+    assert [finding.id for finding in quiet.review.findings if finding.feature == "label"] == ["schema:unlabelled:new"]
+    assert "property:mean_luma" in [finding.id for finding in drifted.review.blocking]
+    assert "the new photos are not labelled" in comparison_page(drifted)
+    assert compare_sides(None, unlabelled[0], POLICY).review.verdict == "pass"
+    assert compare_sides(week.side("last week"), monday.side("Monday"), POLICY).review.verdict == "blocked"
 
 
 def test_embeddings_of_different_networks_are_not_compared() -> None:

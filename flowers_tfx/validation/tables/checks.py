@@ -39,15 +39,25 @@ def check_size(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
         yield _finding(f"few:{side}", "warn", side, message, effect=float(photos), unit="photos", threshold=FEW_PHOTOS)
 
 
-def check_identity(frame: pd.DataFrame, side: str) -> Iterator[Finding]:
-    for name in IDENTITY:
+def check_identity(frame: pd.DataFrame, side: str, labelled: bool = True) -> Iterator[Finding]:
+    """`labelled`: whether labels are compared at all."""
+    for name in IDENTITY if labelled else (features.DIGEST, features.URI):
         if name not in frame:
             level: Level = "error" if name == features.LABEL else "warn"
             yield _finding(f"missing:{name}:{side}", level, name, f"The {side} sample has no column {name}.")
-        elif len(frame) and name == features.LABEL and (unlabelled := int(blanks(frame[name]).sum())):
-            share = 100 * unlabelled / len(frame)
-            message = f"{unlabelled} of {len(frame)} photos of the {side} sample have no label."
+        elif len(frame) and name == features.LABEL and (missing := int(blanks(frame[name]).sum())):
+            share = 100 * missing / len(frame)
+            message = f"{missing} of {len(frame)} photos of the {side} sample have no label."
             yield _finding(f"unlabelled:{side}", _level(share), name, message, effect=share, unit="points")
+
+
+def has_labels(frame: pd.DataFrame) -> bool:
+    return features.LABEL in frame and not blanks(frame[features.LABEL]).all()
+
+
+def unlabelled_photos() -> Finding:
+    """The new photos have no labels, and nobody expects any."""
+    return _finding("unlabelled:new", "note", features.LABEL, "Labels and class shares were not compared: the new photos are not labelled.")
 
 
 def unmeasured_property(prop: Property, where: str) -> Finding:

@@ -23,23 +23,29 @@ NOTHING_UNMEASURED: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Tables:
-    """Both sides, with the same features, and what could not be compared."""
+    """Both sides, with the same features, and what could not be compared. `labelled`: whether labels are compared."""
 
     baseline: Photos
     new: Photos
     findings: tuple[Finding, ...]
+    labelled: bool = True
 
 
-def read_tables(baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[str, str] = NOTHING_UNMEASURED) -> Tables:
+def read_tables(
+    baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[str, str] = NOTHING_UNMEASURED, labelled: bool = True
+) -> Tables:
     """Never raises for a value: a finding says what is wrong, and that feature is left out on both sides.
 
-    `unmeasured`: image properties that some photos were never measured for, and which photos these are.
+    `unmeasured`: image properties that some photos were never measured for, and which photos these are. `labelled`: whether the new photos
+    should have labels. Where they should not, and none has one, labels are not compared; labels that are there are.
     """
     findings = [*checks.repeated_columns(baseline, "baseline"), *checks.repeated_columns(new, "new")]
     frames = tuple(_in_order(with_class_names(frame.loc[:, ~frame.columns.duplicated()])) for frame in (baseline, new))
     baseline, new = frames
+    labelled = labelled or checks.has_labels(new)
+    findings += [] if labelled else [checks.unlabelled_photos()]
     for side, frame in zip(checks.SIDES, frames, strict=True):
-        findings += [*checks.check_size(frame, side), *checks.check_identity(frame, side)]
+        findings += [*checks.check_size(frame, side), *checks.check_identity(frame, side, labelled)]
     numbers: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
     words: tuple[dict[str, Words], dict[str, Words]] = ({}, {})
     for prop in PROPERTIES:
@@ -56,7 +62,7 @@ def read_tables(baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[s
     embeddings, problems = checks.check_embeddings(baseline, new)
     findings += [*problems, *checks.unknown_columns(baseline, new)]
     sides = [_photos(*values) for values in zip(frames, numbers, words, embeddings, strict=True)]
-    return Tables(sides[0], sides[1], tuple(findings))
+    return Tables(sides[0], sides[1], tuple(findings), labelled)
 
 
 def _photos(frame: pd.DataFrame, numbers: dict[str, Floats], words: dict[str, Words], embeddings: npt.NDArray[np.float32] | None) -> Photos:
