@@ -8,6 +8,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.orchestration import pipeline as tfx_pipeline
 
 from flowers_tfx.components.baseline import Baseline
+from flowers_tfx.components.data_gate import DataGate
 from flowers_tfx.components.data_review import DataReview
 from flowers_tfx.components.drift_validator import DriftValidator
 from flowers_tfx.components.evaluator import Evaluator
@@ -21,17 +22,16 @@ from flowers_tfx.components.select_inputs import SelectInputs
 from flowers_tfx.components.trainer import Trainer
 from flowers_tfx.components.transform import Transform
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.orchestration.settings import NodeSettings, beam_args, metadata_connection, node_settings, reviews_root
+from flowers_tfx.orchestration.settings import NodeSettings, beam_args, metadata_connection, node_settings
 
 
-def create_pipeline(config: PipelineConfig, keep_reviews_in: str | None = None) -> tfx_pipeline.Pipeline:
-    """The whole pipeline. `keep_reviews_in` is where reviews are kept besides the artifacts, "" for nowhere; by default a pipeline root
-    that is a folder."""
+def create_pipeline(config: PipelineConfig, reviews_root: str = "") -> tfx_pipeline.Pipeline:
+    """The whole pipeline. Reviews are kept below `reviews_root`, by default the data root of the run, which every step can reach."""
     settings = node_settings(config)
     nodes = Nodes()
     _add_inputs(nodes, config, settings)
     _add_schema_checks(nodes)
-    _add_data_review(nodes, config, settings, reviews_root(config) if keep_reviews_in is None else keep_reviews_in)
+    _add_data_review(nodes, config, settings, reviews_root)
     _add_training(nodes, config, settings)
     _add_publication(nodes, config, settings)
     return tfx_pipeline.Pipeline(
@@ -85,7 +85,7 @@ def _add_schema_checks(nodes: Nodes) -> None:
     nodes.add(ExampleValidator(statistics=statistics, schema=curated))
 
 
-def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSettings, keep_reviews_in: str) -> None:
+def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSettings, reviews_root: str) -> None:
     window, serving = nodes.value(SelectInputs, "window"), nodes.value(SelectInputs, "baseline")
     # The serving model, and a sample of the photos that it was trained on.
     nodes.add(Baseline(registry=config.registry, baseline=serving, labels=settings.labels))
@@ -102,7 +102,7 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             network=settings.embedding_network,
         )
     )
-    # The gate: nothing is transformed or trained before the data passed it.
+    # What reviewers read, with the decisions that they took.
     nodes.add(
         DataReview(
             review=nodes.output(DriftValidator, "review"),
@@ -112,9 +112,11 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             data_root=config.data_root,
             window=window,
             decisions=nodes.value(SelectInputs, "decisions"),
-            reviews_root=keep_reviews_in,
+            reviews_root=reviews_root,
         )
     )
+    # Nothing is transformed or trained before the data passed the gate.
+    nodes.add(DataGate(summary=nodes.output(DataReview, "summary"), verdict=nodes.value(DataReview, "verdict")))
 
 
 def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) -> None:
@@ -122,7 +124,7 @@ def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) 
     # Fixed-size pictures, made once, by the graph that serves too.
     nodes.add(
         Transform(examples=examples, schema=curated, image_size=config.model.image_size, labels=settings.labels),
-        after=[DataReview],
+        after=[DataGate],
     )
     # The candidate.
     nodes.add(

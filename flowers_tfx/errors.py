@@ -1,5 +1,6 @@
 """The ways in which a program of this package ends badly, and their exit codes."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -26,14 +27,24 @@ class InputError(Exception):
 
 
 class Blocked(Exception):
-    """The data review stopped the run: `message` names the findings, `report` the page, `hint` says how to go on."""
+    """The data review stopped the run: `message` names the findings, `page` is the address of its report, `commands` accept what blocks or
+    reject the photos, `summary` is the report in short, as Markdown."""
 
-    def __init__(self, message: str, hint: str, report: str) -> None:
-        super().__init__(message, hint, report)
-        self.message, self.hint, self.report = message, hint, report
+    def __init__(self, message: str, page: str, commands: Sequence[str], summary: str = "") -> None:
+        super().__init__(message, page, commands, summary)
+        self.message, self.page, self.commands, self.summary = message, page, tuple(commands), summary
+
+    @property
+    def hint(self) -> str:
+        return decision_hint(self.page, self.commands)
 
     def __str__(self) -> str:
         return self.message
+
+
+def decision_hint(page: str, commands: Sequence[str]) -> str:
+    """How a run that the data review stopped goes on."""
+    return f"Read {page}. Then either {' or '.join(commands)}, and run again."
 
 
 class EngineFailed(Exception):

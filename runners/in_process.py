@@ -50,18 +50,18 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
 
 
 class _Outcome(NamedTuple):
-    """Why a run failed, if it did; `report` is the page of the review that blocked it."""
+    """Why a run failed, if it did; `commands` decide on the findings that blocked it."""
 
     error: str = ""
     hint: str = ""
     bad_input: bool = False
-    report: str = ""
+    commands: tuple[str, ...] = ()
 
 
 def _explain(error: BaseException, subject: str) -> _Outcome:
     match error:
         case Blocked():
-            return _Outcome(error.message, error.hint, report=error.report)
+            return _Outcome(error.message, error.hint, commands=error.commands)
         case InputError():
             return _Outcome(error.message, error.hint, bad_input=True)
         case _:

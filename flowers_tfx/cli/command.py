@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     Line: TypeAlias = str | RenderableType
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-_SETTINGS = f"{__name__}.settings"
+_SETTINGS, _GIVEN = f"{__name__}.settings", f"{__name__}.given"
+# What decides where runs keep their reviews, and decisions go.
+_ROOTS = ("data_root=", "pipeline_root=")
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,10 @@ def _print_line(line: Line, err: bool) -> None:
         click.echo(line if err else _encodable(line), err=err)
     else:
         from rich.console import Console
+        from rich.text import Text
 
-        Console(stderr=err).print(line)
+        # Tables fit the screen; a sentence is one line, which can be copied.
+        Console(stderr=err).print(line, soft_wrap=isinstance(line, Text))
 
 
 def _encodable(text: str) -> str:
@@ -117,10 +122,20 @@ def with_config(command: Callable[..., CommandResult]) -> Callable[..., CommandR
     def call(*args: Any, config_path: Path | None, overrides: tuple[str, ...], **options: Any) -> CommandResult:
         from flowers_tfx.config import load_config
 
-        settings = click.get_current_context().meta.get(_SETTINGS, ())
+        context = click.get_current_context()
+        settings = context.meta.get(_SETTINGS, ())
+        context.meta[_GIVEN] = (config_path, overrides)
         return command(*args, config=load_config(config_path, [*overrides, *settings]), **options)
 
     return call
+
+
+def config_options() -> str:
+    """The options with which another command, pasted into a shell, finds the data and reviews of the command at work (@with_config)."""
+    path, overrides = click.get_current_context().meta.get(_GIVEN, (None, ()))
+    words = ["--config", str(path)] if path else []
+    words += [word for setting in overrides if setting.startswith(_ROOTS) for word in ("--set", setting)]
+    return shlex.join(words)
 
 
 def setting_option(name: str, key: str, **attributes: Any) -> Decorator:

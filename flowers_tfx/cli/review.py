@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,9 @@ _VERDICTS = {"pass": "PASS", "warn": "WARN", "blocked": "BLOCKED"}
 @with_config
 def review(config: PipelineConfig, span: int | None, open_page: bool) -> CommandResult:
     """Shows the newest data review; compares tables and spans; accepts findings, rejects spans."""
-    from flowers_tfx.review.stored_reviews import local_page, require_review
+    from flowers_tfx.review.stored_reviews import local_page, require_review, review_roots
 
-    stored = require_review(config.pipeline_root, span)
+    stored = require_review(*review_roots(config.pipeline_root, config.data_root), span=span)
     if open_page:
         click.launch(str(local_page(stored)))
     return CommandResult({**stored.review, "report": str(stored.html)}, [*review_lines(stored.review), f"report: {stored.html}"])
@@ -39,9 +40,12 @@ def review(config: PipelineConfig, span: int | None, open_page: bool) -> Command
 @click.argument("new", metavar="B", type=click.Path(path_type=Path))
 @click.option("--html", type=click.Path(path_type=Path), help="Writes the report to this file.")
 @click.option("--weights", help="Pretrained weights, for the embeddings of span folders; tables have their own.")
+@click.option("--unlabelled", is_flag=True, help="The photos of B are not expected to have labels.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @with_config
-def compare(config: PipelineConfig, old: Path, new: Path, html: Path | None, weights: str | None, seed: int) -> CommandResult:
+def compare(
+    config: PipelineConfig, old: Path, new: Path, html: Path | None, weights: str | None, unlabelled: bool, seed: int
+) -> CommandResult:
     """Compares B with A, each a span folder or a table of `dataset measure`. Exit code 0: pass or warn, 3: blocked."""
     from flowers_tfx import storage
     from flowers_tfx.orchestration.settings import pipeline_schema, review_policy
@@ -51,7 +55,7 @@ def compare(config: PipelineConfig, old: Path, new: Path, html: Path | None, wei
     from flowers_tfx.review.sides import open_side
 
     policy = review_policy(config, pipeline_schema(config).proto)
-    sides = (open_side(old), open_side(new))
+    sides = (open_side(old), replace(open_side(new), labelled=not unlabelled))
     if html is not None:
         storage.check_target(html, "--html")
     with progress_bar("Comparing") as progress:
@@ -68,13 +72,18 @@ def compare(config: PipelineConfig, old: Path, new: Path, html: Path | None, wei
 @review.command()
 @click.argument("span", type=click.IntRange(1))
 @click.argument("more", nargs=-1, metavar="[ID]...")
-@click.option("--finding", "findings", multiple=True, required=True, metavar="ID...", help="Findings to accept; can be repeated.")
+@click.option("--finding", "findings", multiple=True, metavar="ID...", help="Findings to accept; can be repeated.")
+@click.option("--all-findings", is_flag=True, help="Accepts every error of the newest review of SPAN.")
 @click.option("--reason", required=True)
 @click.option("--by", required=True, metavar="NAME")
 @with_config
-def accept(config: PipelineConfig, span: int, more: tuple[str, ...], findings: tuple[str, ...], reason: str, by: str) -> CommandResult:
+def accept(
+    config: PipelineConfig, span: int, more: tuple[str, ...], findings: tuple[str, ...], all_findings: bool, reason: str, by: str
+) -> CommandResult:
     """Lets SPAN pass in spite of these findings. The decision is recorded in the data root."""
-    value = decide(config, "accept", span, (*findings, *more), reason, by)
+    if bool(findings) == all_findings or (more and all_findings):
+        raise click.UsageError("Give either --finding ID or --all-findings.", click.get_current_context())
+    value = decide(config, "accept", span, None if all_findings else (*findings, *more), reason, by)
     effect = f"span {span} passes with {', '.join(value['findings'])}. Run again to continue."
     return CommandResult(value, [f"Recorded in {config.data_root}/decisions.jsonl: {effect}"])
 
@@ -91,11 +100,18 @@ def reject(config: PipelineConfig, span: int, reason: str, by: str) -> CommandRe
     return CommandResult(value, [f"Recorded in {config.data_root}/decisions.jsonl: {effect}"])
 
 
-def decide(config: PipelineConfig, action: Action, span: int, findings: Sequence[str], reason: str, by: str) -> dict[str, Any]:
-    """Records the decision. Raises InputError for a finding that the newest review of the span does not have."""
+def decide(config: PipelineConfig, action: Action, span: int, findings: Sequence[str] | None, reason: str, by: str) -> dict[str, Any]:
+    """Records the decision; `findings` None stands for all that stop the run. Raises InputError for a finding that the newest review of
+    the span does not have."""
     from flowers_tfx.review import decisions
+    from flowers_tfx.review.stored_reviews import review_roots
 
-    decisions.check_findings(config.pipeline_root, span, findings)
+    roots = review_roots(config.pipeline_root, config.data_root)
+    if findings is None:
+        # They are recorded as this review has them: a newer one that appears meanwhile is decided by its own ids.
+        findings = decisions.open_errors(roots, span)
+    else:
+        decisions.check_findings(roots, span, findings)
     return decisions.decide(config.data_root, action, span, findings, reason, by).as_json()
 
 

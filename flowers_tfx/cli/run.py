@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.command import CommandResult, config_options, with_config
 from flowers_tfx.cli.root import flowers
 from flowers_tfx.errors import ExitCode, InputError
 from flowers_tfx.progress import listening
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def run(config: PipelineConfig, runner: str, verbose: bool) -> CommandResult:
     """Runs the pipeline: ingests what is new, trains, evaluates, publishes."""
     log = None if verbose else _create_log(config)
-    report = _run(config, runner, log)
+    report = _run(config, runner, log).with_options(config_options())
     from flowers_tfx.cli.run_display import report_lines
 
     return CommandResult(report.as_json(), notes=report_lines(report, str(log or "")), exit_code=exit_code_of(report))

@@ -109,6 +109,10 @@ def report_lines(report: RunReport, log: str) -> Iterator[RenderableType]:
         yield f"ExampleValidator reported anomalies in {report.anomalies} features."
     if report.error:
         yield Text(report.error, "bold red")
+    if report.commands:
+        yield f"Read {report.reports['review']}. Then decide, and run again:"
+        yield from report.commands  # a line each, which a shell takes as it is
+    elif report.error:
         yield report.hint or "The log has the details."
     if report.blessed is not None:
         yield Text("blessed: the candidate may serve", "green") if report.blessed else Text(_NOT_BLESSED, "yellow")

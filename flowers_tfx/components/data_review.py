@@ -1,4 +1,4 @@
-"""DataReview: the report, and the gate. Error-level findings that no reviewer accepted stop the run before Transform."""
+"""DataReview: the report and the verdict. It succeeds whatever it finds: DataGate stops the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flowers_tfx.review.stored_reviews import HTML, MARKDOWN, review_history, st
 
 @dataclass(frozen=True)
 class DataReviewParameters:
-    """`window` and `decisions` as SelectInputs outputs them; `reviews_root` keeps reviews besides the artifacts, empty for nowhere."""
+    """`window` and `decisions` as SelectInputs outputs them; reviews are kept below `reviews_root`, or the data root where it is empty."""
 
     data_root: str
     window: str
@@ -41,21 +41,18 @@ class DataReviewExecutor(OwnExecutor[DataReviewParameters]):
         new = {span["digest"] for span in comparison.new_spans}
         spans = [span for span in window_spans(parameters.data_root, parameters.window) if span.digest in new]
         differences = schema_differences(str(self.input_folder("inferred_schema")), str(self.input_folder("schema")))
-        history = review_history(parameters.reviews_root, gate.numbers)
+        reviews_root = parameters.reviews_root or parameters.data_root
+        history = review_history(reviews_root, gate.numbers)
         context = run_context(gate, self.run_id, span_rejects(spans), differences, history, comparison.further)
         files = review_files(gate.review, comparison.baseline, comparison.new, comparison.thumbnails, context, comparison.new_spans)
-        report = self.output_folder("report")
-        write_files(report, files)
+        write_files(self.output_folder("report"), files)
         write_files(self.output_folder("summary"), {MARKDOWN: files[MARKDOWN]})
-        self.output("report").set_string_custom_property("verdict", gate.review.verdict)
-        if not parameters.reviews_root:
-            # A step in a container of its own that fails uploads nothing: people read the summary in its log.
-            gate.check(str(report / HTML), "the summary in the log of this step")
-            return
-        # A node that fails keeps no artifacts: people find the page of a blocked run here.
+        # Where `flowers review` finds the reviews of all runs, also those of another machine's or a cluster's.
         name = f"{'-'.join(map(str, gate.numbers))}-{self.run_id or uuid.uuid4().hex}"
-        page = str(store_review(parameters.reviews_root, name, files) / HTML)
-        gate.check(page, page)
+        page = str(store_review(reviews_root, name, files) / HTML)
+        for key, value in (("verdict", gate.review.verdict), ("page", page)):
+            self.output("report").set_string_custom_property(key, value)
+        self.output("verdict").value = gate.outcome(page)
 
 
 class DataReview(OwnComponent):
@@ -65,5 +62,5 @@ class DataReview(OwnComponent):
         "inferred_schema": standard_artifacts.Schema,
         "schema": standard_artifacts.Schema,
     }
-    OUTPUTS = {"report": HtmlReport, "summary": MarkdownReport}
+    OUTPUTS = {"report": HtmlReport, "summary": MarkdownReport, "verdict": standard_artifacts.String}
     EXECUTOR = DataReviewExecutor

@@ -1,30 +1,27 @@
-"""The runs that ML Metadata has recorded, each with the review that its data got."""
+"""The runs that ML Metadata has recorded, each with the review of its data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
-from flowers_tfx.orchestration.run_records import NodeRecord, RunRecord, RunRecords
+from flowers_tfx.orchestration.run_records import ArtifactRecord, NodeRecord, RunRecord, RunRecords
 from flowers_tfx.orchestration.settings import metadata_connection
-from flowers_tfx.review.stored_reviews import StoredReview, stored_reviews
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """`review` is None where the run has none."""
-
     record: RunRecord
-    review: StoredReview | None
 
     @property
     def status(self) -> str:
         """succeeded, failed, blocked (by its review) or unfinished."""
-        stopped = self.review is not None and self.review.review["verdict"] == "blocked"
-        return "blocked" if stopped and self.record.status == "failed" else self.record.status
+        gate = self.record.nodes.get("DataGate")
+        verdict = self._review.properties.get("verdict") if self._review else None
+        stopped = gate is not None and gate.state == "failed" and verdict == "blocked"
+        return "blocked" if stopped else self.record.status
 
     @property
     def cached_nodes(self) -> int:
@@ -38,7 +35,13 @@ class PastRun:
 
     @property
     def report(self) -> str | None:
-        return str(self.review.html) if self.review else None
+        """The address of the review's page; a review that is a cache hit is that of an earlier run."""
+        return self._review.properties.get("page") if self._review else None
+
+    @property
+    def _review(self) -> ArtifactRecord | None:
+        node = self.record.nodes.get("DataReview")
+        return node.output("report") if node else None
 
     def as_json(self, *, details: bool = False) -> dict[str, Any]:
         """One run of `flowers runs`; with `details`, of `flowers runs show`."""
@@ -57,8 +60,7 @@ class PastRun:
 
 def past_runs(config: PipelineConfig) -> list[PastRun]:
     """Newest first. Raises InputError where nothing is recorded."""
-    reviews = _reviews_by_run(config)
-    return [PastRun(record, reviews.get(record.run_id)) for record in _records(config).runs()]
+    return [PastRun(record) for record in _records(config).runs()]
 
 
 def past_run(config: PipelineConfig, run_id: str) -> PastRun:
@@ -67,12 +69,7 @@ def past_run(config: PipelineConfig, run_id: str) -> PastRun:
     record = next(iter(records.runs()), None) if run_id == "latest" else records.run(run_id)
     if record is None:
         raise InputError(f"There is no run {run_id}.", "`flowers runs` lists them.")
-    return PastRun(record, _reviews_by_run(config).get(record.run_id))
-
-
-def _reviews_by_run(config: PipelineConfig) -> Mapping[str, StoredReview]:
-    """The newest review of each run."""
-    return {str(stored.review.get("run_id", "")): stored for stored in reversed(stored_reviews(config.pipeline_root))}
+    return PastRun(record)
 
 
 def _records(config: PipelineConfig) -> RunRecords:

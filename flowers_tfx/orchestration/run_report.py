@@ -5,11 +5,12 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from flowers_tfx.errors import decision_hint
 from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
 from flowers_tfx.storage import StoragePath, file_sizes, storage_path
 
@@ -25,7 +26,7 @@ class NodeReport:
 @dataclass(frozen=True)
 class RunReport:
     """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed;
-    `bad_input` where the input was at fault."""
+    `bad_input` where the input was at fault; `commands` decide on the findings of the data review that blocked it."""
 
     status: str
     run_id: str
@@ -38,6 +39,14 @@ class RunReport:
     error: str = ""
     hint: str = ""
     bad_input: bool = False
+    commands: tuple[str, ...] = ()
+
+    def with_options(self, options: str) -> RunReport:
+        """With the options of a command line after each command that decides on findings."""
+        if not (self.commands and options):
+            return self
+        commands = tuple(f"{command} {options}" for command in self.commands)
+        return replace(self, commands=commands, hint=decision_hint(self.reports["review"], commands))
 
     def as_json(self) -> dict[str, Any]:
         """The JSON contract of `flowers run` (docs/interfaces.md)."""
@@ -61,10 +70,10 @@ def summarize(
     error: str,
     hint: str,
     bad_input: bool,
-    blocked_by: str = "",
+    commands: Sequence[str] = (),
 ) -> RunReport:
-    """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did; `blocked_by` the page
-    of the data review that stopped it.
+    """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did; `commands` decide on
+    the findings of the data review that stopped it.
 
     LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record tells, so every node must be in it,
     complete or cached.
@@ -77,11 +86,10 @@ def summarize(
     blessing = _output(record, "Evaluator", "blessing")
     pushed = _output(record, "Pusher", "pushed_model")
     evaluation_home = storage_path(evaluation.uri) if evaluation else None
-    reviewed = _output(record, "DataReview", "report")
-    review = blocked_by or (str(storage_path(reviewed.uri) / "report.html") if reviewed else "")
-    reports = {"review": review} if review else {}
+    review = _output(record, "DataReview", "report")
+    reports = {"review": str(review.properties["page"])} if review else {}
     return RunReport(
-        status="blocked" if blocked_by else "failed" if bad or error else "succeeded",
+        status="blocked" if commands else "failed" if bad or error else "succeeded",
         run_id=run_id,
         nodes=nodes,
         metrics=_metrics(evaluation_home),
@@ -92,6 +100,7 @@ def summarize(
         error=error,
         hint=hint,
         bad_input=bad_input,
+        commands=tuple(commands),
     )
 
 

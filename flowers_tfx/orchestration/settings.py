@@ -104,11 +104,6 @@ def review_policy(config: PipelineConfig, schema: schema_pb2.Schema) -> Policy:
     return Policy.of_config(config.review, drift_levels(schema))
 
 
-def reviews_root(config: PipelineConfig) -> str:
-    """Where reviews are kept besides the artifacts; empty where the pipeline root is a bucket: Kubeflow keeps them as artifacts."""
-    return "" if "://" in config.pipeline_root else config.pipeline_root
-
-
 def beam_args(config: PipelineConfig) -> list[str]:
     """Beam's options for every node that runs on Beam. Raises InputError for keys that do not fit the engine."""
     return beam_options(config.beam)

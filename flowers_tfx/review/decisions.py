@@ -13,7 +13,7 @@ from flowers_tfx.data import spans
 from flowers_tfx.data.delivery import printable
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import InputError
-from flowers_tfx.review.stored_reviews import newest_review
+from flowers_tfx.review.stored_reviews import StoredReview, stored_reviews
 from flowers_tfx.storage import append_line
 
 FILE = "decisions.jsonl"
@@ -58,11 +58,33 @@ def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
     return decisions
 
 
-def check_findings(pipeline_root: str, span: int, findings: Sequence[str]) -> None:
+def _reviews_of(roots: Sequence[str], span: int) -> list[StoredReview]:
+    """Newest first: the newest review of the span and, where it has no new photos, the newest of all. Such a review belongs to no span: its
+    findings on the serving model are accepted with the newest span of the window."""
+    every = stored_reviews(*roots)
+    of_span = next((stored for stored in every if span in stored.spans), None)
+    return [stored for stored in every if stored is of_span or (stored is every[0] and not stored.spans)]
+
+
+def open_errors(roots: Sequence[str], span: int) -> list[str]:
+    """Ids of the findings that stop the run in the newest review of the span. Raises InputError where there is nothing to accept."""
+    reviews = _reviews_of(roots, span)
+    if not reviews:
+        raise InputError(
+            f"No run has reviewed span {span}, so there is nothing to accept.", "Run the pipeline first: flowers run --config FILE."
+        )
+    for stored in reviews:
+        errors = [finding["id"] for finding in stored.review["findings"] if finding["level"] == "error" and not finding.get("accepted")]
+        if errors:
+            return errors
+    raise InputError(
+        f"The newest review of span {span} has no error that a reviewer must accept.", "Name other findings with --finding ID."
+    )
+
+
+def check_findings(roots: Sequence[str], span: int, findings: Sequence[str]) -> None:
     """Raises InputError for a finding that the newest review of the span does not have, where there is a review."""
-    newest = (newest_review(pipeline_root, span), newest_review(pipeline_root))
-    # A review without new photos belongs to no span: its findings on the serving model are accepted with the newest span of the window.
-    reviews = [stored for stored in newest if stored and (stored is newest[0] or not stored.spans)]
+    reviews = _reviews_of(roots, span)
     known = [finding["id"] for stored in reviews for finding in stored.review["findings"]]
     unknown = [name for name in findings if reviews and name not in known]
     if unknown:

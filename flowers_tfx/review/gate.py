@@ -1,12 +1,12 @@
-"""The gate of a run: which findings reviewers accepted, which stop the run, and the commands that let it go on."""
+"""The gate of a run: which findings reviewers accepted, which stop the run, and the commands that let it continue."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from flowers_tfx.errors import Blocked
 from flowers_tfx.review.decisions import accepted_findings
 from flowers_tfx.review.window_comparisons import BASELINE_FINDING
 from flowers_tfx.validation import Finding, Review
@@ -30,24 +30,27 @@ class Gate:
         """Shell commands that accept what blocks or reject the photos; none where nothing blocks."""
         if self.review.verdict != "blocked":
             return []
-        commands = []
-        for span in self.numbers:
-            ids = [f.id for f in self.review.blocking if span == self.numbers[-1] or f.id not in self.window_findings]
-            if ids:
-                commands.append(f"flowers review accept {span} {' '.join(f'--finding {name}' for name in ids)} --reason TEXT --by NAME")
-        return [*commands, f"flowers review reject {self.numbers[-1]} --reason TEXT --by NAME"]
+        newest = self.numbers[-1]
+        of_all_spans = any(finding.id not in self.window_findings for finding in self.review.blocking)
+        accepted = self.numbers if of_all_spans else [newest]
+        return [
+            *(f"flowers review accept {span} --all-findings --reason TEXT --by NAME" for span in accepted),
+            f"flowers review reject {newest} --reason TEXT --by NAME",
+        ]
 
-    def check(self, report: str, where: str) -> None:
-        """Raises Blocked where findings stop the run. `where`: the place that people read them at, in words."""
+    @property
+    def message(self) -> str:
+        """Which findings stop the run; empty where none does."""
         if self.review.verdict != "blocked":
-            return
+            return ""
         first, *more = self.review.blocking
         others = f" (and {len(more)} more: {', '.join(finding.id for finding in more[:5])})" if more else ""
-        raise Blocked(
-            f"The data review stopped the run: {first.id}: {first.message}{others}",
-            f"Read {where}. Then either {' or '.join(self.commands)}, and run again.",
-            report,
-        )
+        return f"The data review stopped the run: {first.id}: {first.message}{others}"
+
+    def outcome(self, page: str) -> str:
+        """What the node DataGate decides by, as JSON: {verdict, message, page, commands}. `page`: the address of the report."""
+        value = {"verdict": self.review.verdict, "message": self.message, "page": page, "commands": self.commands}
+        return json.dumps(value, ensure_ascii=False)
 
 
 def decide_gate(

@@ -6,13 +6,13 @@ from typing import Any
 
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.review import decisions
-from flowers_tfx.review.stored_reviews import stored_reviews
+from flowers_tfx.review.stored_reviews import review_roots, stored_reviews
 
 
 def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
     """Oldest first: counts, date, verdict, decisions (docs/interfaces.md)."""
     every = decisions.read_decisions(data_root)
-    reviews = stored_reviews(pipeline_root)
+    reviews = stored_reviews(*review_roots(pipeline_root, data_root))
     rows = []
     for span in list_spans(data_root):
         review = next((stored for stored in reviews if span.number in stored.spans and stored.has_digest(span.digest)), None)

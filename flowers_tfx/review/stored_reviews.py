@@ -1,4 +1,5 @@
-"""The reviews of runs, where people look for them: PIPELINE_ROOT/reviews/<name>/{report.html, report.md, review.json}."""
+"""The reviews of runs, where people look for them: ROOT/reviews/<name>/{report.html, report.md, review.json}. ROOT is the pipeline root of
+a run in this process, and the data root of a run on Kubeflow: every step of it and whoever decides can reach that."""
 
 from __future__ import annotations
 
@@ -37,10 +38,17 @@ class StoredReview:
         return any(isinstance(span, Mapping) and span["digest"] == digest for span in self.review.get("new_spans", ()))
 
 
-def store_review(pipeline_root: str, name: str, files: Mapping[str, str]) -> StoragePath:
+def review_roots(pipeline_root: str, data_root: str) -> tuple[str, ...]:
+    """The roots that reviews of a configuration's runs are kept below."""
+    # Only runs on Kubeflow have a pipeline root on s3://.
+    in_process = "://" not in pipeline_root or pipeline_root.startswith("gs://")
+    return tuple(dict.fromkeys((*([pipeline_root] if in_process else []), data_root)))
+
+
+def store_review(root: str, name: str, files: Mapping[str, str]) -> StoragePath:
     """Puts the files there by one rename, in a bucket the JSON last. Raises InputError for a name that is taken: no later review takes the
     place of an earlier one."""
-    home = storage_path(pipeline_root) / REVIEWS
+    home = storage_path(root) / REVIEWS
     if isinstance(home, BucketPath):
         for file in sorted(files, key=lambda file: file == JSON):
             (home / name / file).write_bytes(files[file].encode())
@@ -56,13 +64,11 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def stored_reviews(pipeline_root: str) -> list[StoredReview]:
+def stored_reviews(*roots: str) -> list[StoredReview]:
     """Newest first. Folders without a readable review are left out, and so is what a killed run left."""
-    if "://" in pipeline_root and not pipeline_root.startswith("gs://"):
-        return []  # only runs on Kubeflow have such a root: their reviews are artifacts of theirs
     found = []
-    home = storage_path(pipeline_root) / REVIEWS
-    for folder in home.iterdir() if home.is_dir() else ():
+    homes = [storage_path(root) / REVIEWS for root in roots]
+    for folder in (folder for home in homes if home.is_dir() for folder in home.iterdir()):
         if folder.name.startswith("."):
             continue
         try:
@@ -73,24 +79,24 @@ def stored_reviews(pipeline_root: str) -> list[StoredReview]:
     return sorted(found, key=lambda stored: (str(stored.review["created"]), stored.folder.name), reverse=True)
 
 
-def newest_review(pipeline_root: str, span: int | None = None) -> StoredReview | None:
+def newest_review(*roots: str, span: int | None = None) -> StoredReview | None:
     """The newest review, or the newest one that this span was new in."""
-    return next((stored for stored in stored_reviews(pipeline_root) if span is None or span in stored.spans), None)
+    return next((stored for stored in stored_reviews(*roots) if span is None or span in stored.spans), None)
 
 
-def require_review(pipeline_root: str, span: int | None) -> StoredReview:
+def require_review(*roots: str, span: int | None = None) -> StoredReview:
     """The same as `newest_review`. Raises InputError when no run has reviewed it."""
-    stored = newest_review(pipeline_root, span)
+    stored = newest_review(*roots, span=span)
     if stored is None:
         what = "No run has reviewed anything" if span is None else f"No run has reviewed span {span}"
-        raise InputError(f"{what} in {pipeline_root}.", "Run the pipeline first: flowers run --config FILE.")
+        raise InputError(f"{what} in {' or '.join(roots)}.", "Run the pipeline first: flowers run --config FILE.")
     return stored
 
 
-def review_history(pipeline_root: str, spans: Sequence[int]) -> list[dict[str, Any]]:
+def review_history(root: str, spans: Sequence[int]) -> list[dict[str, Any]]:
     """The newest review of each of the other deliveries, oldest first: {name, verdict, scores}."""
     newest: dict[tuple[int, ...], StoredReview] = {}
-    for stored in stored_reviews(pipeline_root) if pipeline_root else ():
+    for stored in stored_reviews(root):
         if stored.spans and stored.spans != tuple(spans):
             newest.setdefault(stored.spans, stored)
     return [

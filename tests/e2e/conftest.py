@@ -66,6 +66,11 @@ class Workshop:
     def versions(self) -> list[int]:
         return sorted(int(path.name) for path in self.registry.iterdir() if path.name.isdecimal()) if self.registry.is_dir() else []
 
+    def status(self) -> tuple[str, str]:
+        """Of the newest run, by ML Metadata: its status and the page of its review."""
+        newest = self.flowers("runs", "--config", str(self.config), "--json")[0]
+        return newest["status"], newest["review"]
+
     def log(self) -> str:
         logs = sorted((self.home / "pipeline" / "logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
         return f"\n--- log\n{logs[-1].read_text(errors='replace')[-4000:]}" if logs else ""

@@ -56,11 +56,14 @@ def test_a_review_that_stops_the_run_is_told_as_by_the_local_runner(workshop: Wo
     said = [workshop.run(runner=runner, code=3) for runner in ("beam", "local")]
     for report in said:
         assert report["status"] == "blocked"
-        assert states(report)["DataReview"] == "failed"
+        assert states(report)["DataGate"] == "failed"
         assert {states(report)[name] for name in ("Transform", "Trainer", "Pusher")} == {"skipped"}
-        assert "flowers review accept 2 --finding" in report["hint"]
+        assert "flowers review accept 2 --all-findings" in report["hint"]
         assert Path(report["reports"]["review"]).is_file()
-    assert said[0]["error"] == said[1]["error"]
+    # The second run's review is a hit: the same page, and the gate fails again.
+    assert [states(report)["DataReview"] for report in said] == ["complete", "cached"]
+    for key in ("error", "hint", "reports"):
+        assert said[0][key] == said[1][key]
 
 
 def test_a_node_that_fails_is_a_failed_run(workshop: Workshop) -> None:

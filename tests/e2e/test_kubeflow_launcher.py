@@ -51,7 +51,7 @@ def test_a_run_publishes_and_an_unchanged_world_is_hits(tmp_path: Path, places: 
     first = launcher.run("1")
     failed = [f"{name}: {outcome.log[-3000:]}" for name, outcome in first.items() if outcome.state == "failed"]
     assert not failed
-    assert len(first) == 15
+    assert len(first) == 16
     (version,) = registry.versions(places["registry"])
     assert registry.baseline_is_whole(places["registry"], version)
 

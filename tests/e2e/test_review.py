@@ -71,25 +71,33 @@ def test_drifted_photos_stop_the_run_before_transform(shop: Workshop, other: Wor
     report = shop.run(code=3)
     assert report["status"] == "blocked"
     nodes = states(report)
-    assert nodes["DataReview"] == "failed"
+    assert (nodes["DataReview"], nodes["DataGate"]) == ("complete", "failed")
     assert {nodes[name] for name in ("Transform", "Trainer", "Evaluator", "Pusher", "PublishBaseline")} == {"skipped"}
     found = review(report)
     assert (found["verdict"], found["compared_with"]["kind"], found["new"]["spans"]) == ("blocked", "serving", [2])
     errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
     assert "property:mean_luma" in errors
     assert errors[0] in report["error"]
-    assert "flowers review accept 2 --finding" in report["hint"]
+    assert f"flowers review accept 2 --all-findings --reason TEXT --by NAME --config {shop.config}" in report["hint"]
     assert report["reports"]["review"] in report["hint"]
     assert "Blocked" in page(report)
-    shown = shop.flowers("runs", "--config", str(shop.config), "--json")
-    assert (shown[0]["status"], shown[0]["review"]) == ("blocked", report["reports"]["review"])
+    assert shop.status() == ("blocked", report["reports"]["review"])
+    # ML Metadata has what the review made, as of any node that succeeded.
+    kept = shop.flowers("runs", "show", "latest", "--config", str(shop.config), "--json")["nodes"]["DataReview"]
+    (folder,) = (artifact["uri"] for artifact in kept["artifacts"] if artifact["key"] == "report")
+    assert Path(folder, "report.html").read_text(encoding="utf-8") == page(report)
     shutil.copytree(shop.home, other.home, dirs_exist_ok=True)
     other.__post_init__()
 
 
 def test_a_second_run_is_blocked_again_and_does_nothing_else(shop: Workshop) -> None:
+    before = shop.flowers("review", "--config", str(shop.config), "--json")["report"]
     report = shop.run(code=3)
-    assert {node for node, state in states(report).items() if state == "complete"} == set()
+    nodes = states(report)
+    assert {node for node, state in nodes.items() if state == "complete"} == set()
+    assert (nodes["DataReview"], nodes["DataGate"], report["reports"]["review"]) == ("cached", "failed", before)
+    assert before in report["hint"]
+    assert shop.status() == ("blocked", before)
 
 
 def test_accepted_findings_let_the_span_pass_and_nothing_before_the_review_runs_again(shop: Workshop) -> None:
@@ -97,14 +105,14 @@ def test_accepted_findings_let_the_span_pass_and_nothing_before_the_review_runs_
     errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
     config = ("--config", str(shop.config))
     shop.flowers("review", "accept", "2", "--finding", "no-such", "--reason", "r", "--by", "Ada", *config, "--json", code=2)
-    said = shop.flowers("review", "accept", "2", "--finding", *errors, "--reason", "evening light", "--by", "Ada", *config, "--json")
+    said = shop.flowers("review", "accept", "2", "--all-findings", "--reason", "evening light", "--by", "Ada", *config, "--json")
     assert said["findings"] == errors
     report = shop.run()
     nodes = states(report)
     assert report["status"] == "succeeded"
     before = {"IngestImages", "Baseline", "ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DriftValidator"}
     assert {nodes[name] for name in before} == {"cached"}
-    assert {nodes[name] for name in ("DataReview", "Transform", "Trainer")} == {"complete"}
+    assert {nodes[name] for name in ("DataReview", "DataGate", "Transform", "Trainer")} == {"complete"}
     assert review(report)["decisions"][0]["reason"] == "evening light"
     assert all(finding["accepted"] for finding in review(report)["findings"] if finding["level"] == "error")
     assert "evening light" in page(report)
@@ -124,7 +132,9 @@ def test_a_clean_delivery_passes_after_that(shop: Workshop) -> None:
     assert rows[1]["verdict"] in ("pass", "warn")  # every error was accepted
     runs = shop.flowers("runs", "--config", str(shop.config), "--json")
     assert [run["status"] for run in runs] == ["succeeded", "succeeded", "blocked", "blocked", "succeeded"]
-    assert len({run["review"] for run in runs}) == 5  # none took the place of another
+    pages = [run["review"] for run in runs]
+    assert pages[2] == pages[3]  # the second blocked run's review was a hit
+    assert len(set(pages)) == 4  # none took the place of another
     assert rows[1]["decisions"][0]["by"] == "Ada"
 
 

@@ -1,7 +1,8 @@
 """A stand-in for the backend of open-source Pipelines: its driver's ExecutorInputs, its cache keys, its launcher's folders.
 
 After kubeflow/pipelines, backend/src/v2: inputs come with a name (a number), a URI and metadata, and with no type; of an output only the
-folder above it exists; every step sees its own inputs and nothing else; what is under an output's URI afterwards is uploaded.
+folder above it exists; every step sees its own inputs and nothing else; what is under an output's URI afterwards is uploaded, unless the
+step failed: then its log is, and nothing else.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class Launcher:
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.work, env=environment, check=False)
         log = done.stdout + done.stderr
         if done.returncode != 0:
+            # Of a step that fails the launcher of 2.16 and later uploads the log, and earlier ones nothing.
+            (uri,) = (artifact["uri"] for artifact in message["outputs"]["artifacts"]["executor-logs"]["artifacts"])
+            (self.store / _key(uri)).parent.mkdir(parents=True, exist_ok=True)
+            (self.store / _key(uri)).write_text(log, encoding="utf-8")
             return Outcome("failed", done.returncode, log)
         answer = json.loads(Path(message["outputs"]["outputFile"]).read_text(encoding="utf-8"))
         assert set(answer) <= {"artifacts", "parameterValues"}  # the launcher's parser refuses what it does not know

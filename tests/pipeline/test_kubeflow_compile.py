@@ -52,7 +52,7 @@ def spec(package: Package) -> Any:
 def test_it_is_a_clean_package_of_schema_2_1(package: Package, spec: Any) -> None:
     assert spec.schema_version == "2.1.0"
     assert spec.default_pipeline_root == "minio://b/artifacts"
-    assert len(spec.root.dag.tasks) == 15
+    assert len(spec.root.dag.tasks) == 16
     assert set(spec.root.dag.tasks) == set(containers(spec))
     assert [problem.where for problem in lint(package)] == ["retryPolicy"]  # the warning that retries depend on the cluster
 
@@ -75,12 +75,13 @@ def test_what_select_inputs_says_reaches_its_readers_as_strings(spec: Any) -> No
     for name, task in spec.root.dag.tasks.items():
         for source in task.inputs.parameters.values():
             if source.WhichOneof("kind") == "task_output_parameter":
-                assert source.task_output_parameter.producer_task == "SelectInputs"
+                producer = source.task_output_parameter.producer_task
+                assert producer == ("DataReview" if name == "DataGate" else "SelectInputs")
                 readers.setdefault(source.task_output_parameter.output_parameter_key, set()).add(name)
         assert all(
             source.task_output_artifact.producer_task not in ("SelectInputs", "IngestImages") for source in task.inputs.artifacts.values()
         )
-    assert readers == {**READERS, "baseline": {"Baseline", "DriftValidator"}, "decisions": {"DataReview"}}
+    assert readers == {**READERS, "baseline": {"Baseline", "DriftValidator"}, "decisions": {"DataReview"}, "verdict": {"DataGate"}}
     assert set(spec.components["SelectInputs"].output_definitions.parameters) == {"window", "baseline", "decisions"}
 
 
@@ -119,7 +120,8 @@ def test_run_parameters_keep_what_was_compiled_as_their_default(spec: Any) -> No
 def test_the_delivery_comes_first_and_the_gate_before_transform(spec: Any) -> None:
     tasks = spec.root.dag.tasks
     assert list(tasks["SelectInputs"].dependent_tasks) == ["IngestImages"]
-    assert "DataReview" in tasks["Transform"].dependent_tasks
+    assert "DataGate" in tasks["Transform"].dependent_tasks
+    assert list(tasks["DataGate"].dependent_tasks) == ["DataReview"]
     assert "IngestImages" not in spec_of(compiled(*(s for s in PLAIN if not s.startswith("ingest.")))).root.dag.tasks
 
 

@@ -20,6 +20,7 @@ NODES = [
     "Baseline",
     "DriftValidator",
     "DataReview",
+    "DataGate",
     "Transform",
     "Trainer",
     "Evaluator",
@@ -62,7 +63,8 @@ def test_the_dag_without_a_delivery() -> None:
     assert edges["ExampleValidator"] == {"StatisticsGen", "ImportSchemaGen"}
     assert edges["DriftValidator"] == {"SelectInputs", "Baseline", "ImportSchemaGen"}
     assert {"DriftValidator", "ExampleValidator", "SelectInputs"} <= edges["DataReview"]
-    assert "DataReview" in edges["Transform"]  # the gate
+    assert edges["DataGate"] == {"DataReview"}
+    assert "DataGate" in edges["Transform"]
     assert {"Pusher", "StatisticsGen"} <= edges["PublishBaseline"]
     assert edges["Trainer"] == {"Transform", "ImportSchemaGen"}
     assert edges["Baseline"] == {"SelectInputs"}
@@ -101,7 +103,7 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
         ("review.alpha=0.02", {"DriftValidator"}),
         ("evaluation.min_accuracy=0.7", {"Evaluator"}),
         ("span_window=2", {"SelectInputs"}),
-        ("labels=roses,daisy", {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview"}),
+        ("labels=roses,daisy", {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview", "DataGate"}),
         ("beam.workers=2", set()),
         ("ingest.shards=7", set()),
     ],

@@ -46,6 +46,6 @@ def test_logs_stay_on_this_machine(settings: tuple[str, ...], folder: str, monke
 def test_reviews_are_kept_in_the_bucket_where_the_run_asks_for_it() -> None:
     config = load_config(None, (GS, "metadata=state.sqlite", "model.weights=none"))
     assert metadata_connection(config).sqlite.filename_uri == "state.sqlite"
-    for asked, kept in ((None, ""), (config.pipeline_root, config.pipeline_root)):
+    for asked in ("", config.pipeline_root):
         (node,) = (node for node in create_pipeline(config, asked).components if node.id == "DataReview")
-        assert node.exec_properties["reviews_root"] == kept
+        assert node.exec_properties["reviews_root"] == asked

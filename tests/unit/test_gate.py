@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-import pytest
 
 from flowers_tfx.errors import Blocked
 from flowers_tfx.review.gate import Gate, decide_gate
@@ -27,9 +26,8 @@ def gate(*decisions: dict[str, Any], new: list[dict[str, Any]] = SPANS) -> Gate:
 
 def test_findings_of_spans_are_accepted_with_each_those_of_the_window_with_the_newest() -> None:
     assert gate().commands == [
-        "flowers review accept 2 --finding property:mean_luma --reason TEXT --by NAME",
-        "flowers review accept 3 --finding schema:anomaly:label --finding schema:baseline:7 --finding property:mean_luma"
-        " --reason TEXT --by NAME",
+        "flowers review accept 2 --all-findings --reason TEXT --by NAME",
+        "flowers review accept 3 --all-findings --reason TEXT --by NAME",
         "flowers review reject 3 --reason TEXT --by NAME",
     ]
 
@@ -39,8 +37,10 @@ def test_a_decision_on_one_of_the_new_spans_is_not_enough() -> None:
     assert gate(accept("c", *ids)).review.blocking == (LUMA,)
     assert gate(accept("b", *ids)).review.verdict == "blocked"
     passed = gate(accept("b", LUMA.id), accept("c", *ids))
-    assert (passed.review.verdict, passed.commands) == ("pass", [])
-    passed.check("report.html", "report.html")
+    assert (passed.review.verdict, passed.commands, passed.message) == ("pass", [], "")
+    # What concerns the window alone is accepted with the newest span alone.
+    of_window = gate(accept("b", LUMA.id), accept("c", LUMA.id))
+    assert of_window.commands[0] == "flowers review accept 3 --all-findings --reason TEXT --by NAME"
 
 
 def test_without_new_spans_the_newest_of_the_window_is_decided_on() -> None:
@@ -49,9 +49,10 @@ def test_without_new_spans_the_newest_of_the_window_is_decided_on() -> None:
 
 
 def test_a_blocked_run_says_why_and_how_to_continue() -> None:
-    with pytest.raises(Blocked) as stopped:
-        gate().check("report.html", "the summary in the log of this step")
-    assert "The data review stopped the run: " in stopped.value.message
-    assert "(and 2 more: " in stopped.value.message
-    assert stopped.value.hint.startswith("Read the summary in the log of this step. Then either flowers review accept 2")
-    assert stopped.value.hint.endswith("or flowers review reject 3 --reason TEXT --by NAME, and run again.")
+    outcome = json.loads(gate().outcome("reviews/a/report.html"))
+    assert (outcome["verdict"], outcome["commands"]) == ("blocked", gate().commands)
+    stopped = Blocked(outcome["message"], outcome["page"], outcome["commands"])
+    assert "The data review stopped the run: " in stopped.message
+    assert "(and 2 more: " in stopped.message
+    assert stopped.hint.startswith("Read reviews/a/report.html. Then either flowers review accept 2 --all-findings")
+    assert stopped.hint.endswith("or flowers review reject 3 --reason TEXT --by NAME, and run again.")

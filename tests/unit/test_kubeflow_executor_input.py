@@ -227,8 +227,7 @@ def execute(arguments, beam_arguments):
     if how == "input":
         raise InputError("The photos are gone.", "Bring them back.")
     if how == "blocked":
-        (home / "report.md").write_text("# What the review says")
-        raise Blocked("The data review stopped the run.", "Read it.", str(home / "report.html"))
+        raise Blocked("The data review stopped the run.", "report.html", ["flowers review"], "# What the review says")
     if how == "exit":
         raise SystemExit(7)
     if how == "bug":

@@ -119,10 +119,56 @@ def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) 
     review(tmp_path, "1-a", "2026-01-01", [1], "property:noise")
     review(tmp_path, "1-b", "2026-01-02", [], "schema:baseline:3")
     assert decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")["findings"] == ["schema:baseline:3"]
-    assert require_review(config(tmp_path).pipeline_root, None).spans == ()
+    assert require_review(config(tmp_path).pipeline_root).spans == ()
     review(tmp_path, "2-c", "2026-01-03", [2], "label:shares")
     with pytest.raises(InputError, match="has no finding schema:baseline:3"):
         decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")
+
+
+def errors_of_span_1(root: Path, name: str, created: str, **levels: str) -> None:
+    findings = [{"id": f"property:{key}", "level": level} for key, level in levels.items()]
+    review(root, name, created, [1])
+    page = root / "pipeline" / "reviews" / name / JSON
+    page.write_text(json.dumps({**json.loads(page.read_text()), "findings": findings}))
+
+
+def accept_all(capsys: pytest.CaptureFixture[str], root: Path, *more: str) -> tuple[int, dict[str, object]]:
+    roots = ("--set", f"data_root={root / 'data'}", "--set", f"pipeline_root={root / 'pipeline'}")
+    code, out, _ = call(capsys, "review", "accept", "1", "--all-findings", *more, "--reason", "r", "--by", "Ada", *roots, "--json")
+    return code, json.loads(out)
+
+
+def test_all_findings_are_the_errors_of_the_newest_review(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    span(tmp_path / "data", 1)
+    code, answer = accept_all(capsys, tmp_path)
+    assert (code, answer["error"]) == (2, "No run has reviewed span 1, so there is nothing to accept.")
+    errors_of_span_1(tmp_path, "1-a", "2026-01-01", noise="error")
+    errors_of_span_1(tmp_path, "1-b", "2026-01-02", blur="error", edges="warn", mean_luma="error")
+    code, answer = accept_all(capsys, tmp_path)
+    assert (code, answer["findings"]) == (0, ["property:blur", "property:mean_luma"])
+    # A review that appears later is decided by its own ids.
+    errors_of_span_1(tmp_path, "1-c", "2026-01-03", edges="warn")
+    assert read_decisions(tmp_path / "data")[0].findings == ("property:blur", "property:mean_luma")
+    code, answer = accept_all(capsys, tmp_path)
+    assert (code, answer["error"]) == (2, "The newest review of span 1 has no error that a reviewer must accept.")
+    assert len(read_decisions(tmp_path / "data")) == 1
+
+
+@pytest.mark.parametrize("words", [("--finding", "property:blur"), ("property:blur",)])
+def test_all_findings_and_named_ones_exclude_each_other(words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    span(tmp_path / "data", 1)
+    errors_of_span_1(tmp_path, "1-a", "2026-01-01", blur="error")
+    assert accept_all(capsys, tmp_path, *words)[0] == 2
+    assert read_decisions(tmp_path / "data") == []
+
+
+def test_what_a_review_without_new_photos_stopped_is_accepted_with_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    span(tmp_path / "data", 1)
+    errors_of_span_1(tmp_path, "1-a", "2026-01-01", blur="note")
+    said = {"created": "2026-01-02", "verdict": "blocked", "new": {"spans": []}}
+    files = {JSON: json.dumps({**said, "findings": [{"id": "schema:baseline:3", "level": "error"}]})}
+    store_review(str(tmp_path / "pipeline"), "1-b", files)
+    assert accept_all(capsys, tmp_path)[1]["findings"] == ["schema:baseline:3"]
 
 
 def test_what_people_write_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

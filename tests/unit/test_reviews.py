@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.review.stored_reviews import HTML, JSON, newest_review, store_review, stored_reviews
+from flowers_tfx.review.stored_reviews import HTML, JSON, local_page, newest_review, review_roots, store_review, stored_reviews
 from flowers_tfx.storage import BucketPath
 from tests.unit.buckets import FakeStore, Killed
 
@@ -20,10 +20,10 @@ def test_the_newest_review_of_a_span_and_of_all(tmp_path: Path) -> None:
     second = put(tmp_path, "2-b", "2026-01-02", [2])
     third = put(tmp_path, "2-c", "2026-01-03", [2])
     assert [stored.folder for stored in stored_reviews(str(tmp_path))][:2] == [third, second]
-    newest = newest_review(str(tmp_path), 1)
+    newest = newest_review(str(tmp_path), span=1)
     assert newest is not None
     assert newest.folder.name == "1-a"
-    assert newest_review(str(tmp_path), 7) is None
+    assert newest_review(str(tmp_path), span=7) is None
 
 
 def test_what_a_killed_run_left_is_no_review(tmp_path: Path) -> None:
@@ -49,10 +49,18 @@ def test_a_review_in_a_bucket_is_there_with_its_json(store: FakeStore) -> None:
     assert stored_reviews("gs://bucket/root") == []
     home = store_review("gs://bucket/root", "1-b", files)
     (found,) = stored_reviews("gs://bucket/root")
+    assert local_page(found).read_text() == "<p>"
     assert found.folder == home == BucketPath("gs://bucket/root/reviews/1-b")
     assert BucketPath(str(found.html)).read_text() == "<p>"
 
 
-def test_roots_of_runs_on_kubeflow_are_not_looked_into(store: FakeStore) -> None:
-    store.dies_after(0)
-    assert stored_reviews("s3://bucket/root") == stored_reviews("minio://bucket/root") == []
+def test_reviews_of_a_cluster_are_found_beside_those_of_this_machine(tmp_path: Path) -> None:
+    """A run on Kubeflow keeps them in the data root, whatever its pipeline root is."""
+    data, pipeline = tmp_path / "data", tmp_path / "pipeline"
+    put(pipeline, "1-a", "2026-01-01", [1])
+    in_cluster = put(data, "1-b", "2026-01-02", [1])
+    assert [stored.folder.name for stored in stored_reviews(*review_roots(str(pipeline), str(data)))] == ["1-b", "1-a"]
+    for pipeline_root in ("minio://b/artifacts", "s3://b/artifacts"):
+        newest = newest_review(*review_roots(pipeline_root, str(data)), span=1)
+        assert newest is not None
+        assert newest.folder == in_cluster  # the root that only a cluster can write to was not looked into

@@ -4,9 +4,13 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pytest
+
+from flowers_tfx.cli.command import CommandResult, print_result
 from flowers_tfx.cli.run import exit_code_of
+from flowers_tfx.cli.run_display import report_lines
 from flowers_tfx.orchestration.run_records import ArtifactRecord, NodeRecord, RunRecord
-from flowers_tfx.orchestration.run_report import summarize
+from flowers_tfx.orchestration.run_report import RunReport, summarize
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -40,6 +44,37 @@ def test_bad_input_is_exit_code_2_and_a_bug_1() -> None:
         assert exit_code_of(report) == code
         assert report.as_json()["error"] == "why"
     assert summarize(["A"], None, "r1", None, "why", "", True).nodes["A"].state == "skipped"
+
+
+def blocked() -> RunReport:
+    page = ArtifactRecord("report", "HtmlReport", "x", {"verdict": "blocked", "page": "/pipeline/reviews/2-r1/report.html"})
+    commands = ["flowers review accept 2 --all-findings --reason TEXT --by NAME", "flowers review reject 2 --reason TEXT --by NAME"]
+    nodes = record(node("DataReview", "complete", page), node("DataGate", "running"))
+    return summarize(["DataReview", "DataGate", "Transform"], nodes, "r1", "DataGate", "why " * 50, "how", False, commands)
+
+
+def test_a_blocked_run_has_a_review_that_is_complete_and_a_gate_that_failed() -> None:
+    report = blocked()
+    assert (report.status, exit_code_of(report)) == ("blocked", 3)
+    assert {name: node.state for name, node in report.nodes.items()} == {
+        "DataReview": "complete",
+        "DataGate": "failed",
+        "Transform": "skipped",
+    }
+    assert report.reports == {"review": "/pipeline/reviews/2-r1/report.html"}
+
+
+def test_commands_are_a_line_each_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    options = "--config 'my configs/flowers.yaml'"
+    report = blocked().with_options(options)
+    print_result(CommandResult(report.as_json(), notes=report_lines(report, "")), as_json=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert f"flowers review accept 2 --all-findings --reason TEXT --by NAME {options}" in lines
+    assert f"flowers review reject 2 --reason TEXT --by NAME {options}" in lines
+    assert ("why " * 50).rstrip() in [line.rstrip() for line in lines]
+    assert report.as_json()["hint"].count(options) == 2
+    assert blocked().with_options("") == blocked()
 
 
 def test_the_evaluation_is_read_from_its_own_files(tmp_path: Path) -> None:

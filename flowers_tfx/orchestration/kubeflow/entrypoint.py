@@ -13,7 +13,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from flowers_tfx.errors import Blocked, ExitCode, InputError, exit_code
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         run(sys.argv[1:] if argv is None else argv)
     except (InputError, Blocked) as error:
         code = exit_code(error)
-        _write_lines(f"{REASON}{error.message}", error.hint, _summary(error.report) if isinstance(error, Blocked) else "")
+        _write_lines(f"{REASON}{error.message}", error.hint, error.summary if isinstance(error, Blocked) else "")
     except SystemExit as stopped:
         code = stopped.code if isinstance(stopped.code, int) else ExitCode.FAILED
     except BaseException as error:  # noqa: BLE001 - the backend learns of every error by the exit code alone
@@ -105,12 +104,6 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 def _write_lines(*lines: str) -> None:
     for line in filter(None, lines):
         sys.stderr.write(f"{line}\n")
-
-
-def _summary(report: str) -> str:
-    """The report of a review that stopped the run, for the step's log: a step that fails uploads nothing else."""
-    page = Path(report).with_suffix(".md")
-    return page.read_text(encoding="utf-8") if page.is_file() else ""
 
 
 if __name__ == "__main__":
