@@ -138,7 +138,7 @@ def texts(paths: Mapping[str, Path]) -> dict[str, str]:
 
 def kept(folder: Path) -> dict[str, Path]:
     """Outputs of the newest execution of a node, in the folders of TFX's own runners: NODE/KEY/EXECUTION."""
-    keys = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    keys = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []  # DataGate has none
     return {key.name: max(key.iterdir(), key=lambda execution: int(execution.name)) for key in keys}
 
 

@@ -135,7 +135,7 @@ class Launcher:
         artifacts = {}
         for key, given in message["outputs"]["artifacts"].items():
             merged = dict(given["artifacts"][0])
-            for said in answer["artifacts"].get(key, {}).get("artifacts", []):
+            for said in answer.get("artifacts", {}).get(key, {}).get("artifacts", []):
                 assert all(value is not None for value in said.get("metadata", {}).values()), key
                 merged.update({name: said[name] for name in ("uri", "metadata") if name in said})
             self.artifact_ids += 1
