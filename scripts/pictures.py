@@ -38,7 +38,7 @@ PLACES = {
     "PublishBaseline": (1, 3, "data"),
 }
 KINDS = {"outside": "looks outside, every run", "data": "brings in, keeps", "check": "measures and judges", "model": "makes the model"}
-NOTES = {"IngestImages": "optional", "Baseline": "serving model", "DataGate": "stops the run", "Pusher": "if blessed"}
+NOTES = {"IngestImages": "optional", "Baseline": "serving model", "Transform": "if nothing blocks", "Pusher": "if blessed"}
 SHOWN_FINDINGS = ("property:mean_luma", "property:height_px", "label:missing:tulips", "duplicate:delivery", "duplicate:exact:inside")
 CHROMIUM_FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
