@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import TypeAlias
+from dataclasses import dataclass
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-Picture: TypeAlias = JpegImageFile | PngImageFile
+from flowers_tfx.data import file_headers
 
 # A 16-bit RGBA photo takes 8 bytes a pixel without any compression: no file needs more than that.
 MAX_BYTES_PER_PIXEL = 8
@@ -51,6 +51,20 @@ class BadPicture(Exception):
     """The file is not a picture that the pipeline accepts; `str(error)` is the reason, for the people who delivered it."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A file whose header is read: `stored` decodes its pixels, which `orientation` (EXIF, 1 to 8, or None) turns upright."""
+
+    stored: JpegImageFile | PngImageFile
+    orientation: int | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture, px."""
+        width, height = self.stored.size
+        return (width, height) if (self.orientation or 1) < 5 else (height, width)
+
+
 def open_picture(data: bytes, max_pixels: int | None) -> Picture:
     """The picture with its header read and no pixel decoded. BadPicture unless it is a JPEG or PNG of at most `max_pixels`; None: of any
     number, for photos that an ingest has let in."""
@@ -58,9 +72,11 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
         raise BadPicture("empty file")
     # Pillow's own Image.open() would look at every format it knows, and warn about large pictures.
     opener: type[JpegImageFile] | type[PngImageFile]
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(file_headers.JPEG):
         opener = JpegImageFile
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if reason := file_headers.unsupported_coding(data):
+            raise BadPicture(reason)
+    elif data.startswith(file_headers.PNG):
         opener = PngImageFile
     else:
         raise BadPicture(_not_supported(data))
@@ -75,7 +91,7 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     if opener is PngImageFile:
         _check_chunks(data)
-    return picture
+    return Picture(picture, file_headers.orientation(data))
 
 
 def max_bytes(max_pixels: int | None) -> int:
@@ -89,47 +105,38 @@ def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
     With `max_analysis_px`, larger pictures come at 1/2, 1/4, 1/8... of their size, the first that fits. Every byte of the file is
     still read, so that a truncated one is noticed. BadPicture when the pixels can't be decoded.
     """
-    width, height = picture.size
+    stored = picture.stored
+    width, height = stored.size
     shrink = 1
     while max_analysis_px is not None and (width // shrink) * (height // shrink) > max_analysis_px:
         shrink *= 2
-    turn = _TRANSPOSE.get(orientation(picture) or 1)
+    turn = _TRANSPOSE.get(picture.orientation or 1)
     try:
         if shrink > 1:
             # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; for PNG this does nothing.
-            picture.draft(None, (max(1, width // shrink), max(1, height // shrink)))
-        picture.load()
+            stored.draft(None, (max(1, width // shrink), max(1, height // shrink)))
+        stored.load()
     except DAMAGE as error:
         raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
-    image = _eight_bits(picture)
+    image = _eight_bits(stored)
     drafted = round(max(width, height) / max(image.size))
     if shrink > drafted:
         image = image.reduce(shrink // drafted)
     return image.transpose(turn) if turn is not None else image
 
 
-def orientation(picture: Picture) -> int | None:
-    """EXIF orientation, 1-8, of a JPEG. None when absent or senseless, and for PNG, which the serving graph does not turn."""
-    value = _exif(picture, ExifTags.Base.Orientation)
-    return value if isinstance(value, int) and 1 <= value <= 8 else None
-
-
 def capture_time(picture: Picture) -> str:
     """EXIF DateTimeOriginal of a JPEG as it stands, empty when absent."""
-    value = _exif(picture, ExifTags.Base.DateTimeOriginal, ExifTags.IFD.Exif)
-    return value if isinstance(value, str) else ""
-
-
-def _exif(picture: Picture, tag: int, ifd: int | None = None) -> object:
-    raw = picture.info.get("exif")
-    if not raw or not isinstance(picture, JpegImageFile):
-        return None
+    raw = picture.stored.info.get("exif")
+    if not raw or not isinstance(picture.stored, JpegImageFile):
+        return ""
     try:
         block = Image.Exif()
         block.load(raw)
-        return block.get(tag) if ifd is None else block.get_ifd(ifd).get(tag)
+        value = block.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
     except DAMAGE:
-        return None  # a damaged EXIF block is no reason to refuse a photo
+        return ""  # a damaged EXIF block is no reason to refuse a photo
+    return value if isinstance(value, str) else ""
 
 
 def _check_chunks(data: bytes) -> None:
@@ -150,13 +157,18 @@ def _check_chunk(data: bytes, at: int) -> int:
     return end + 4
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("RGB", "L"):
-        return picture
-    if picture.mode.startswith("I"):
+def _eight_bits(stored: Image.Image) -> Image.Image:
+    if stored.mode in ("RGB", "L"):
+        return stored
+    if stored.mode.startswith("I"):
         # convert("L") would clip 16-bit samples at 255 instead of scaling them.
-        return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
-    return picture.convert("L" if picture.mode in ("1", "LA") else "RGB")
+        return stored.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
+    if stored.mode == "CMYK" and "adobe_transform" not in stored.info:
+        # Pillow reads every CMYK JPEG as inverted; only Adobe's are.
+        return ImageChops.invert(stored).convert("RGB")
+    # Alpha is dropped; Pillow would warn of a palette with transparency.
+    stored.info.pop("transparency", None)
+    return stored.convert("L" if stored.mode in ("1", "LA") else "RGB")
 
 
 def _not_supported(data: bytes) -> str:

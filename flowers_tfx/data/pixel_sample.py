@@ -68,16 +68,15 @@ class PixelSample:
 def sample_pixels(data: bytes, max_pixels: int) -> PixelSample:
     """BadPicture when the photo can't be opened or decoded."""
     picture = pictures.open_picture(data, max_pixels)
-    orientation = pictures.orientation(picture)
-    width, height = picture.size if (orientation or 1) < 5 else picture.size[::-1]
+    width, height = picture.size
     image = pictures.decode(picture, ANALYSIS_PX)
     return PixelSample(
         width_px=width,
         height_px=height,
         file_bytes=len(data),
-        format="PNG" if picture.format == "PNG" else "JPEG",
-        jpeg_quality=jpeg_quality(getattr(picture, "quantization", None)),
-        exif_orientation=orientation,
+        format="PNG" if picture.stored.format == "PNG" else "JPEG",
+        jpeg_quality=jpeg_quality(getattr(picture.stored, "quantization", None)),
+        exif_orientation=picture.orientation,
         capture_time=pictures.capture_time(picture),
         grid=image.resize((GRID, GRID), Image.Resampling.NEAREST).convert("RGB").tobytes(),
         neighbourhoods=neighbourhoods(image.convert("L")),

@@ -58,7 +58,7 @@ def test_alpha_is_dropped_as_tensorflow_does() -> None:
 
 
 def test_a_jpeg_with_more_pictures_in_it_is_a_jpeg() -> None:
-    assert open_picture(encoded(photo(), "MPO", save_all=True, append_images=[photo(seed=1)]), LIMIT).format == "JPEG"
+    assert open_picture(encoded(photo(), "MPO", save_all=True, append_images=[photo(seed=1)]), LIMIT).stored.format == "JPEG"
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "BMP", "WEBP", "TIFF"])
