@@ -3,26 +3,61 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from flowers_tfx.errors import InputError
+
 
 @contextlib.contextmanager
-def redirect_output(log: Path | None) -> Iterator[TextIO]:
-    """Within it, file descriptors 1 and 2 both write to `log`, or to stderr where it is None. Yields a stream to the real stderr."""
+def hold_stderr() -> Iterator[TextIO]:
+    """Within it, what is written to stderr is held back, so that it cannot break the progress display; yields a stream to the real stderr.
+
+    It is dropped after a success or bad input, and shown after other errors, where it may be the explanation.
+    """
+    if not _is_real_stderr():  # in a test or a notebook
+        yield sys.stderr
+        return
+    with tempfile.NamedTemporaryFile(prefix="flowers-") as log:
+        try:
+            with redirect_output(Path(log.name), stdout=False) as screen:
+                yield screen
+        except InputError:
+            raise
+        except Exception:
+            with open(log.name, encoding="utf-8", errors="replace") as held:
+                shutil.copyfileobj(held, sys.stderr)
+            raise
+
+
+def _is_real_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, io.UnsupportedOperation, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def redirect_output(log: Path | None, stdout: bool = True) -> Iterator[TextIO]:
+    """Within it, file descriptor 2, and 1 unless `stdout` is False, write to `log`, or to stderr where it is None. Yields a stream to the
+    real stderr."""
     sys.stdout.flush()
     sys.stderr.flush()
     screen = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
-    saved = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    saved = [(descriptor, os.dup(descriptor)) for descriptor in ((1, 2) if stdout else (2,))]
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(target, 2)
         os.close(target)
-    os.dup2(2, 1)
+    if stdout:
+        os.dup2(2, 1)
     try:
         yield screen
     finally:

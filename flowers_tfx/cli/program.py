@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage, 3 blocked by the data review. With --json an error is JSON too."""
     # Google's libraries warn every user of Python 3.10 of its end, several times a start.
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+    # Pillow warns of odd files; those that can't be used are counted and named by the command itself.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("flowers_tfx").addHandler(logging.NullHandler())
     arguments = list(sys.argv[1:] if argv is None else argv)
     # TFX's Beam nodes hand all of sys.argv to absl, whose -v takes the next word for its value.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from flowers_tfx.cli.library_output import hold_stderr
 from flowers_tfx.progress import Listener, Meter, Progress, ProgressCallback, listening
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextlib.contextmanager
 def progress_bar(what: str) -> Iterator[ProgressCallback]:
-    """Shows all progress that is reported within it; yields a meter for the work that `what` names."""
+    """Shows all progress that is reported within it, and nothing that libraries print on stderr; yields a meter for the work that `what`
+    names."""
     from rich.console import Console
 
-    console = Console(stderr=True)
     with contextlib.ExitStack() as stack:
-        listener: Listener = stack.enter_context(_Bar(what, console)) if console.is_terminal else Lines()
+        screen = stack.enter_context(hold_stderr())
+        console = Console(file=screen)
+        listener: Listener = stack.enter_context(_Bar(what, console)) if console.is_terminal else Lines(screen)
         stack.enter_context(listening(listener))
         yield Meter(what)
 
@@ -43,8 +46,8 @@ class _Bar:
             rich.progress.MofNCompleteColumn(),
             rich.progress.TextColumn("{task.fields[left]}"),
         )
-        # Rich would show on stderr what is printed to stdout.
-        self._bar = rich.progress.Progress(*columns, console=console, transient=True, redirect_stdout=False)
+        # Rich would show what is printed to stdout, and what libraries print to stderr, above the bar.
+        self._bar = rich.progress.Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
         self._task = self._bar.add_task(what, total=None, left="")
 
     def __enter__(self) -> _Bar:
@@ -62,7 +65,10 @@ class _Bar:
 
 
 class Lines:
-    def __init__(self) -> None:
+    """On `screen`, or on what is stderr at that time."""
+
+    def __init__(self, screen: TextIO | None = None) -> None:
+        self._screen = screen
         self._printed = time.monotonic()
 
     def report(self, progress: Progress) -> None:
@@ -73,4 +79,4 @@ class Lines:
             self.notify(", ".join(filter(None, parts)))
 
     def notify(self, message: str) -> None:
-        click.echo(message, err=True)
+        click.echo(message, file=self._screen, err=True)

@@ -62,8 +62,8 @@ def compare(
         embedder = None if weights is None else load_embedder(config.model, weights)
         baseline, fresh = embed_spans(sides, embedder, policy.sample, progress, seed)
         comparison = compare_sides(baseline, fresh, policy, seed=seed)
-    if html is not None:
-        write_page(html, comparison_page(comparison), "--html")
+        if html is not None:
+            write_page(html, comparison_page(comparison), "--html")
     value = comparison.review.as_json()
     lines = [*review_lines(value), *([f"report: {html}"] if html else [])]
     return CommandResult(value, lines, exit_code=ExitCode.BLOCKED if comparison.review.verdict == "blocked" else ExitCode.DONE)
