@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from flowers_tfx.data.pictures import BadPicture, decode, open_picture
-from flowers_tfx.data.sampling import sample
+from flowers_tfx.data.pixel_sample import sample_pixels
 from flowers_tfx.inference.predictor import Prediction, Predictor, Unreadable
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import PICTURE, preprocessing_fn
@@ -69,7 +69,7 @@ def test_a_kind_is_refused_with_a_reason_or_seen_alike(kind: Kind, predictor: Pr
     (result,) = predictor.predict([data])
     if kind.refused:
         with pytest.raises(BadPicture) as refusal:
-            sample(data, LIMIT)
+            sample_pixels(data, LIMIT)
         assert str(refusal.value).startswith(kind.refused)
         assert result == Unreadable(str(refusal.value))
         return
@@ -90,7 +90,7 @@ def test_the_scene_tells_all_orientations_apart() -> None:
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("turn", [photo_kinds.png_with_exif, photo_kinds.png_with_xmp, photo_kinds.jpeg_with_exif])
 def test_width_and_height_are_those_of_the_upright_picture(orientation: int, turn: Callable[..., bytes]) -> None:
-    photo = sample(turn(photo_kinds.scene().resize((64, 16)), orientation), LIMIT)
+    photo = sample_pixels(turn(photo_kinds.scene().resize((64, 16)), orientation), LIMIT)
     assert (photo.width_px, photo.height_px) == ((64, 16) if orientation < 5 else (16, 64))
     assert photo.exif_orientation == orientation
 
@@ -141,7 +141,7 @@ def test_real_odd_files_are_seen_alike_or_refused(shared: Path) -> None:
     for path in sorted((shared / "nasty").iterdir()):
         data = path.read_bytes()
         try:
-            photo = sample(data, LIMIT)
+            photo = sample_pixels(data, LIMIT)
         except BadPicture:
             continue
         upright = decode(open_picture(data, LIMIT))
