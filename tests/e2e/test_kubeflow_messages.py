@@ -26,7 +26,10 @@ def execute(arguments, beam_arguments):
     said = {"artifacts": outputs.get("artifacts", {}), "parameterValues": {}}
     for key in outputs.get("parameters", {}):
         said["parameterValues"][key] = f"value of {key}"
-        Path(outputs["artifacts"][key]["artifacts"][0]["uri"]).write_text(f"value of {key}")
+    for key, several in outputs.get("artifacts", {}).items():
+        path = Path(several["artifacts"][0]["uri"])
+        if not path.exists():  # a value, also one that no step reads; the others have a folder
+            path.write_text(f"value of {key}")
     home = Path(outputs["outputFile"]).parent
     (home / "given.json").write_text(json.dumps({"run_id": arguments.run_id, "values": inputs.get("parameterValues", {})}))
     Path(outputs["outputFile"]).write_text(json.dumps(said))
