@@ -21,6 +21,13 @@ _NO_MORE_HEADERS = (0xD9, 0xDA)  # end of image, start of scan
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_DCT = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 _FIRST_ARITHMETIC = 0xC9
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+# In a scan a zero or a restart marker can follow 0xFF; any other marker ends the scan.
+_MARKER_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+_SCAN, _END = 0xDA, 0xD9
+_WITHOUT_BODY = (0x01, *range(0xD0, 0xD8))
+# Frames and scans, tables, conditions, number of lines, restart interval, application data, comment.
+_WITH_BODY = frozenset((*_HUFFMAN_DCT, 0xC4, 0xCC, _SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE))
 # XMP in a PNG: an iTXt chunk of this keyword that is not compressed.
 _XMP = b"XML:com.adobe.xmp\0\0"
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation[ \t\r\n]*(?:=[ \t\r\n]*[\"']|>)[ \t\r\n]*([1-8])[ \t\r\n]*[\"'<]")
@@ -47,6 +54,19 @@ def unsupported_coding(data: bytes) -> str:
     if body[0] != 8:
         return f"JPEG with {body[0]} bits a sample is not supported: deliver 8 bits"
     return ""
+
+
+def has_end(data: bytes) -> bool:
+    """Whether the JPEG's markers lead to its end: TensorFlow reads that far, and Pillow only to the last row."""
+    match = _MARKER.search(data, 2)
+    while match and match[1][0] != _END:
+        marker, at = match[1][0], match.end()
+        if marker in _WITH_BODY:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+        elif marker not in _WITHOUT_BODY:
+            return False
+        match = (_MARKER_AFTER_SCAN if marker == _SCAN else _MARKER).search(data, at)
+    return match is not None
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

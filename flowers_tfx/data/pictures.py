@@ -91,6 +91,8 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     if opener is PngImageFile:
         _check_chunks(data)
+    elif not file_headers.has_end(data):
+        raise BadPicture("truncated or damaged: the end of the JPEG is missing")
     return Picture(picture, file_headers.orientation(data))
 
 

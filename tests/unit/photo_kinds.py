@@ -271,6 +271,7 @@ def _refused() -> list[Kind]:
         *others,
         Kind("JPEG, cut off", lambda: jpeg[: len(jpeg) * 9 // 10], refused=damaged),
         Kind("JPEG, progressive, cut off", lambda: encode(scene(), progressive=True)[:-40], refused=damaged),
+        Kind("JPEG without its end marker", lambda: jpeg[:-1] + b"\0", refused="truncated or damaged: the end of the JPEG is missing"),
         Kind("JPEG, no height in its header", lambda: _with_height(jpeg, 0), refused=damaged),
         Kind("JPEG, begun twice", lambda: jpeg[:2] + jpeg, refused=damaged),
         Kind("PNG, cut off", lambda: png[: len(png) * 9 // 10], refused=damaged),
