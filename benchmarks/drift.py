@@ -26,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from scipy import stats
 
 from flowers_tfx.features import PROPERTIES
 from flowers_tfx.validation import compare
+from flowers_tfx.wilson import wilson_interval
 
 SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 STRENGTHS = ("weak", "medium", "strong")
@@ -123,12 +123,6 @@ def merge(files: Iterable[Path]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def wilson(alarms: int, total: int) -> tuple[float, float]:
-    z, share = 1.96, alarms / total
-    middle, half = share + z * z / (2 * total), z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
-
-
 def alarmed(rows: Iterable[dict[str, Any]], rule: str) -> list[bool]:
     key = "verdict" if rule == REVIEW else rule
     return [row[key] not in (False, "pass") for row in rows if key in row]
@@ -137,7 +131,7 @@ def alarmed(rows: Iterable[dict[str, Any]], rule: str) -> list[bool]:
 def share(hits: list[bool]) -> str:
     if not hits:
         return "not run"
-    low, high = wilson(sum(hits), len(hits))
+    low, high = wilson_interval(statistics.fmean(hits), len(hits)) or (0.0, 1.0)
     return f"{100 * statistics.fmean(hits):.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 

@@ -21,12 +21,13 @@ PACKAGE = "flowers_tfx"
 # From the ground up: packages and modules of flowers_tfx; `pipeline_def` and `runners` lie beside it.
 LAYERS = (
     "errors",
+    "wilson",
     "progress",
     "code_digest",
     "features",
     "class_names",
     "backbones",
-    "model_files",
+    "artifact_files",
     "finding_kinds",
     "config",
     "curated_schema",

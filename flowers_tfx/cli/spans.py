@@ -44,11 +44,13 @@ def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """It fits into 80 columns."""
     from rich.table import Table
 
+    from flowers_tfx.features import SPLITS
+
     table = Table(title=f"{len(rows)} spans", title_justify="left")
     for heading in ("Span", "Created (UTC)", "Photos", "train/eval/test", "Rejected", "Verdict"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        splits = "/".join(str(row["splits"][name]) for name in ("train", "eval", "test"))
+        splits = "/".join(str(row["splits"][name]) for name in SPLITS)
         verdict = "rejected" if row["rejected_by_reviewer"] else row["verdict"] or "-"
         created = row["created"][:16].replace("T", " ")
         table.add_row(str(row["span"]), created, str(row["examples"]), splits, str(row["rejected"]), verdict)

@@ -15,12 +15,12 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from flowers_tfx import registry, storage
+from flowers_tfx.artifact_files import LABELS_FILE
 from flowers_tfx.class_names import class_names
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.errors import InputError
-from flowers_tfx.model_files import LABELS_FILE
 
 DATA = ("sample", "statistics", "schema")
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from tfx.types import standard_artifacts
 
+from flowers_tfx.artifact_files import SCHEMA_FILE
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
-
-SCHEMA_FILE = "schema.pbtxt"
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class IngestPhotos(beam.PTransform):
             | "AllEntries" >> beam.Flatten()
             | "OneLedger" >> beam.Map(lambda entry: (0, entry))
             | "ByLedger" >> beam.GroupByKey()
-            | "WriteLedger" >> beam.ParDo(WriteLedger(job))
+            | "WriteLedger" >> beam.ParDo(WriteIngestLedger(job))
         )
 
 
@@ -193,7 +193,7 @@ class WriteShard(beam.DoFn):
         yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 
 
-class WriteLedger(beam.DoFn):
+class WriteIngestLedger(beam.DoFn):
     """All entries, from one group, as rejects.jsonl in the order of lines and ledger.json with everything else."""
 
     def __init__(self, job: Job) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from flowers_tfx.data import pictures, uris
 from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.pixel_sample import PixelSample, sample_pixels
+from flowers_tfx.data.spans import LABEL_CONFLICT
 
 BATCH_BYTES = 1 << 24
 
@@ -42,7 +43,7 @@ def conflict(lines: Sequence[Occurrence], earlier: Sequence[Occurrence]) -> str:
     if len(first) < 2:
         return ""
     places = " and ".join(f'"{label}" ({place})' for label, place in first.items())
-    return f"label conflict: the same photo is {places}"
+    return f"{LABEL_CONFLICT}: the same photo is {places}"
 
 
 def split_of(digest: bytes, salt: str) -> str:

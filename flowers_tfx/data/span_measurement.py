@@ -95,7 +95,7 @@ class MeasurePhotos(beam.PTransform):
             | "Measure" >> beam.ParDo(MeasureShard(self._job))
             | "OneLedger" >> beam.Map(lambda entry: (0, entry))
             | "ByLedger" >> beam.GroupByKey()
-            | "WriteLedger" >> beam.ParDo(WriteLedger(self._job))
+            | "WriteLedger" >> beam.ParDo(WriteMeasurementLedger(self._job))
         )
 
 
@@ -127,7 +127,7 @@ class MeasureShard(beam.DoFn):
         yield path, count
 
 
-class WriteLedger(beam.DoFn):
+class WriteMeasurementLedger(beam.DoFn):
     """The rows' files that count, from one group, as ledger.json."""
 
     def __init__(self, job: MeasureJob) -> None:

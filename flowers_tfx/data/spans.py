@@ -27,6 +27,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 PHOTOS = "photos.parquet"
 REJECTS = "rejects.jsonl"
+LABEL_CONFLICT = "label conflict"  # how the reason of such a reject begins
 ROWS_PER_GROUP = 50_000
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}

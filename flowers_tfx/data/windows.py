@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flowers_tfx.data.spans import REJECTS, Span, list_spans, missing_properties
+from flowers_tfx.data.spans import LABEL_CONFLICT, REJECTS, Span, list_spans, missing_properties
 from flowers_tfx.errors import InputError
-
-CONFLICT = "label conflict"  # the start of the reason of such a reject
 
 
 def window_text(spans: Sequence[Span]) -> str:
@@ -58,5 +56,5 @@ def delivery_counts(spans: Sequence[Span]) -> tuple[int, int, int]:
     conflicts = 0
     for span in spans:
         with (span.path / REJECTS).open(encoding="utf-8") as lines:
-            conflicts += sum(str(json.loads(line).get("reason", "")).startswith(CONFLICT) for line in lines)
+            conflicts += sum(str(json.loads(line).get("reason", "")).startswith(LABEL_CONFLICT) for line in lines)
     return sum(int(s.manifest["rejected"]) for s in spans), conflicts, sum(int(s.manifest["duplicates"]) for s in spans)

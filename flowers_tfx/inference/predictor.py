@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from flowers_tfx.artifact_files import LABELS_FILE
 from flowers_tfx.class_names import class_names
 from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
-from flowers_tfx.model_files import LABELS_FILE
 
 _SIGNATURE = "serving_default"
 _CHECK_PX = 1 << 16  # a JPEG is checked at a fraction of its size: quicker, and still every byte is read

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flowers_tfx.artifact_files import LABELS_FILE, TRAINING_FILE
 from flowers_tfx.features import IMAGE, LABEL
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
-from flowers_tfx.model_files import LABELS_FILE, TRAINING_FILE
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"

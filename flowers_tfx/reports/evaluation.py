@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from math import sqrt
 from typing import Any
 
 from flowers_tfx.reports.rendering import finite_or_none, render
-
-_Z95 = 1.959964
+from flowers_tfx.wilson import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Slice:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        return wilson(self.accuracy, self.examples)
+        return wilson_interval(self.accuracy, self.examples)
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Evaluation:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Wilson's 95 % interval of the accuracy."""
-        return wilson(self.accuracy, self.examples)
+        return wilson_interval(self.accuracy, self.examples)
 
     @property
     def change(self) -> float | None:
@@ -104,17 +102,6 @@ class Evaluation:
             (wrong, sum(row), names[i], names[j]) for i, row in enumerate(self.confusion) for j, wrong in enumerate(row) if i != j and wrong
         ]
         return sorted(found, key=lambda mistake: (-mistake[0], mistake[2:]))[:most]
-
-
-def wilson(share: float | None, count: int) -> tuple[float, float] | None:
-    """The 95 % interval of a share that was measured on `count` cases (E. B. Wilson, 1927)."""
-    value = finite_or_none(share)
-    if value is None or count < 1:
-        return None
-    square = _Z95 * _Z95 / count
-    middle = (value + square / 2) / (1 + square)
-    half = sqrt(value * (1 - value) * square + square * square / 4) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from flowers_tfx.artifact_files import SCHEMA_FILE
 from flowers_tfx.curated_schema import labels_of
 from flowers_tfx.features import LABEL, RETIRED
 from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.validation import Finding
 from flowers_tfx.validation.review import Level
-
-SCHEMA_FILE = "schema.pbtxt"
 
 
 def schema_changes(baseline_uri: str, curated_uri: str) -> list[Finding]:

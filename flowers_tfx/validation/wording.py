@@ -23,13 +23,13 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def amount(value: float, feature: str) -> str:
+def value_with_unit(value: float, feature: str) -> str:
     """The value with the unit of its feature; a range such as 0-255 is not a unit."""
     unit = _UNITS.get(feature, "")
     return f"{number(value)} {unit}" if unit and not any(c.isdigit() or c == "/" for c in unit) else number(value)
 
 
-def percent(points: float) -> str:
+def percentage(points: float) -> str:
     """Hundredths as a percentage: whole from 10, with a decimal below, and never 0 or 100 where that is only rounding."""
     for digits in (0, 1, 2):
         text = f"{points:.{digits}f}"

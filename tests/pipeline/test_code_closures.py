@@ -79,7 +79,7 @@ def test_the_digests_in_the_pipeline_are_those_of_these_modules() -> None:
 @pytest.mark.parametrize("node", ["Trainer", "Transform"])
 def test_what_makes_a_model_is_code_that_changes_numbers(closures: Mapping[str, set[str]], node: str) -> None:
     packages = {name.removeprefix("flowers_tfx.").partition(".")[0] for name in closures[node]}
-    assert packages <= {"backbones", "config", "errors", "features", "model", "model_files", "progress"}
+    assert packages <= {"backbones", "config", "errors", "features", "model", "artifact_files", "progress"}
 
 
 def test_no_node_depends_on_a_command_or_on_a_runner(closures: Mapping[str, set[str]]) -> None:

@@ -14,8 +14,8 @@ from flowers_tfx.reports.evaluation import (
     Slice,
     render_html,
     to_json,
-    wilson,
 )
+from flowers_tfx.wilson import wilson_interval
 
 NAN = math.nan
 EVALUATION = Evaluation(
@@ -85,20 +85,20 @@ class Page(HTMLParser):
 
 def test_wilson_agrees_with_the_published_example() -> None:
     # Newcombe (1998), table I: 81 of 263.
-    low, high = wilson(81 / 263, 263) or (0, 0)
+    low, high = wilson_interval(81 / 263, 263) or (0, 0)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 5), (1.0, 5), (0.5, 1)])
 def test_an_interval_holds_the_share_and_stays_within_0_and_1(share: float, count: int) -> None:
-    low, high = wilson(share, count) or (1, 0)
+    low, high = wilson_interval(share, count) or (1, 0)
     assert 0 <= low <= share <= high <= 1
     assert high - low > 0.3
 
 
 @pytest.mark.parametrize(("share", "count"), [(None, 5), (NAN, 5), (0.5, 0)])
 def test_there_is_no_interval_of_nothing(share: float | None, count: int) -> None:
-    assert wilson(share, count) is None
+    assert wilson_interval(share, count) is None
 
 
 def test_the_verdict_comes_first_in_words() -> None:
@@ -189,7 +189,7 @@ def test_json_is_strict_and_complete() -> None:
     plain = json.loads(json.dumps(to_json(EVALUATION), allow_nan=False))
     assert plain["accuracy"] == 0.8
     assert plain["confusion"] == [[16, 4], [4, 16]]
-    assert plain["interval"] == pytest.approx(wilson(0.8, 40))
+    assert plain["interval"] == pytest.approx(wilson_interval(0.8, 40))
     assert plain["change"] == pytest.approx(-0.01)
     assert plain["calibration"][0] == {"predicted": None, "observed": None, "count": 0}
     assert plain["slices"][2] == {"feature": "size", "value": "small", "examples": 0, "accuracy": None, "interval": None}

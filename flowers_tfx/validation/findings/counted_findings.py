@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 from flowers_tfx.finding_kinds import BY_NAME
 from flowers_tfx.validation.findings import duplicates
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Example, Finding
 from flowers_tfx.validation.tables.photo_table import Photos
+from flowers_tfx.wilson import wilson_interval
 
-_Z95 = 1.959964
 _SHOWN = 12
 
 
@@ -45,12 +44,8 @@ def counted_findings(earlier: Photos, new: Photos, delivery: Delivery, policy: P
 
 def lower_share(count: int, total: int) -> float:
     """Lower end of Wilson's 95 % interval."""
-    if not total or not count:
-        return 0.0
-    share = count / total
-    middle = share + _Z95**2 / (2 * total)
-    half = _Z95 * sqrt(share * (1 - share) / total + _Z95**2 / (4 * total**2))
-    return (middle - half) / (1 + _Z95**2 / total)
+    interval = wilson_interval(count / total, total) if count and total else None
+    return interval[0] if interval else 0.0
 
 
 def _copies(earlier: Photos, new: Photos, policy: Policy) -> Iterator[Finding]:
