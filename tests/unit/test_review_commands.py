@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flowers_tfx.cli.command import CommandResult, print_result
+from flowers_tfx.cli.command import CommandResult, config_options, print_result, with_config
 from flowers_tfx.cli.review import decide, review_lines
 from flowers_tfx.cli.spans import decision_lines, spans_table
 from flowers_tfx.config import PipelineConfig, load_config
@@ -169,6 +171,24 @@ def test_what_a_review_without_new_photos_stopped_is_accepted_with_all(tmp_path:
     files = {JSON: json.dumps({**said, "findings": [{"id": "schema:baseline:3", "level": "error"}]})}
     store_review(str(tmp_path / "pipeline"), "1-b", files)
     assert accept_all(capsys, tmp_path)[1]["findings"] == ["schema:baseline:3"]
+
+
+def test_a_command_to_paste_finds_the_same_data(tmp_path: Path) -> None:
+    written: list[str] = []
+
+    @click.command()
+    @with_config
+    def probe(config: PipelineConfig) -> CommandResult:
+        written.append(config_options())
+        return CommandResult(config.name)
+
+    path = tmp_path / "my flowers.yaml"
+    path.write_text("name: tulips")
+    options = ["--config", str(path), "--set", "data_root=over here", "--set", "training.seed=4"]
+    probe.main(options, standalone_mode=False)
+    probe.main([], standalone_mode=False)
+    # What trains a model has no part in a decision.
+    assert [shlex.split(words) for words in written] == [options[:4], []]
 
 
 def test_what_people_write_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
