@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,8 +86,6 @@ try:
 except SystemExit:
     print(sorted({{name.split(".")[0] for name in sys.modules}} & {HEAVY}))
 """
-    began = time.monotonic()
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert process.stdout.strip().endswith("[]")
     assert "Usage" in process.stdout
-    assert time.monotonic() - began < 30  # the real bound, 1 s, is in benchmarks/startup.py: timings decide no test

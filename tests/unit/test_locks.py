@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,9 +47,7 @@ def test_a_second_process_waits_and_a_dead_one_holds_nothing(tmp_path: Path) -> 
             assert second.stderr is not None
             assert f"(process {first.pid}) is writing to {folder}: waiting for it to end" in second.stderr.readline()
             first.kill()
-            killed = time.monotonic()
             assert read_line(second) == "1\n"
-            assert time.monotonic() - killed < 5
 
 
 def test_who_does_not_wait_is_told_the_process(tmp_path: Path) -> None:
