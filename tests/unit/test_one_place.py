@@ -153,7 +153,7 @@ print(TrainingConfig(**settings["training"]) == config.training, settings["train
 def test_a_field_makes_a_configuration_key(tree: Path) -> None:
     fields = """    momentum: float = Field(0.9, ge=0, le=1, description="of the optimizer")
     note: str = Field("", description="for people")
-    eager: Annotated[Switch, BeforeValidator(switch)] = Field("off", description="without graphs")
+    eager: Annotated[Switch, BeforeValidator(parse_on_off)] = Field("off", description="without graphs")
 """
     insert(tree / "flowers_tfx" / "config" / "training.py", "    seed: int", fields)
     assert run_python(tree, USES_OF_A_KEY).splitlines() == [
