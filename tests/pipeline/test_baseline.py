@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from flowers_tfx import registry
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.baseline import BaselineExecutor
+from flowers_tfx.model_files import LABELS_FILE
 
 MAC, NFC = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"
 TYPES = {
@@ -26,7 +27,7 @@ def why_no_model(home: Path, labels: list[str]) -> str | None:
     model = home / "trained"
     (model / "assets.extra").mkdir(parents=True)
     (model / "saved_model.pb").write_text("graph")
-    (model / registry.LABELS_FILE).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    (model / LABELS_FILE).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
     entry = registry.publish(model, str(home / "registry"), "recipe", (), "")
     serving = {"version": entry.version, "digest": entry.digest, "data": "", "spans": []}
     outputs = {name: artifact() for name, artifact in TYPES.items()}
