@@ -116,7 +116,8 @@ def test_a_damaged_file_that_is_taken_is_seen_alike(kind: Kind) -> None:
             continue
         picture = graph(tf.constant([data]))[0].numpy().astype(int)
         if pixels.shape == picture.shape:  # else the size in its header is damaged
-            assert np.abs(picture - pixels).max() <= max(1, kind.tolerance)
+            # Versions of libjpeg smooth what is missing of a progressive JPEG differently.
+            assert np.abs(picture - pixels).max() <= 4
 
 
 def test_a_broken_orientation_is_broken_for_both() -> None:
