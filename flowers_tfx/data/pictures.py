@@ -18,6 +18,8 @@ MAX_BYTES_PER_PIXEL = 8
 HEADER_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 27  # with the pixels and a copy in the Example, this keeps a worker under 2 GiB
 
+_PALETTE = 3  # a PNG's colour type
+
 # How other formats begin, so that the reason can name them: (offset, magic, name).
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "GIF"),
@@ -142,13 +144,24 @@ def capture_time(picture: Picture) -> str:
 
 
 def _check_chunks(data: bytes) -> None:
-    """BadPicture for a PNG whose end is missing or whose checksums are wrong: Pillow overlooks both, TensorFlow refuses the file."""
+    """BadPicture for a PNG whose end is missing, whose checksums are wrong or whose header and palette are not as they have to be: Pillow
+    overlooks these, TensorFlow refuses the file."""
     at = 8
+    kinds: list[bytes] = []
     while data[at + 4 : at + 8] != b"IEND":
         if at + 12 > len(data):
             raise BadPicture("truncated or damaged: the end of the PNG is missing")
+        kinds.append(data[at + 4 : at + 8])
+        if kinds[-1] == b"PLTE" and int.from_bytes(data[at : at + 4], "big") % 3:
+            raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
         at = _check_chunk(data, at)
     _check_chunk(data, at)
+    colour, compression, filters, interlace = data[25:29]
+    if kinds[:1] != [b"IHDR"] or kinds.count(b"IHDR") > 1 or compression or filters or interlace > 1:
+        raise BadPicture("truncated or damaged: the header of the PNG is wrong")
+    before_pixels = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
+    if kinds.count(b"PLTE") > 1 or (colour == _PALETTE and b"PLTE" not in before_pixels):
+        raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
 
 
 def _check_chunk(data: bytes, at: int) -> int:

@@ -277,6 +277,12 @@ def _refused() -> list[Kind]:
         Kind("PNG, cut off", lambda: png[: len(png) * 9 // 10], refused=damaged),
         Kind("PNG, wrong checksum", lambda: png[:-20] + bytes([png[-20] ^ 1]) + png[-19:], refused=damaged),
         Kind(
+            "PNG, no palette",
+            lambda: _without_chunk(raw_png(8, 3), b"PLTE"),
+            refused="truncated or damaged: the palette of the PNG is wrong",
+        ),
+        Kind("PNG, unknown compression", lambda: _unknown_compression(png), refused="truncated or damaged: the header of the PNG is wrong"),
+        Kind(
             "PNG, no width",
             lambda: png[:8] + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 0, SIDE, 8, 2, 0, 0, 0)) + png[33:],
             refused=damaged,
@@ -284,6 +290,15 @@ def _refused() -> list[Kind]:
         Kind("empty file", lambda: b"", refused="empty file"),
         Kind("not a picture", lambda: b"<html>not found</html>", refused="not a picture"),
     ]
+
+
+def _without_chunk(png: bytes, kind: bytes) -> bytes:
+    at = png.index(kind) - 4
+    return png[:at] + png[at + 12 + struct.unpack(">I", png[at : at + 4])[0] :]
+
+
+def _unknown_compression(png: bytes) -> bytes:
+    return with_correct_checksums(png[:26] + b"\1" + png[27:])
 
 
 def _with_height(jpeg: bytes, height: int) -> bytes:
