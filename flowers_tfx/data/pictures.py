@@ -159,7 +159,9 @@ def _check_chunks(data: bytes) -> None:
     colour, compression, filters, interlace = data[25:29]
     if kinds[:1] != [b"IHDR"] or kinds.count(b"IHDR") > 1 or compression or filters or interlace > 1:
         raise BadPicture("truncated or damaged: the header of the PNG is wrong")
-    before_pixels = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
+    if b"IDAT" not in kinds:
+        raise BadPicture("truncated or damaged: the PNG has no pixels")
+    before_pixels = kinds[: kinds.index(b"IDAT")]
     if kinds.count(b"PLTE") > 1 or (colour == _PALETTE and b"PLTE" not in before_pixels):
         raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
 

@@ -276,6 +276,7 @@ def _refused() -> list[Kind]:
         Kind("JPEG, begun twice", lambda: jpeg[:2] + jpeg, refused=damaged),
         Kind("PNG, cut off", lambda: png[: len(png) * 9 // 10], refused=damaged),
         Kind("PNG, wrong checksum", lambda: png[:-20] + bytes([png[-20] ^ 1]) + png[-19:], refused=damaged),
+        Kind("PNG, no pixels", lambda: _without_chunk(_apng(False), b"IDAT"), refused="truncated or damaged: the PNG has no pixels"),
         Kind(
             "PNG, no palette",
             lambda: _without_chunk(raw_png(8, 3), b"PLTE"),
