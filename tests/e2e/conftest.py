@@ -82,13 +82,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:
-    return {node: said["state"] for node, said in report["nodes"].items()}
+    return {node: details["state"] for node, details in report["nodes"].items()}
 
 
-def rounded(value: Any) -> Any:
+def round_floats(value: Any) -> Any:
     """Beam adds up in no fixed order: the last digits of a mean differ between two runs of the same runner, too."""
     if isinstance(value, float):
         return round(value, DECIMALS)
     if isinstance(value, dict):
-        return {key: rounded(below) for key, below in value.items()}
-    return [rounded(below) for below in value] if isinstance(value, list) else value
+        return {key: round_floats(below) for key, below in value.items()}
+    return [round_floats(below) for below in value] if isinstance(value, list) else value

@@ -22,7 +22,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 @contextlib.contextmanager
-def proxied(backend: int, folder: Path) -> Iterator[dict[str, str]]:
+def start_proxy(backend: int, folder: Path) -> Iterator[dict[str, str]]:
     """The environment of a program that finds the store at port `backend`, instead of Google's. `folder` gets a certificate."""
     certificate, key = _certificate(folder)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -50,7 +50,7 @@ def _serve(client: socket.socket, tls: ssl.SSLContext, backend: int) -> None:
             client = tls.wrap_socket(client, server_side=True)
             head = _head(client)
         with client, socket.create_connection(("127.0.0.1", backend)) as store:
-            store.sendall(_understood(head, client))
+            store.sendall(_rewrite_request(head, client))
             threading.Thread(target=_pump, args=(store, client), daemon=True).start()
             _pump(client, store)
 
@@ -58,18 +58,18 @@ def _serve(client: socket.socket, tls: ssl.SSLContext, backend: int) -> None:
 def _head(connection: socket.socket) -> bytes:
     head = b""
     while HEAD_END not in head:
-        head += _received(connection)
+        head += _receive(connection)
     return head
 
 
-def _received(connection: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     piece = connection.recv(1 << 16)
     if not piece:
         raise ConnectionResetError
     return piece
 
 
-def _understood(head: bytes, client: socket.socket) -> bytes:
+def _rewrite_request(head: bytes, client: socket.socket) -> bytes:
     """A path instead of an address, and one request a connection, so that each comes through here. TensorFlow sends an encoding that Go
     refuses; Google's own library numbers no parts of a batch, and those without a number would be passed over."""
     lines, _, body = head.partition(HEAD_END)
@@ -82,12 +82,12 @@ def _understood(head: bytes, client: socket.socket) -> bytes:
         del headers[b"transfer-encoding"]
     if address.startswith(b"/batch/"):
         while len(body) < int(headers[b"content-length"]):
-            body += _received(client)
+            body += _receive(client)
         body = re.sub(rb"(?i)content-type: application/http", rb"Content-ID: <1>\n\g<0>", body)
         headers[b"content-length"] = str(len(body)).encode()
     headers[b"connection"] = b"close"
-    said = [name + b": " + value for name, value in headers.items()]
-    return b"\r\n".join([b" ".join((method, address, version)), *said]) + HEAD_END + body
+    header_lines = [name + b": " + value for name, value in headers.items()]
+    return b"\r\n".join([b" ".join((method, address, version)), *header_lines]) + HEAD_END + body
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

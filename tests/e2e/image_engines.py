@@ -25,7 +25,7 @@ class Engine:
     name: str
     images: list[str] = field(default_factory=list)
 
-    def said(self, *arguments: str) -> str:
+    def run_command(self, *arguments: str) -> str:
         return subprocess.run([self.name, *arguments], check=True, capture_output=True, text=True, timeout=BUILD_S).stdout.strip()
 
     def build(self, context: Path, dockerfile: str) -> str:
@@ -33,7 +33,7 @@ class Engine:
         name = f"localhost/flowers-test-{uuid.uuid4().hex[:8]}:1"
         self.images.append(name)
         (context / "Dockerfile").write_text(dockerfile)
-        self.said("build", *self.isolation(), "--tag", name, str(context))
+        self.run_command("build", *self.isolation(), "--tag", name, str(context))
         return name
 
     def isolation(self) -> list[str]:
@@ -44,14 +44,14 @@ class Engine:
         """A started container, which sees `folder` under the same path, and the network of this machine."""
         mount = f"{folder}:{folder}"
         if self.name == "buildah":
-            found = Container(self, self.said("from", image), ["run", "--isolation", "chroot", "--volume", mount])
+            found = Container(self, self.run_command("from", image), ["run", "--isolation", "chroot", "--volume", mount])
         else:
             command = ["run", "--detach", "--network", "host", "--volume", mount, "--entrypoint", "sleep", image, "infinity"]
-            found = Container(self, self.said(*command), ["exec"])
+            found = Container(self, self.run_command(*command), ["exec"])
         try:
             yield found
         finally:
-            self.said("rm", *([] if self.name == "buildah" else ["--force"]), found.name)
+            self.run_command("rm", *([] if self.name == "buildah" else ["--force"]), found.name)
 
     def forget(self) -> None:
         for image in self.images:

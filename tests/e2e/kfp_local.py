@@ -76,9 +76,9 @@ def run_package(
     names = _node_names(package)
     steps: dict[str, Step] = {}
     for line in process.stdout:
-        said = json.loads(line)
-        folder = Path(said["folder"])
-        step = Step(names[folder.name], said["seconds"], said["code"], folder)
+        record = json.loads(line)
+        folder = Path(record["folder"])
+        step = Step(names[folder.name], record["seconds"], record["code"], folder)
         steps[step.node] = step
         watch(step)
     if process.wait():

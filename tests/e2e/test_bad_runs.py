@@ -20,25 +20,25 @@ def workshop(tmp_path: Path) -> Workshop:
 def test_an_empty_delivery(workshop: Workshop) -> None:
     workshop.deliver(1)
     (workshop.photos / "all_data.csv").write_text("")
-    said = workshop.run(code=2)
-    assert "is empty" in said["error"]
-    assert said["status"] == "failed"
-    assert states(said)["Trainer"] == "skipped"
+    report = workshop.run(code=2)
+    assert "is empty" in report["error"]
+    assert report["status"] == "failed"
+    assert states(report)["Trainer"] == "skipped"
 
 
 def test_a_delivery_of_one_class(workshop: Workshop) -> None:
     write_photos(workshop.photos, 30, classes=("roses",))
     workshop.flowers("dataset", "index", str(workshop.photos), "--json")
-    said = workshop.run(code=2)
-    assert "all of one class (roses)" in said["error"]
-    assert said["hint"]
-    assert states(said)["Trainer"] == "skipped"
-    assert states(said)["SelectInputs"] == "failed"
+    report = workshop.run(code=2)
+    assert "all of one class (roses)" in report["error"]
+    assert report["hint"]
+    assert states(report)["Trainer"] == "skipped"
+    assert states(report)["SelectInputs"] == "failed"
 
 
 def test_no_span_and_no_delivery(workshop: Workshop) -> None:
-    said = workshop.run("ingest.csv=", code=2)
-    assert "holds no span" in said["error"]
+    report = workshop.run("ingest.csv=", code=2)
+    assert "holds no span" in report["error"]
 
 
 def test_what_is_found_before_anything_starts(workshop: Workshop) -> None:
@@ -52,22 +52,22 @@ def test_what_is_found_before_anything_starts(workshop: Workshop) -> None:
         ("registry=ftp://host/x", "ftp"),
         ("registry=/proc/nowhere", "/proc/nowhere"),
     ):
-        said = workshop.run(override, code=2)
-        assert word in said["error"]
-        assert "nodes" not in said
+        report = workshop.run(override, code=2)
+        assert word in report["error"]
+        assert "nodes" not in report
 
 
 def test_a_node_that_fails_is_a_failed_run_with_a_log(workshop: Workshop) -> None:
     workshop.deliver(30)
-    said = workshop.flowers("ingest", "--config", str(workshop.config), "--json")
-    shard = next((workshop.data_root / f"span-{said['span']}").glob("train-*.tfrecord.gz"))
+    report = workshop.flowers("ingest", "--config", str(workshop.config), "--json")
+    shard = next((workshop.data_root / f"span-{report['span']}").glob("train-*.tfrecord.gz"))
     shard.write_bytes(shard.read_bytes()[:-100])
-    said = workshop.run(code=1)
-    assert said["status"] == "failed"
-    assert states(said)["ImportExampleGen"] == "failed"
-    assert states(said)["Trainer"] == "skipped"
-    assert "ImportExampleGen" in said["error"]
-    assert said["pushed_model"] is None
+    report = workshop.run(code=1)
+    assert report["status"] == "failed"
+    assert states(report)["ImportExampleGen"] == "failed"
+    assert states(report)["Trainer"] == "skipped"
+    assert "ImportExampleGen" in report["error"]
+    assert report["pushed_model"] is None
     assert workshop.versions() == []
 
 
@@ -78,16 +78,16 @@ def test_ingest_by_its_own_arguments(workshop: Workshop) -> None:
     delivery.mkdir()
     (delivery / "true").write_text((workshop.photos / "all_data.csv").read_text() + "absent.jpg,roses\n")
     place = ("--csv", str(delivery / "true"), "--labels", str(workshop.photos / "dict.txt"), "--data-root", str(workshop.data_root))
-    said = workshop.flowers("ingest", *place, "--json")
-    assert {key: said[key] for key in ("span", "examples", "known", "duplicates", "rejected")} == {
+    report = workshop.flowers("ingest", *place, "--json")
+    assert {key: report[key] for key in ("span", "examples", "known", "duplicates", "rejected")} == {
         "span": 1,
         "examples": 6,
         "known": 0,
         "duplicates": 0,
         "rejected": 1,
     }
-    assert sum(said["splits"].values()) == 6
-    assert said["data_root"] == str(workshop.data_root)
+    assert sum(report["splits"].values()) == 6
+    assert report["data_root"] == str(workshop.data_root)
     again = workshop.flowers("ingest", *place, "--json")
     assert (again["span"], again["digest"], again["examples"], again["known"]) == (None, None, 0, 6)
     assert set(again) == {"span", "examples", "known", "duplicates", "rejected", "splits", "digest", "data_root", "seconds"}

@@ -44,26 +44,26 @@ def test_nothing_new_runs_nothing_on_either_runner(workshop: Workshop) -> None:
 
 def test_bad_input_is_told_as_by_the_local_runner(workshop: Workshop) -> None:
     (workshop.home / "empty.csv").write_text("")
-    said = [workshop.run(f"ingest.csv={workshop.home / 'empty.csv'}", runner=runner, code=2) for runner in ("beam", "local")]
-    assert "is empty" in said[0]["error"]
-    assert [(report["status"], report["error"], report["hint"], states(report)["IngestImages"]) for report in said] == [
-        ("failed", said[1]["error"], said[1]["hint"], "failed")
+    reports = [workshop.run(f"ingest.csv={workshop.home / 'empty.csv'}", runner=runner, code=2) for runner in ("beam", "local")]
+    assert "is empty" in reports[0]["error"]
+    assert [(report["status"], report["error"], report["hint"], states(report)["IngestImages"]) for report in reports] == [
+        ("failed", reports[1]["error"], reports[1]["hint"], "failed")
     ] * 2
 
 
 def test_a_review_that_stops_the_run_is_told_as_by_the_local_runner(workshop: Workshop) -> None:
     deliver(workshop, 600, light=0.4)
-    said = [workshop.run(runner=runner, code=3) for runner in ("beam", "local")]
-    for report in said:
+    reports = [workshop.run(runner=runner, code=3) for runner in ("beam", "local")]
+    for report in reports:
         assert report["status"] == "blocked"
         assert states(report)["DataGate"] == "failed"
         assert {states(report)[name] for name in ("Transform", "Trainer", "Pusher")} == {"skipped"}
         assert "flowers review accept 2 --all-findings" in report["hint"]
         assert Path(report["reports"]["review"]).is_file()
     # The second run's review is a hit: the same page, and the gate fails again.
-    assert [states(report)["DataReview"] for report in said] == ["complete", "cached"]
+    assert [states(report)["DataReview"] for report in reports] == ["complete", "cached"]
     for key in ("error", "hint", "reports"):
-        assert said[0][key] == said[1][key]
+        assert reports[0][key] == reports[1][key]
 
 
 def test_a_node_that_fails_is_a_failed_run(workshop: Workshop) -> None:
@@ -71,13 +71,13 @@ def test_a_node_that_fails_is_a_failed_run(workshop: Workshop) -> None:
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-100])
     try:
-        said = [
+        reports = [
             workshop.run("span_window=1", "ingest.csv=", f"pipeline_root={workshop.home / 'again'}", runner=runner, code=1)
             for runner in ("beam", "local")
         ]
     finally:
         shard.write_bytes(whole)
-    for report in said:
+    for report in reports:
         assert states(report)["ImportExampleGen"] == "failed"
         assert states(report)["Trainer"] == "skipped"
         assert "The node ImportExampleGen failed" in report["error"]
@@ -87,6 +87,6 @@ def test_a_node_that_fails_is_a_failed_run(workshop: Workshop) -> None:
 def test_an_engine_that_does_not_answer_stops_the_run_before_it_starts(workshop: Workshop) -> None:
     for runner in ("beam", "local"):
         keys = ("beam.engine=portable", "beam.environment=loopback", "beam.job_endpoint=127.0.0.1:9")
-        said = workshop.run(*keys, runner=runner, code=2)
-        assert "127.0.0.1:9 (beam.job_endpoint)" in said["error"]
-        assert "nodes" not in said
+        report = workshop.run(*keys, runner=runner, code=2)
+        assert "127.0.0.1:9 (beam.job_endpoint)" in report["error"]
+        assert "nodes" not in report

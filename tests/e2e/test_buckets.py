@@ -86,10 +86,10 @@ def delivery(folder: Path, first: int, per_class: int = 20) -> Path:
 
 def test_a_span_in_a_bucket_is_the_span_on_a_disk(shop: Workshop) -> None:
     shop.deliver(60)
-    said = shop.flowers("ingest", "--config", str(shop.config), "--json")
-    assert (said["span"], said["examples"], said["data_root"]) == (1, 180, str(DATA))
+    output = shop.flowers("ingest", "--config", str(shop.config), "--json")
+    assert (output["span"], output["examples"], output["data_root"]) == (1, 180, str(DATA))
     on_disk = shop.flowers("ingest", "--config", str(shop.config), "--data-root", str(shop.data_root), "--json")
-    assert on_disk["digest"] == said["digest"]
+    assert on_disk["digest"] == output["digest"]
     here, there = list_spans(shop.data_root)[0], list_spans(str(DATA))[0]
     assert there.manifest["files"] == here.manifest["files"]
     assert read_photos(there).equals(read_photos(here))
@@ -101,8 +101,8 @@ def test_a_delivery_in_a_bucket_is_read_there(shop: Workshop) -> None:
     for path in [*shop.photos.glob("*/*.jpg"), *shop.photos.glob("*.*")]:
         (BUCKET / "delivery" / path.relative_to(shop.photos)).upload(path)
     place = ("--csv", "s3://flowers-test/delivery/all_data.csv", "--labels", "s3://flowers-test/delivery/dict.txt")
-    said = shop.flowers("ingest", *place, "--data-root", str(DATA), "--json")
-    assert (said["span"], said["known"], said["rejected"]) == (None, 180, 0)
+    output = shop.flowers("ingest", *place, "--data-root", str(DATA), "--json")
+    assert (output["span"], output["known"], output["rejected"]) == (None, 180, 0)
 
 
 def test_the_pipeline_works_on_buckets(shop: Workshop) -> None:
@@ -142,8 +142,8 @@ def test_decisions_lie_in_the_bucket(shop: Workshop) -> None:
     how = ("--reason", "blurred", "--by", "me", "--config", str(shop.config), "--json")
     shop.flowers("review", "reject", "2", *how)
     shop.flowers("review", "accept", "2", "--finding", "none", *how, code=2)
-    said = shop.flowers("spans", "--config", str(shop.config), "--json")
-    assert [span["rejected_by_reviewer"] for span in said] == [False, True]
+    output = shop.flowers("spans", "--config", str(shop.config), "--json")
+    assert [span["rejected_by_reviewer"] for span in output] == [False, True]
     assert len((DATA / "decisions.jsonl").read_text().splitlines()) == 1
 
 
@@ -178,11 +178,11 @@ def test_a_killed_ingest_leaves_nothing_visible(shop: Workshop, tmp_path: Path) 
     process.communicate()
     assert list_spans(str(root)) == []
     process = run_code(SHORT_LEASE, *ingest, "--json")
-    said = json.loads(process.communicate()[0])
-    assert said["examples"] == 600
-    assert [span.number for span in list_spans(str(root))] == [said["span"]]
+    output = json.loads(process.communicate()[0])
+    assert output["examples"] == 600
+    assert [span.number for span in list_spans(str(root))] == [output["span"]]
     left = {path.name for path in root.iterdir() if not path.name.endswith(".claim")}
-    assert left == {f"span-{said['span']}"}
+    assert left == {f"span-{output['span']}"}
 
 
 def test_two_ingests_at_once_get_numbers_of_their_own(shop: Workshop, tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_two_ingests_at_once_get_numbers_of_their_own(shop: Workshop, tmp_path: 
     labels = ("--labels", str(shop.photos / "dict.txt"), "--data-root", str(root), "--json")
     csvs = [delivery(tmp_path / str(n), 3000 + 15 * n) for n in range(2)]  # five photos a class are in both
     processes = [run_code(SHORT_LEASE, "ingest", "--csv", str(csv), *labels) for csv in csvs]
-    said = [json.loads(process.communicate()[0]) for process in processes]
-    assert sorted(one["span"] for one in said) == [1, 2]
-    assert sorted(one["known"] for one in said) == [0, 15], "the second sees what the first took in"
+    outputs = [json.loads(process.communicate()[0]) for process in processes]
+    assert sorted(one["span"] for one in outputs) == [1, 2]
+    assert sorted(one["known"] for one in outputs) == [0, 15], "the second sees what the first took in"
     digests = [digest for span in list_spans(str(root)) for digest in read_photos(span)["digest"]]
     assert len(digests) == len(set(digests)) == 105
 
@@ -210,10 +210,10 @@ def test_bad_input_is_one_sentence(shop: Workshop, monkeypatch: pytest.MonkeyPat
         with monkeypatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            said = shop.flowers(*arguments, "--set", override, code=2)
-        assert words in said["error"], said
-        assert said["error"].count(". ") == 0 and said["hint"]
-        assert PASSWORD not in json.dumps(said)
+            output = shop.flowers(*arguments, "--set", override, code=2)
+        assert words in output["error"], output
+        assert output["error"].count(". ") == 0 and output["hint"]
+        assert PASSWORD not in json.dumps(output)
 
 
 def test_a_registry_that_is_not_there(shop: Workshop) -> None:
@@ -250,9 +250,9 @@ def on_pools(shop: Workshop, home: BucketPath, tmp_path: Path, monkeypatch: pyte
             for number, pool in enumerate(pools)
         ]
         for job in jobs:
-            said = json.loads(job.communicate(timeout=900)[0])
-            assert job.returncode == 0, said
-            assert said["rejected"] == 0
+            output = json.loads(job.communicate(timeout=900)[0])
+            assert job.returncode == 0, output
+            assert output["rejected"] == 0
     return [list_spans(str(home / f"pool-{number}"))[0] for number in range(2)]
 
 
@@ -276,8 +276,8 @@ def test_real_photos_on_an_engine_that_shares_nothing_but_the_bucket(
     for name in ("all_data.csv", "dict.txt"):
         (home / name).upload(tmp_path / name)
     place = ("--csv", str(home / "all_data.csv"), "--labels", str(home / "dict.txt"), "--engine", "direct", "--json")
-    said = shop.flowers("ingest", *place, "--data-root", str(home / "direct"))
-    assert (said["examples"], said["rejected"]) == (len(photos), 0)
+    output = shop.flowers("ingest", *place, "--data-root", str(home / "direct"))
+    assert (output["examples"], output["rejected"]) == (len(photos), 0)
     here = list_spans(str(home / "direct"))[0]
     for there in on_pools(shop, home, tmp_path, monkeypatch):
         assert there.manifest["files"] == here.manifest["files"]

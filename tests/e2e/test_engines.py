@@ -54,8 +54,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def direct(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("direct") / "data"
-    said = flowers(*ingest(photos, root, "--engine", "direct"))
-    assert (said["examples"], said["rejected"]) == (5 * PER_CLASS, 1)
+    output = flowers(*ingest(photos, root, "--engine", "direct"))
+    assert (output["examples"], output["rejected"]) == (5 * PER_CLASS, 1)
     return root
 
 
@@ -111,8 +111,8 @@ def test_processes_of_this_machine(photos: Path, direct: Path, tmp_path: Path) -
 
 
 def test_prism_with_workers_in_this_process(engine: Service, photos: Path, direct: Path, tmp_path: Path) -> None:
-    said = flowers(*ingest(photos, tmp_path / "data", *portable(engine.endpoint, "loopback")))
-    assert (said["examples"], said["rejected"]) == (5 * PER_CLASS, 1)
+    output = flowers(*ingest(photos, tmp_path / "data", *portable(engine.endpoint, "loopback")))
+    assert (output["examples"], output["rejected"]) == (5 * PER_CLASS, 1)
     same_span(tmp_path / "data", direct)
 
 
@@ -136,10 +136,10 @@ def test_a_worker_pool_that_is_killed(engine: Service, photos: Path, direct: Pat
         job = start(*ingest(photos, root, *portable(engine.endpoint, "external", pool.endpoint)))
         _wait_for_work(job, root)
         pool.kill()
-        said = answer(job, code=1)
-    assert "The ingest job failed" in said["error"]
-    assert "\n" not in said["error"]
-    assert said["hint"]
+        output = answer(job, code=1)
+    assert "The ingest job failed" in output["error"]
+    assert "\n" not in output["error"]
+    assert output["hint"]
     nothing_visible(root)
     # The same command, with a pool that lives, completes the work.
     with worker_pool(log) as pool:
@@ -153,18 +153,18 @@ def test_an_engine_that_is_killed(binary: Path, photos: Path, tmp_path: Path, lo
         job = start(*ingest(photos, root, *portable(engine.endpoint, "loopback")))
         _wait_for_work(job, root)
         engine.kill()
-        said = answer(job, code=1)
-    assert "The ingest job failed" in said["error"]
-    assert "\n" not in said["error"]
+        output = answer(job, code=1)
+    assert "The ingest job failed" in output["error"]
+    assert "\n" not in output["error"]
     nothing_visible(root)
 
 
 def test_an_endpoint_that_does_not_answer(photos: Path, tmp_path: Path) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     began = time.monotonic()
-    said = flowers(*ingest(photos, tmp_path / "data", *portable(nobody, "loopback")), code=2)
-    assert f"{nobody} (beam.job_endpoint)" in said["error"]
-    assert said["hint"]
+    output = flowers(*ingest(photos, tmp_path / "data", *portable(nobody, "loopback")), code=2)
+    assert f"{nobody} (beam.job_endpoint)" in output["error"]
+    assert output["hint"]
     assert time.monotonic() - began < 120
     assert not (tmp_path / "data").exists()
 
@@ -177,8 +177,8 @@ def test_a_job_server_that_does_not_start(photos: Path, tmp_path: Path) -> None:
     path = jar(tmp_path, f"beam-runners-flink-1.19-job-server-{beam_version}.jar")
     keys = ["beam.environment=loopback", "beam.master=[local]", f"beam.job_server_jar={path}"]
     sets = [word for key in (*keys, f"beam.options=--job_server_java_launcher={launcher}") for word in ("--set", key)]
-    said = flowers(*ingest(photos, tmp_path / "data", "--engine", "flink", *sets), code=1)
-    assert "The ingest job failed" in said["error"]
+    output = flowers(*ingest(photos, tmp_path / "data", "--engine", "flink", *sets), code=1)
+    assert "The ingest job failed" in output["error"]
     assert f"-jar {path} --flink-master [local]" in (tmp_path / "said").read_text()
     nothing_visible(tmp_path / "data")
 

@@ -62,9 +62,9 @@ def test_the_store_decides_between_writers(store: Gcs) -> None:
 def test_a_span_in_a_bucket_is_the_span_on_a_disk(store: Gcs, workshop: Workshop) -> None:
     workshop.deliver(20)
     place = ("--csv", str(workshop.photos / "all_data.csv"), "--labels", str(workshop.photos / "dict.txt"), "--json")
-    said = workshop.flowers("ingest", *place, "--data-root", str(DATA), "--set", "beam.options=--no_auth")
+    output = workshop.flowers("ingest", *place, "--data-root", str(DATA), "--set", "beam.options=--no_auth")
     on_disk = workshop.flowers("ingest", *place, "--data-root", str(workshop.data_root))
-    assert (said["span"], said["digest"]) == (1, on_disk["digest"])
+    assert (output["span"], output["digest"]) == (1, on_disk["digest"])
     here, there = list_spans(workshop.data_root)[0], list_spans(str(DATA))[0]
     assert there.manifest["files"] == here.manifest["files"]
     assert read_photos(there).equals(read_photos(here))

@@ -16,7 +16,7 @@ from flowers_tfx.storage.gcs import Gcs
 from flowers_tfx.storage.lease import hold_lease
 from tests.e2e.conftest import Workshop, states
 from tests.e2e.go_programs import go_program
-from tests.e2e.googleapis import proxied
+from tests.e2e.googleapis import start_proxy
 from tests.e2e.prism import free_port, service
 from tests.e2e.test_gcs import MODULE, VERSION
 from tests.e2e.test_review import deliver
@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
     home = tmp_path_factory.mktemp("gcs")
     with (
         service([str(binary), "-backend", "memory", "-scheme", "http", *place], port, home / "server.log"),
-        proxied(port, home) as environment,
+        start_proxy(port, home) as environment,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in environment.items():
@@ -81,9 +81,9 @@ def test_reports_and_reviews_lie_in_the_bucket(first: Any, workshop: Workshop) -
         assert first["reports"][name].startswith(f"{ROOT}/")
         assert "<html" in storage.storage_path(first["reports"][name]).read_text()
     words = [word for setting in settings(workshop) for word in ("--set", setting)]
-    said = workshop.flowers("review", "--config", str(workshop.config), *words, "--json")
-    assert said["run_id"] == first["run_id"]
-    assert said["report"].startswith(f"{ROOT}/reviews/")
+    output = workshop.flowers("review", "--config", str(workshop.config), *words, "--json")
+    assert output["run_id"] == first["run_id"]
+    assert output["report"].startswith(f"{ROOT}/reviews/")
     assert sorted(path.name for path in (workshop.home / "state").iterdir()) == ["logs", "metadata.sqlite"]
 
 

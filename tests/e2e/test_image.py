@@ -75,9 +75,9 @@ def test_make_image_tells_name_digest_and_a_size_under_5_gb(built: Built) -> Non
 
 def test_labels_tell_what_it_was_built_from(built: Built) -> None:
     if built.engine.name == "buildah":
-        labels = json.loads(built.engine.said("inspect", "--type", "image", built.name))["OCIv1"]["config"]["Labels"]
+        labels = json.loads(built.engine.run_command("inspect", "--type", "image", built.name))["OCIv1"]["config"]["Labels"]
     else:
-        labels = json.loads(built.engine.said("image", "inspect", built.name))[0]["Config"]["Labels"]
+        labels = json.loads(built.engine.run_command("image", "inspect", built.name))[0]["Config"]["Labels"]
     digest = subprocess.run([ROOT / "scripts" / "source_digest.sh"], check=True, capture_output=True, text=True).stdout.strip()
     assert labels["org.opencontainers.image.revision"] == digest
     assert labels["org.opencontainers.image.version"] == __version__
@@ -143,11 +143,11 @@ def test_it_is_beams_sdk_container(container: Container, folder: Path, tmp_path:
             settings = {"job_endpoint": engine.endpoint, "environment": "external", "environment_config": f"localhost:{POOL_PORT}"}
             sets = [word for key, value in settings.items() for word in ("--set", f"beam.{key}={value}")]
             ingest = ["flowers", "ingest", "--csv", f"{photos}/all_data.csv", "--labels", f"{photos}/dict.txt", "--data-root", str(data)]
-            said = json.loads(container.out(*ingest, "--engine", "portable", *sets, "--json"))
+            output = json.loads(container.out(*ingest, "--engine", "portable", *sets, "--json"))
         finally:
             container.run("sh", "-c", f"kill -- -$(cat {group})")
             pool.wait(60)
-    assert said["examples"] == 20
+    assert output["examples"] == 20
     assert "Starting worker with command ['/opt/apache/beam/boot'" in log.read_text(errors="replace")
     assert [path.name for path in data.iterdir() if path.is_dir()] == ["span-1"]
 

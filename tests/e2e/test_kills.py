@@ -71,9 +71,9 @@ def test_killed_in_ingest(workshop: Workshop) -> None:
 
 def test_killed_in_trainer_while_a_second_run_is_refused(workshop: Workshop) -> None:
     def refused(pid: int) -> None:
-        said = workshop.run(code=2)
-        assert "Another run is at work" in said["error"]
-        assert str(pid) in said["error"]
+        report = workshop.run(code=2)
+        assert "Another run is at work" in report["error"]
+        assert str(pid) in report["error"]
 
     trainer = workshop.home / "pipeline" / "Trainer"
     command = workshop.command(

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import node_digests, runners
 from flowers_tfx import registry
-from tests.e2e.conftest import rounded
+from tests.e2e.conftest import round_floats
 from tests.e2e.kfp_local import PackageFailed, Step, Unavailable, kfp_python, run_package
 
 FIRST, NEW = 40, 10  # photos of each class
@@ -49,8 +49,8 @@ class Bench:
         place.mkdir(exist_ok=True)
         where = [f"data_root={place / 'data'}", f"registry={place / 'registry'}", f"pipeline_root={place / 'pipeline'}"]
         report = runners.flowers(place / "run.log", "run", "--json", settings=[*where, f"ingest.csv={self.csv}"])
-        said: dict[str, Any] = json.loads(report)
-        return said
+        values: dict[str, Any] = json.loads(report)
+        return values
 
     def local_outputs(self, node: str) -> dict[str, Path]:
         return runners.kept(self.home / "local" / "pipeline" / node)
@@ -87,7 +87,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def differing(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> set[str]:
-    return {key for key in {*mine, *theirs} if rounded(mine.get(key)) != rounded(theirs.get(key))}
+    return {key for key in {*mine, *theirs} if round_floats(mine.get(key)) != round_floats(theirs.get(key))}
 
 
 def assert_equal_results(bench: Bench, report: dict[str, Any], steps: dict[str, Step]) -> None:

@@ -23,16 +23,16 @@ def execute(arguments, beam_arguments):
     inputs, outputs = message["inputs"], message["outputs"]
     for key, several in inputs.get("artifacts", {}).items():
         assert all(Path(artifact["uri"]).exists() for artifact in several["artifacts"]), key
-    said = {"artifacts": outputs.get("artifacts", {}), "parameterValues": {}}
+    answer = {"artifacts": outputs.get("artifacts", {}), "parameterValues": {}}
     for key in outputs.get("parameters", {}):
-        said["parameterValues"][key] = f"value of {key}"
+        answer["parameterValues"][key] = f"value of {key}"
     for key, several in outputs.get("artifacts", {}).items():
         path = Path(several["artifacts"][0]["uri"])
         if not path.exists():  # a value, also one that no step reads; the others have a folder
             path.write_text(f"value of {key}")
     home = Path(outputs["outputFile"]).parent
     (home / "given.json").write_text(json.dumps({"run_id": arguments.run_id, "values": inputs.get("parameterValues", {})}))
-    Path(outputs["outputFile"]).write_text(json.dumps(said))
+    Path(outputs["outputFile"]).write_text(json.dumps(answer))
 
 entrypoint._execute = execute
 del sys.argv[1:3]  # -m MODULE
@@ -54,8 +54,8 @@ def test_each_step_gets_the_values_and_artifacts_of_those_before_it(tmp_path: Pa
         pytest.skip(str(reason))
     assert len(steps) == 15
     given = {name: json.loads((step.folder / "given.json").read_text()) for name, step in steps.items()}
-    values = {name: said["values"] for name, said in given.items()}
-    assert {said["run_id"] for said in given.values()} == {steps["Trainer"].folder.parent.name}
+    values = {name: record["values"] for name, record in given.items()}
+    assert {record["run_id"] for record in given.values()} == {steps["Trainer"].folder.parent.name}
     assert (values["IngestImages"]["csv"], values["SelectInputs"]["span_window"]) == ("/csv", "3")
     assert {values[name]["window"] for name in ("ImportExampleGen", "DriftValidator", "DataReview", "Pusher", "PublishBaseline")} == {
         "value of window"

@@ -44,9 +44,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         if name == "old":
             csv.write_text(csv.read_text() + "absent.jpg,daisy\n,roses\n")
         found[name] = home / f"{name}.parquet"
-        said = flowers("dataset", "measure", str(csv), "--out", str(found[name]))
-        assert said["photos"] == 90
-        assert said["rejected"] == (2 if name == "old" else 0)
+        output = flowers("dataset", "measure", str(csv), "--out", str(found[name]))
+        assert output["photos"] == 90
+        assert output["rejected"] == (2 if name == "old" else 0)
     return found
 
 
@@ -76,8 +76,8 @@ def test_what_is_no_table_is_bad_input(tables: dict[str, Path], tmp_path: Path, 
     (tmp_path / "text.parquet").write_text("uri,label\n")
     pd.DataFrame({"x": np.arange(3)}).to_parquet(tmp_path / "other.parquet")
     (tmp_path / "folder").mkdir()
-    said = flowers("review", "compare", str(tables["old"]), str(tmp_path / wrong), code=2)
-    assert set(said) == {"error", "hint"}
+    output = flowers("review", "compare", str(tables["old"]), str(tmp_path / wrong), code=2)
+    assert set(output) == {"error", "hint"}
 
 
 @pytest.mark.one_stack
@@ -95,12 +95,12 @@ def test_spans_are_compared_as_tables_are(tables: dict[str, Path], tmp_path: Pat
 @pytest.mark.one_stack
 def test_an_audit_before_anything_is_taken_in(tables: dict[str, Path], tmp_path: Path) -> None:
     csv = tables["dark"].parent / "dark" / "all_data.csv"
-    said = flowers("dataset", "audit", str(csv), "--out", str(tmp_path / "audit"), "--against", str(tables["old"]), code=3)
-    assert said["verdict"] == "blocked"
-    assert said["suspects"] == []
-    assert "embeddings" in said["labels_not_looked_at"]
-    assert json.loads((tmp_path / "audit" / "audit.json").read_text()) == said
-    for page in said["reports"].values():
+    output = flowers("dataset", "audit", str(csv), "--out", str(tmp_path / "audit"), "--against", str(tables["old"]), code=3)
+    assert output["verdict"] == "blocked"
+    assert output["suspects"] == []
+    assert "embeddings" in output["labels_not_looked_at"]
+    assert json.loads((tmp_path / "audit" / "audit.json").read_text()) == output
+    for page in output["reports"].values():
         assert "<html" in Path(page).read_text(encoding="utf-8")
     alone = flowers("dataset", "audit", str(csv), "--out", str(tmp_path / "alone"), "--set", f"registry={tmp_path / 'none'}")
     assert alone["review"]["compared_with"]["kind"] == "none"
@@ -117,11 +117,11 @@ def test_embeddings_and_planted_label_errors_on_real_photos(shared: Path, tmp_pa
             lines.append(f"{path},{classes[(place + 2) % len(classes)] if wrong else name}")
     csv = tmp_path / "all.csv"
     csv.write_text("\n".join(lines) + "\n")
-    said = flowers(
+    output = flowers(
         "dataset", "audit", str(csv), "--out", str(tmp_path / "audit"), "--weights", weights, "--set", f"registry={tmp_path / 'none'}"
     )
     planted = {line.rsplit(",", 1)[0] for at, line in enumerate(lines) if at % 24 < 2}
-    found = {suspect["uri"] for suspect in said["suspects"]}
+    found = {suspect["uri"] for suspect in output["suspects"]}
     assert len(found & planted) >= 5
-    frame = pd.read_parquet(said["table"])
+    frame = pd.read_parquet(output["table"])
     assert {len(vector) for vector in frame.embedding} == {1280}

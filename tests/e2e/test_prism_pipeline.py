@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from benchmarks import node_digests, runners
-from tests.e2e.conftest import Workshop, rounded, states
+from tests.e2e.conftest import Workshop, round_floats, states
 from tests.e2e.prism import Service, prism, prism_binary, worker_pool
 
 # The first test may have to build Prism, and runs the pipeline three times.
@@ -66,8 +66,8 @@ def take_in(shop: Workshop, shared: Path, first: int, last: int) -> None:
     photos = [sorted(folder.glob("*.jpg"))[first:last] for folder in sorted((shared / "flower_photos").iterdir()) if folder.is_dir()]
     csv = shop.home / "delivery.csv"
     csv.write_text("".join(f"{path},{path.parent.name}\n" for some in photos for path in some))
-    said = shop.flowers("ingest", "--csv", str(csv), "--config", str(shop.config), "--json")
-    assert said["examples"] == 5 * (last - first)
+    output = shop.flowers("ingest", "--csv", str(csv), "--config", str(shop.config), "--json")
+    assert output["examples"] == 5 * (last - first)
 
 
 def second_run(shop: Workshop, name: str, *overrides: str) -> Any:
@@ -90,7 +90,7 @@ def test_the_same_states_and_decisions(reports: dict[str, dict[str, Any]], name:
     assert there["status"] == "succeeded"
     assert states(there) == states(here)
     assert set(states(there).values()) == {"complete"}
-    assert rounded(there["metrics"]) == rounded(here["metrics"])
+    assert round_floats(there["metrics"]) == round_floats(here["metrics"])
     assert there["metrics"]["baseline_accuracy"] is not None
     assert there["blessed"] == here["blessed"]
 
@@ -119,7 +119,7 @@ def test_the_statistics_are_of_all_photos(shop: Workshop, reports: dict[str, dic
 def test_the_same_evaluation(shop: Workshop, reports: dict[str, dict[str, Any]], name: str) -> None:
     here, there = (evaluation(reports[engine]) for engine in ("direct", name))
     assert here["baseline"] is not None
-    assert rounded(here) == rounded(there)
+    assert round_floats(here) == round_floats(there)
 
 
 @pytest.mark.parametrize("name", ENGINES)

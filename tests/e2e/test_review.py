@@ -105,8 +105,8 @@ def test_accepted_findings_let_the_span_pass_and_nothing_before_the_review_runs_
     errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
     config = ("--config", str(shop.config))
     shop.flowers("review", "accept", "2", "--finding", "no-such", "--reason", "r", "--by", "Ada", *config, "--json", code=2)
-    said = shop.flowers("review", "accept", "2", "--all-findings", "--reason", "evening light", "--by", "Ada", *config, "--json")
-    assert said["findings"] == errors
+    output = shop.flowers("review", "accept", "2", "--all-findings", "--reason", "evening light", "--by", "Ada", *config, "--json")
+    assert output["findings"] == errors
     report = shop.run()
     nodes = states(report)
     assert report["status"] == "succeeded"

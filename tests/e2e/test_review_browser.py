@@ -121,7 +121,7 @@ def measured(chromium: str, page: Path, home: Path, size: tuple[int, int], schem
     copy.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', lambda _: MEASURE, html), encoding="utf-8")
     assert "Content-Security-Policy" not in copy.read_text(encoding="utf-8")
     wrapper.write_text(
-        "<title>nothing came</title><script>onmessage = (said) => { document.title = said.data; };</script>"
+        "<title>nothing came</title><script>onmessage = (event) => { document.title = event.data; };</script>"
         f'<iframe style="border: 0" width="{size[0]}" height="{size[1]}" src="copy.html"></iframe>'
     )
     dom = browse(chromium, home / "profile", wrapper.as_uri(), "--window-size=1400,1000", *SCHEMES[scheme], "--dump-dom").stdout

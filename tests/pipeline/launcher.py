@@ -135,9 +135,9 @@ class Launcher:
         artifacts = {}
         for key, given in message["outputs"]["artifacts"].items():
             merged = dict(given["artifacts"][0])
-            for said in answer.get("artifacts", {}).get(key, {}).get("artifacts", []):
-                assert all(value is not None for value in said.get("metadata", {}).values()), key
-                merged.update({name: said[name] for name in ("uri", "metadata") if name in said})
+            for output in answer.get("artifacts", {}).get(key, {}).get("artifacts", []):
+                assert all(value is not None for value in output.get("metadata", {}).values()), key
+                merged.update({name: output[name] for name in ("uri", "metadata") if name in output})
             self.artifact_ids += 1
             artifacts[key] = {**merged, **self._identity(key, str(self.artifact_ids))}
             # What the branch without ML Metadata asks for, always.

@@ -41,7 +41,7 @@ class Reporting(base_executor.BaseExecutor):
             home = Path(artifact_utils.get_single_uri(output_dict[name]))
             assert not list(home.iterdir())
             (home / file).write_text("page")
-        artifact_utils.get_single_instance(output_dict["said"]).value = "spoken"
+        artifact_utils.get_single_instance(output_dict["answer"]).value = "spoken"
         artifact_utils.get_single_instance(output_dict["metrics"]).set_float_custom_property("accuracy", 0.5)
         matrix = {"annotationSpecs": [{"displayName": "daisy"}], "rows": [{"row": [3.0]}]}
         artifact_utils.get_single_instance(output_dict["classification"]).set_json_value_custom_property("confusionMatrix", matrix)

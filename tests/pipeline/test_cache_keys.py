@@ -23,9 +23,9 @@ def key(tmp_path: Path) -> Any:
         spec.python_executor_spec.class_path = "some.Executor"
         artifacts = {}
         for name, artifact_id in inputs.items():
-            artifact = standard_artifacts.String() if name == "said" else standard_artifacts.Examples()
+            artifact = standard_artifacts.String() if name == "answer" else standard_artifacts.Examples()
             artifact.id = artifact_id
-            artifacts["_SelectInputs.window" if name == "said" else name] = [artifact]
+            artifacts["_SelectInputs.window" if name == "answer" else name] = [artifact]
         with metadata.Metadata(connection) as handle:
             context = cache_utils.get_cache_context(
                 metadata_handle=handle,
@@ -49,8 +49,8 @@ def test_beam_options_do_not_count(key: Any) -> None:
 
 def test_said_strings_count_by_value_and_artifacts_by_identity(key: Any) -> None:
     with content_keys():
-        assert key({"window": "a"}, said=1) == key({"window": "a"}, said=2)
-        assert key({"window": "a"}, said=1) != key({"window": "b"}, said=1)
+        assert key({"window": "a"}, answer=1) == key({"window": "a"}, answer=2)
+        assert key({"window": "a"}, answer=1) != key({"window": "b"}, answer=1)
         assert key(examples=1) != key(examples=2)
 
 

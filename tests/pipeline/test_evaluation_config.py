@@ -17,9 +17,9 @@ from flowers_tfx.model.evaluation_config import eval_config
 LABELS = ["daisy", "roses"]
 
 
-def example(label: int, said: int, light: str) -> bytes:
+def example(label: int, predicted: int, light: str) -> bytes:
     probabilities = np.full(2, 0.1)
-    probabilities[said] = 0.9
+    probabilities[predicted] = 0.9
 
     def text(value: str) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))

@@ -50,7 +50,7 @@ def step_of_ours(executor: str, parameters: dict[str, Any], tmp_path: Path, keep
         "classification": "system.ClassificationMetrics",
     }
     outputs = {name: {"artifacts": [{"uri": f"minio://b/run/{name}", "type": {"schemaTitle": kind}}]} for name, kind in kinds.items()}
-    outputs["said"] = {"artifacts": [{"uri": "minio://b/run/said", "type": {"schemaTitle": "tfx.String"}}]}
+    outputs["answer"] = {"artifacts": [{"uri": "minio://b/run/answer", "type": {"schemaTitle": "tfx.String"}}]}
     outputs["executor-logs"] = {"artifacts": [{"uri": "minio://b/run/executor-logs"}]}
     metadata = {"pushed": 1.0, "version": "17"}
     message = {
@@ -59,7 +59,7 @@ def step_of_ours(executor: str, parameters: dict[str, Any], tmp_path: Path, keep
             "artifacts": {"model": {"artifacts": [{"name": "4", "uri": "minio://b/model", "metadata": metadata}]}},
         },
         "outputs": {
-            "parameters": {"said": {"outputFile": str(tmp_path / "work" / "outputs" / "said")}},
+            "parameters": {"answer": {"outputFile": str(tmp_path / "work" / "outputs" / "answer")}},
             "artifacts": outputs,
             "outputFile": str(tmp_path / "work" / "kfp_outputs" / "output_metadata.json"),
         },
@@ -78,12 +78,12 @@ def test_a_second_attempt_reports_in_the_clusters_own_types_and_a_crash_at_exit_
     assert (first.code, "ValueError: a bug" in first.log) == (1, True)
     outcome = step_of_ours("Reporting", {"how": "well", "times": 3.0}, tmp_path, keep_work=True)
     assert outcome.code == 0, outcome.log
-    assert outcome.parameters == {"said": "spoken"}
+    assert outcome.parameters == {"answer": "spoken"}
     uris = {name: artifact["uri"] for name, artifact in outcome.artifacts.items()}
     assert uris["report"] == "minio://b/run/report/report.html"
     assert uris["summary"] == "minio://b/run/summary/report.md"
     assert (tmp_path / "store/minio/b/run/report/report.html").read_text() == "page"
-    assert (tmp_path / "store/minio/b/run/said").read_text() == "spoken"
+    assert (tmp_path / "store/minio/b/run/answer").read_text() == "spoken"
     assert outcome.artifacts["metrics"]["metadata"]["accuracy"] == 0.5
     matrix = {"annotationSpecs": [{"displayName": "daisy"}], "rows": [{"row": [3.0]}]}
     assert outcome.artifacts["classification"]["metadata"]["confusionMatrix"] == matrix

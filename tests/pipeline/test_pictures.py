@@ -15,10 +15,10 @@ def upstream() -> dict[str, set[str]]:
 
 
 def test_the_picture_of_the_dag_is_that_of_the_pipeline(upstream: dict[str, set[str]]) -> None:
-    drawn = (pictures.PICTURES / "dag.svg").read_text(encoding="utf-8")
-    names = {group.get("id") for group in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}g")}
+    svg = (pictures.PICTURES / "dag.svg").read_text(encoding="utf-8")
+    names = {group.get("id") for group in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")}
     assert names == set(upstream)
-    assert drawn == pictures.dag_svg(upstream), "run python scripts/pictures.py"
+    assert svg == pictures.dag_svg(upstream), "run python scripts/pictures.py"
 
 
 def test_each_node_has_a_place_of_its_own() -> None:

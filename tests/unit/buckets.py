@@ -24,11 +24,11 @@ class FakeStore:
         self._guard = threading.Lock()
         self._tag = 0
 
-    def dies_after(self, writes: int | None) -> None:
+    def fail_after_writes(self, writes: int | None) -> None:
         self.writes_left = writes
 
     def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
-        self._alive()
+        self._raise_if_killed()
         folders = set()
         for key in sorted(self.objects):
             if key.startswith(prefix):
@@ -40,7 +40,7 @@ class FakeStore:
         yield from (ObjectInfo(folder) for folder in sorted(folders))
 
     def read(self, key: str) -> tuple[bytes, str]:
-        self._alive()
+        self._raise_if_killed()
         if key not in self.objects:
             raise FileNotFoundError(key)
         data, tag = self.objects[key]
@@ -55,8 +55,8 @@ class FakeStore:
                 if self.writes_left <= 0:
                     raise Killed
                 self.writes_left -= 1
-            held = str(self.objects[key][1]) if key in self.objects else ABSENT
-            if self.has_conditions and tag is not None and tag != held:
+            current_tag = str(self.objects[key][1]) if key in self.objects else ABSENT
+            if self.has_conditions and tag is not None and tag != current_tag:
                 raise ConditionFailed(key)
             self._tag += 1
             self.objects[key] = data, self._tag
@@ -70,10 +70,10 @@ class FakeStore:
         self.write(key, self.read(source)[0])
 
     def delete(self, keys: Iterable[str]) -> None:
-        self._alive()
+        self._raise_if_killed()
         for key in keys:
             self.objects.pop(key, None)
 
-    def _alive(self) -> None:
+    def _raise_if_killed(self) -> None:
         if self.writes_left == 0:
             raise Killed

@@ -26,14 +26,14 @@ PLATFORM_KEYS = {"nodeSelector", "tolerations", "secretAsEnv", "activeDeadlineSe
 Answer = tuple[int, Any]
 
 
-def checked(model: str, body: Any) -> None:
+def assert_valid(model: str, body: Any) -> None:
     """What the model does not know is lost on the way through it, and so found out."""
     api = kfp_server_api.ApiClient(kfp_server_api.Configuration(host="http://nowhere.invalid"))
     read = api.deserialize(SimpleNamespace(data=json.dumps(body)), model)
     assert api.sanitize_for_serialization(read) == body
 
 
-def passes(text: str, item: dict[str, Any]) -> bool:
+def matches_filter(text: str, item: dict[str, Any]) -> bool:
     """Whether an item passes a filter (api/v2beta1/filter.proto in JSON), of which this knows EQUALS alone."""
     for predicate in json.loads(text)["predicates"] if text else []:
         assert predicate["operation"] in ("EQUALS", 1)
@@ -90,7 +90,7 @@ class Cluster:
         what, _, rest = parts.path.removeprefix(PREFIX).partition("/")
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if method == "POST" and not rest:
-            checked(MODELS[what], body)
+            assert_valid(MODELS[what], body)
         if not rest:
             refusal = self._refuse_namespace(what, method, query.get("namespace", "") if method == "GET" else body.get("namespace", ""))
             if refusal:
@@ -114,7 +114,7 @@ class Cluster:
     def _experiments(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "GET":
             there = [one for one in self.experiments if not self.multi_user or one.get("namespace") == query.get("namespace")]
-            return 200, self._page("experiments", [one for one in there if passes(query.get("filter", ""), one)], query)
+            return 200, self._page("experiments", [one for one in there if matches_filter(query.get("filter", ""), one)], query)
         name = body.get("display_name", "")
         if not name:
             return 400, {"message": "Invalid input error: Experiment must have a non-empty name"}
@@ -270,7 +270,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster_served(cluster: Cluster) -> Iterator[Cluster]:
+def serve_cluster(cluster: Cluster) -> Iterator[Cluster]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

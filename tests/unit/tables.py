@@ -55,11 +55,11 @@ def table(photos: int, seed: int, embedding: int = 16, name: str = "photo") -> p
             "embedding": list(vectors),
         }
     )
-    others = {prop.name: drawn(prop, photos, random) for prop in PROPERTIES if prop.name not in frame}
+    others = {prop.name: draw_values(prop, photos, random) for prop in PROPERTIES if prop.name not in frame}
     return frame.assign(**others)
 
 
-def drawn(prop: Property, photos: int, random: np.random.Generator) -> object:
+def draw_values(prop: Property, photos: int, random: np.random.Generator) -> object:
     """Values that a sane photo can have: in the middle half of the range, or any of the category."""
     if prop.kind == "string":
         return random.choice(prop.values, photos) if prop.values else [f"{value:016x}" for value in random.integers(0, 2**63, photos)]

@@ -50,16 +50,16 @@ def test_a_push_that_is_killed_at_any_moment_leaves_a_whole_version_or_none(
     before = registry.publish(saved_model(tmp_path / "before", "old"), ROOT, "old", (), "")
     killed = 0
     for writes in range(1, 50):
-        store.dies_after(writes)
+        store.fail_after_writes(writes)
         try:
             registry.publish(model, ROOT, "recipe", (), "id")
             break
         except Killed:
-            store.dies_after(None)
+            store.fail_after_writes(None)
             killed += 1
             for version in set(registry.versions(ROOT)) - {before.version}:
                 assert registry.model_digest(registry.version_path(ROOT, version)) == registry.model_digest(model)
-    store.dies_after(None)
+    store.fail_after_writes(None)
     found = registry.versions(ROOT)
     pushed = found[-1]
     assert killed > 4, "it was never cut in the middle"
@@ -116,9 +116,9 @@ def test_a_killed_baseline_is_none(store: FakeStore, tmp_path: Path, short_lease
     short_lease(0.05)
     pushed = registry.publish(saved_model(tmp_path / "m"), ROOT, "r", (), "id")
     source = baseline(tmp_path / "b", "one")
-    store.dies_after(2)
+    store.fail_after_writes(2)
     with pytest.raises(Killed):
         registry.publish_baseline(source, ROOT, pushed.version)
-    store.dies_after(None)
+    store.fail_after_writes(None)
     assert registry.baseline_digest(ROOT, pushed.version) == ""
     assert registry.publish_baseline(source, ROOT, pushed.version) == registry.files_digest(source)

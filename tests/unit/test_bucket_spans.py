@@ -53,11 +53,11 @@ def test_an_ingest_that_is_killed_at_any_moment_leaves_a_whole_span_or_none(stor
     short_lease(0.05)
     killed, whole = 0, 0
     for writes in range(1, 50):
-        store.dies_after(writes)
+        store.fail_after_writes(writes)
         try:
             number = write_span()
         except Killed:
-            store.dies_after(None)
+            store.fail_after_writes(None)
             killed += 1
             found = spans.list_spans(ROOT)
             assert len(found) - whole in (0, 1)
@@ -65,7 +65,7 @@ def test_an_ingest_that_is_killed_at_any_moment_leaves_a_whole_span_or_none(stor
             assert all(set(storage.file_sizes(span.path)) == FILES for span in found)
         else:
             break
-    store.dies_after(None)
+    store.fail_after_writes(None)
     assert killed - whole > 5, "it was never cut in the middle"
     assert number > whole + 1, "the numbers of killed ingests are not used again"
     write_span()

@@ -51,9 +51,9 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert "Traceback" not in err
     code, out, err = call(capsys, *arguments, "--json")
     assert code == 2
-    said = json.loads(out)
-    assert set(said) == {"error", "hint"}
-    assert said["error"].endswith((".", ".'", ")")) or ":" in said["error"]
+    output = json.loads(out)
+    assert set(output) == {"error", "hint"}
+    assert output["error"].endswith((".", ".'", ")")) or ":" in output["error"]
 
 
 def test_index_prints_one_json_value(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.unit.tables import LABELS, table
 QUICK = Policy(permutations=1500)
 
 
-def said(old: pd.DataFrame, new: pd.DataFrame) -> str:
+def report_text(old: pd.DataFrame, new: pd.DataFrame) -> str:
     return json.dumps(compare(old, new, QUICK).as_json(), allow_nan=False)
 
 
@@ -26,7 +26,7 @@ def test_the_order_of_the_rows_does_not_count() -> None:
     again = new[:6].assign(label=[LABELS[(LABELS.index(label) + at) % 3] for at, label in enumerate(new.label[:6])])
     new = pd.concat([new, again, new[3:9].assign(uri="again.jpg"), old[:4]], ignore_index=True)
     new.loc[:3, "noise"] = np.nan
-    assert said(old, new) == said(old.sample(frac=1, random_state=1), new.sample(frac=1, random_state=2))
+    assert report_text(old, new) == report_text(old.sample(frac=1, random_state=1), new.sample(frac=1, random_state=2))
 
 
 def arrow(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,12 +46,12 @@ def arrow(frame: pd.DataFrame) -> pd.DataFrame:
 )
 def test_the_types_of_the_columns_do_not_count(as_other_type: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     old, new = table(120, 1), table(60, 2)
-    assert said(old, as_other_type(new)) == said(old, new)
+    assert report_text(old, as_other_type(new)) == report_text(old, new)
 
 
 def test_classes_that_are_numbers_are_the_same_as_floats() -> None:
     numbered = [frame.assign(label=[LABELS.index(label) for label in frame.label]) for frame in (table(120, 1), table(60, 2))]
-    assert said(numbered[0], numbered[1].astype({"label": float})) == said(*numbered)
+    assert report_text(numbered[0], numbered[1].astype({"label": float})) == report_text(*numbered)
 
 
 def findings(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Finding]:

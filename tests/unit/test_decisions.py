@@ -21,8 +21,8 @@ def test_a_rejected_span_leaves_every_window_until_it_is_accepted(tmp_path: Path
     assert chosen(tmp_path)[0] == [1]
     decide(root, "accept", 2, ("property:sharpness",), "it is the new camera", "Bo")
     assert chosen(tmp_path)[0] == [1, 2]
-    said = json.loads(select(root, str(tmp_path / "registry"), "all", LABELS, "s").decisions)
-    assert [(one["action"], one["by"], one["findings"]) for one in said] == [
+    entries = json.loads(select(root, str(tmp_path / "registry"), "all", LABELS, "s").decisions)
+    assert [(one["action"], one["by"], one["findings"]) for one in entries] == [
         ("reject", "Ada", []),
         ("accept", "Bo", ["property:sharpness"]),
     ]
@@ -62,14 +62,14 @@ def test_a_damaged_record_is_an_error_and_never_a_guess(tmp_path: Path) -> None:
 
 
 def test_every_new_span_must_have_accepted_a_finding() -> None:
-    said = [
+    entries = [
         {"action": "accept", "digest": "a", "findings": ["x", "y"]},
         {"action": "accept", "digest": "b", "findings": ["x"]},
         {"action": "reject", "digest": "b", "findings": []},
     ]
-    assert accepted_findings(said, ["a"]) == {"x", "y"}
-    assert accepted_findings(said, ["a", "b"]) == {"x"}
-    assert accepted_findings(said, ["a", "c"]) == accepted_findings(said, []) == set()
+    assert accepted_findings(entries, ["a"]) == {"x", "y"}
+    assert accepted_findings(entries, ["a", "b"]) == {"x"}
+    assert accepted_findings(entries, ["a", "c"]) == accepted_findings(entries, []) == set()
 
 
 def test_a_replaced_span_is_out_of_every_window_and_cannot_be_accepted(tmp_path: Path) -> None:

@@ -100,19 +100,19 @@ def demo(checkout: Path, **environment: str) -> tuple[int, list[str], str]:
     return done.returncode, calls, done.stdout + done.stderr
 
 
-def told(calls: list[str], story: list[str]) -> bool:
+def matches_story(calls: list[str], story: list[str]) -> bool:
     return len(calls) == len(story) and all(call.startswith(start) for call, start in zip(calls, story, strict=True))
 
 
 def test_the_story_is_told_once_and_then_its_end(checkout: Path) -> None:
     code, calls, printed = demo(checkout)
-    assert (code, told(calls, STORY)) == (0, True), calls
+    assert (code, matches_story(calls, STORY)) == (0, True), calls
     assert "demo/pipeline/reviews/1/report.html" in printed
     assert all(f"$ flowers {call.split(' --')[0]}" in printed for call in calls)
     assert (checkout / "demo" / "evening-corrected" / "tulips" / "tulips_0000.jpg").exists()
     assert not list((checkout / "demo" / "evening-corrected").rglob("*_copy.jpg"))
     code, calls, _ = demo(checkout)
-    assert (code, told(calls, END)) == (0, True), calls
+    assert (code, matches_story(calls, END)) == (0, True), calls
 
 
 @pytest.mark.parametrize("kill_at", range(1, len(STORY) + 1))
@@ -121,7 +121,7 @@ def test_a_killed_demo_goes_on(checkout: Path, kill_at: int) -> None:
     assert code != 0
     code, after, _ = demo(checkout)
     assert code == 0
-    assert told(after[-3:], END), after
+    assert matches_story(after[-3:], END), after
     assert len(after) <= len(STORY)
     decisions = (checkout / "demo" / "data" / "decisions.jsonl").read_text().splitlines()
     assert ['"reject"' in line for line in decisions] == [True, False]

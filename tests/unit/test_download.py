@@ -112,11 +112,11 @@ def test_the_set_is_the_one_that_everybody_knows() -> None:
 
 
 def test_it_fetches_checks_and_unpacks(server: Server, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    out = download_flower_photos(tmp_path / "out", lambda *step: told.append(step), archive=server.archive())
+    progress: list[tuple[int, int]] = []
+    out = download_flower_photos(tmp_path / "out", lambda *step: progress.append(step), archive=server.archive())
     assert out == tmp_path / "out"
     assert_complete(tmp_path)
-    assert told[-1] == (len(server.body), len(server.body))
+    assert progress[-1] == (len(server.body), len(server.body))
 
 
 def test_a_second_call_asks_nobody(server: Server, fetch: Callable[..., Path]) -> None:

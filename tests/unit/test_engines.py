@@ -180,11 +180,11 @@ def test_the_worker_environment_is_the_one_that_beam_builds() -> None:
     ],
 )
 def test_keys_that_do_not_fit_are_refused(keys: dict[str, Any], word: str) -> None:
-    said = refusal(keys)
-    assert word in said.message
-    assert said.hint
-    assert "\n" not in said.message
-    assert "hush" not in said.message + said.hint
+    error = refusal(keys)
+    assert word in error.message
+    assert error.hint
+    assert "\n" not in error.message
+    assert "hush" not in error.message + error.hint
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
@@ -197,8 +197,8 @@ def test_nothing_that_answers_is_refused(listener: str, nobody: str) -> None:
     portable = {"engine": "portable", "environment": "loopback"}
     check_engine(BeamConfig(**portable, job_endpoint=listener), NO_FOLDERS)
     for key in ("job_endpoint", "artifact_endpoint"):
-        said = refusal({**portable, "job_endpoint": listener, key: nobody})
-        assert f"{nobody} (beam.{key})" in said.message
+        error = refusal({**portable, "job_endpoint": listener, key: nobody})
+        assert f"{nobody} (beam.{key})" in error.message
     assert "nowhere.invalid:1" in refusal({**portable, "job_endpoint": "nowhere.invalid:1"}).message
     assert (
         "not HOST:PORT" in refusal({**portable, "job_endpoint": listener, "environment": "external", "environment_config": "pool"}).message
@@ -217,8 +217,8 @@ def test_a_master_that_does_not_answer_is_refused(listener: str, nobody: str, tm
 
 def test_workers_in_this_process_cannot_serve_an_engine_elsewhere(listener: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_checks, "_connect", lambda key, address: False)
-    said = refusal({"engine": "portable", "environment": "loopback", "job_endpoint": "jobs.example:8099"})
-    assert "another machine" in said.message
+    error = refusal({"engine": "portable", "environment": "loopback", "job_endpoint": "jobs.example:8099"})
+    assert "another machine" in error.message
 
 
 @pytest.mark.parametrize("engine", ["flink", "spark"])
@@ -234,9 +234,9 @@ def test_jars_that_cannot_serve_are_refused(engine: str, tmp_path: Path) -> None
         (jar(tmp_path, f"beam-runners-{own}-job-server-2.1.0.jar"), "of Beam 2.1.0"),
         (jar(tmp_path, f"beam-runners-{other}-job-server-{beam_version}.jar"), f"not of {engine}"),
     ):
-        said = refusal({**base, "job_server_jar": str(path), "options": ("--job_server_java_launcher=true",)})
-        assert word in said.message
-        assert path.name in said.message
+        error = refusal({**base, "job_server_jar": str(path), "options": ("--job_server_java_launcher=true",)})
+        assert word in error.message
+        assert path.name in error.message
     check_engine(BeamConfig(**base, job_server_jar=str(good), options=("--job_server_java_launcher=true",)), NO_FOLDERS)
     check_engine(
         BeamConfig(**base, job_server_jar=str(jar(tmp_path, "mine.jar")), options=("--job_server_java_launcher=true",)), NO_FOLDERS
@@ -251,9 +251,9 @@ def test_a_job_server_that_cannot_be_fetched(engine: str, master: str, tmp_path:
 
     monkeypatch.setattr("apache_beam.utils.subprocess_server.urlopen", refuse)
     launcher = ("--job_server_java_launcher=true", f"--jar_cache_dir={tmp_path}")
-    said = refusal({"engine": engine, "environment": "loopback", "master": master, "options": launcher})
-    assert re.search(rf"https://\S+{engine}\S+{re.escape(beam_version)}\.jar", said.message)
-    assert "beam.job_server_jar" in said.hint
+    error = refusal({"engine": engine, "environment": "loopback", "master": master, "options": launcher})
+    assert re.search(rf"https://\S+{engine}\S+{re.escape(beam_version)}\.jar", error.message)
+    assert "beam.job_server_jar" in error.hint
 
 
 def test_the_command_line_of_the_job_servers(tmp_path: Path) -> None:
@@ -271,13 +271,13 @@ def test_the_command_line_of_the_job_servers(tmp_path: Path) -> None:
 
 
 def test_dataflow_reads_no_local_folder_and_wants_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = refusal(DATAFLOW, {"data_root": "data"})
-    assert "local folder data (data_root)" in said.message
+    error = refusal(DATAFLOW, {"data_root": "data"})
+    assert "local folder data (data_root)" in error.message
     # No file, no metadata server to ask.
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "absent.json"))
-    said = refusal(DATAFLOW, {"data_root": "gs://flower-shop/data"})
-    assert "no Google Cloud credentials" in said.message
-    assert "GOOGLE_APPLICATION_CREDENTIALS" in said.hint
+    error = refusal(DATAFLOW, {"data_root": "gs://flower-shop/data"})
+    assert "no Google Cloud credentials" in error.message
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in error.hint
     check_engine(BeamConfig(**DATAFLOW, options=("--no_auth",)), {"data_root": "gs://flower-shop/data"})
 
 
@@ -311,7 +311,7 @@ def test_the_request_that_dataflow_would_get(monkeypatch: pytest.MonkeyPatch, tm
     assert [image["containerImage"] for image in pool["sdkHarnessContainerImages"]] == [DATAFLOW["sdk_container_image"]]
     assert job["environment"]["serviceAccountEmail"] == "w@flower-shop.iam.gserviceaccount.com"
     assert job["environment"]["tempStoragePrefix"].startswith("storage.googleapis.com/flower-shop/tmp/")
-    told = json.dumps(job["environment"]["sdkPipelineOptions"])
-    assert all(word in told for word in ("flower-shop", "europe-west4", "gs://flower-shop/tmp/staging"))
+    serialized = json.dumps(job["environment"]["sdkPipelineOptions"])
+    assert all(word in serialized for word in ("flower-shop", "europe-west4", "gs://flower-shop/tmp/staging"))
     names = {transform.unique_name for transform in sent[0].proto_pipeline.components.transforms.values()}
     assert any("WriteShard" in name or "Write" in name for name in names)

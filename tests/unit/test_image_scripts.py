@@ -37,9 +37,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def digest(checkout: Path) -> str:
-    said = subprocess.run([checkout / "scripts" / "source_digest.sh"], check=True, capture_output=True, text=True, cwd="/").stdout.strip()
-    assert len(said) == 64
-    return said
+    output = subprocess.run([checkout / "scripts" / "source_digest.sh"], check=True, capture_output=True, text=True, cwd="/").stdout.strip()
+    assert len(output) == 64
+    return output
 
 
 def image(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -105,17 +105,17 @@ def test_nothing_is_asked_for_that_was_not_given(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "expected"),
     [
         ("ACCELERATOR", "tpu", "cpu or gpu, not tpu"),
         ("WEIGHTS", "absent.h5", "absent.h5 is no file"),
         ("ENGINE", "no-engine", "No container engine"),
     ],
 )
-def test_bad_input_is_told_before_anything_is_built(checkout: Path, variable: str, value: str, told: str) -> None:
+def test_bad_input_is_told_before_anything_is_built(checkout: Path, variable: str, value: str, expected: str) -> None:
     done = image(checkout, **{variable: value})
     assert done.returncode == 2
-    assert told in done.stderr
+    assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (checkout.parent / "record").exists()
 

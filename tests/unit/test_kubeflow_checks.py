@@ -131,7 +131,7 @@ def test_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--image", "flowers:latest", "--out", "p.yaml"], "without its digest"),
         (["--image", f"flowers@{DIGEST}", "--out", "p.yaml"], "cannot reach data"),
@@ -139,11 +139,11 @@ def test_addresses() -> None:
     ],
 )
 def test_compile_refuses_with_one_sentence(
-    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         main(["kubeflow", "compile", "--target", "kfp", *arguments])
     assert stopped.value.code == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -159,8 +159,8 @@ def test_what_a_failed_attempt_left_behind_is_removed(mounts: Path) -> None:
 
 def test_the_answer_has_the_backends_addresses_and_pages_are_files() -> None:
     work = translate_input(message(), SPEC)
-    said = {key: {"artifacts": [{"uri": "/local", "metadata": {"n": 1.0, "nothing": None}}]} for key in work.outputs}
-    answer = translate_output({"artifacts": said, "parameterValues": {"window": "w"}}, work)
+    artifacts = {key: {"artifacts": [{"uri": "/local", "metadata": {"n": 1.0, "nothing": None}}]} for key in work.outputs}
+    answer = translate_output({"artifacts": artifacts, "parameterValues": {"window": "w"}}, work)
     assert [only(answer, key)["uri"] for key in ("report", "data")] == ["s3://b/k/report/report.html", "gs://b/k/data"]
     # kfp.local keeps one output of a name, and would keep the artifact.
     assert answer["parameterValues"] == {"window": "w"}
@@ -174,8 +174,8 @@ def test_metrics_are_numbers() -> None:
     given = message()
     given["outputs"]["artifacts"]["metrics"] = {"artifacts": [{"uri": "s3://b/k/m", "type": {"schemaTitle": "system.Metrics"}}]}
     metadata = {"accuracy": 0.5, "examples": 3, "tfx_version": "1.16.0", "flag": True}
-    said = {key: {"artifacts": [{"uri": "/local", "metadata": metadata}]} for key in ("metrics", "data")}
-    answer = translate_output({"artifacts": said}, translate_input(given, SPEC))
+    artifacts = {key: {"artifacts": [{"uri": "/local", "metadata": metadata}]} for key in ("metrics", "data")}
+    answer = translate_output({"artifacts": artifacts}, translate_input(given, SPEC))
     assert only(answer, "metrics")["metadata"] == {"accuracy": 0.5, "examples": 3}
     assert only(answer, "data")["metadata"] == metadata
 
@@ -240,7 +240,7 @@ entrypoint.main()
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "said"),
+    ("how", "code", "expected"),
     [
         ("well", 0, ""),
         ("input", 2, "step failed: The photos are gone."),
@@ -249,13 +249,13 @@ entrypoint.main()
         ("bug", 1, "step failed: ValueError: a bug"),
     ],
 )
-def test_how_a_step_ended_is_told_by_its_exit_code_whatever_crashes_at_exit(how: str, code: int, said: str, tmp_path: Path) -> None:
+def test_how_a_step_ended_is_told_by_its_exit_code_whatever_crashes_at_exit(how: str, code: int, expected: str, tmp_path: Path) -> None:
     given = json.dumps({"outputs": {"outputFile": str(tmp_path / "o.json")}})
     arguments = ["--executor_class_path", how, "--json_serialized_invocation_args", given, "--json_serialized_inputs_spec_args", "{}"]
     command = [sys.executable, "-c", STEP, *arguments, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert (done.returncode, done.stdout) == (code, "working\n"), done.stderr
-    assert said in done.stderr
+    assert expected in done.stderr
     assert (tmp_path / "o.json").exists() is (code == 0)
 
 

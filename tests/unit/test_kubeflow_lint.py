@@ -119,11 +119,11 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_what_a_backend_would_refuse_is_an_error(name: str) -> None:
-    damage, said = DAMAGES[name]
+    damage, expected = DAMAGES[name]
     spec = small_spec()
     damage(spec)
     found = [problem.message for problem in lint(Package(spec)) if problem.level == "error"]
-    assert any(said in message for message in found), found
+    assert any(expected in message for message in found), found
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_is_no_pipeline_is_an_error_and_no_crash(damage: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "expected"),
     [
         (lambda c: c.update(image="r.example/flowers:latest"), "tag"),
         (lambda c: c.update(env=[{"name": "DB_PASSWORD", "value": "hunter2"}]), "DB_PASSWORD"),
@@ -153,12 +153,12 @@ def test_what_is_no_pipeline_is_an_error_and_no_crash(damage: Any) -> None:
         (lambda c: c.update(args=["--s3_secret_access_key=hunter2"]), "--s3_secret_access_key"),
     ],
 )
-def test_what_is_unwise_is_a_warning_and_no_secret_is_repeated(damage: Any, said: str) -> None:
+def test_what_is_unwise_is_a_warning_and_no_secret_is_repeated(damage: Any, expected: str) -> None:
     spec = small_spec()
     damage(executors(spec)["first"]["container"])
     (problem,) = lint(Package(spec))
     assert problem.level == "warning"
-    assert said in problem.message
+    assert expected in problem.message
     assert "hunter2" not in problem.message
 
 
@@ -216,7 +216,7 @@ def test_schema_2_0_is_right_on_vertex() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("", "not contain a compiled pipeline"),
         ("a: [", "neither YAML nor JSON"),
@@ -226,10 +226,10 @@ def test_schema_2_0_is_right_on_vertex() -> None:
         (yaml.safe_dump_all([small_spec(), {"x": 1}]), "platforms"),
     ],
 )
-def test_a_file_that_is_no_package_is_refused(text: str, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_package_is_refused(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=expected):
         read_package(path)
 
 

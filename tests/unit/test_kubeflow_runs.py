@@ -16,7 +16,7 @@ from flowers_tfx.cli import main
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow import runs
 from flowers_tfx.orchestration.kubeflow.cron import check_cron
-from tests.unit.pipelines_server import TOKEN, Cluster, cluster_served
+from tests.unit.pipelines_server import TOKEN, Cluster, serve_cluster
 from tests.unit.test_kubeflow_lint import small_spec
 
 PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"first": {"nodeSelector": {"labels": {"a": "b"}}}}}}}}
@@ -26,7 +26,7 @@ PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"first
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("FLOWERS_KUBEFLOW_TOKEN", TOKEN)
     monkeypatch.setattr(runs, "POLL_S", 0.01)
-    with cluster_served(Cluster()) as served:
+    with serve_cluster(Cluster()) as served:
         yield served
 
 
@@ -196,13 +196,13 @@ def test_a_server_that_is_away_for_a_moment_does_not_end_the_wait(
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "expected"),
     [(401, "refuses the token"), (403, "forbids"), (302, "asks for a login"), (503, "cannot answer now"), (500, "failed at")],
 )
-def test_what_the_server_refuses_is_one_sentence(code: int, said: str, flowers: Any, cluster: Cluster, package: Path) -> None:
+def test_what_the_server_refuses_is_one_sentence(code: int, expected: str, flowers: Any, cluster: Cluster, package: Path) -> None:
     cluster.answers = [(code, {"message": "no"})]
     value = flowers("submit", str(package), code=2)
-    assert said in value["error"]
+    assert expected in value["error"]
     assert "\n" not in value["error"]
     assert not cluster.runs
 
@@ -408,7 +408,7 @@ def test_schedules_that_are_right(cron: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "said"),
+    ("cron", "expected"),
     [
         ("30 2 * * *", "`0 30 2 * * *`"),
         ("", "has 1 fields"),
@@ -431,10 +431,10 @@ def test_schedules_that_are_right(cron: str) -> None:
         ("@every day", "has 2 fields"),
     ],
 )
-def test_schedules_that_are_wrong_are_explained(cron: str, said: str) -> None:
+def test_schedules_that_are_wrong_are_explained(cron: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         check_cron(cron)
-    assert said in caught.value.message
+    assert expected in caught.value.message
     assert "seconds first" in caught.value.hint
 
 

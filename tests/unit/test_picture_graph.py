@@ -16,7 +16,7 @@ SIZE = 64
 JPEG_ERROR = 3.0  # mean difference, of 255: two JPEG decoders and two resizers
 
 
-def drawn(width: int = 192, height: int = 128, mode: str = "RGB") -> Image.Image:
+def draw_picture(width: int = 192, height: int = 128, mode: str = "RGB") -> Image.Image:
     """A picture without any symmetry: a gradient, a bar at the top, a disc at the left."""
     ramp = np.linspace(30, 220, width * height).reshape(height, width)
     picture = Image.fromarray(np.stack([ramp, ramp[::-1], np.full_like(ramp, 90)], -1).astype(np.uint8))
@@ -84,14 +84,14 @@ def difference(photo: bytes) -> float:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_stands_upright_as_in_pillow(orientation: int, order: str) -> None:
-    photo = with_segments(encoded(drawn()), exif_segment(exif_block(orientation, order)))
+    photo = with_segments(encoded(draw_picture()), exif_segment(exif_block(orientation, order)))
     assert orientation_of(photo) == orientation
     assert difference(photo) < JPEG_ERROR
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_an_orientation_written_as_a_long_is_read(order: str) -> None:
-    photo = with_segments(encoded(drawn()), exif_segment(exif_block(6, order, kind=4)))
+    photo = with_segments(encoded(draw_picture()), exif_segment(exif_block(6, order, kind=4)))
     assert orientation_of(photo) == 6
 
 
@@ -100,7 +100,7 @@ def test_exif_behind_other_segments_and_fill_bytes_is_found() -> None:
         segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00<x/>"),
         segment(0xE2, b"ICC_PROFILE\x00" + b"Exif\x00\x00" * 3000),
     ]
-    photo = with_segments(encoded(drawn()), *others, b"\xff\xff\xff", exif_segment(exif_block(8)))
+    photo = with_segments(encoded(draw_picture()), *others, b"\xff\xff\xff", exif_segment(exif_block(8)))
     assert orientation_of(photo) == 8
     assert difference(photo) < JPEG_ERROR
 
@@ -109,7 +109,7 @@ def test_pillows_own_exif_is_read() -> None:
     exif = Image.Exif()
     exif[0x010F] = "A maker whose name is longer than four bytes"
     exif[0x0112] = 5
-    photo = encoded(drawn(), exif=exif.tobytes())
+    photo = encoded(draw_picture(), exif=exif.tobytes())
     assert orientation_of(photo) == 5
     assert difference(photo) < JPEG_ERROR
 
@@ -129,7 +129,7 @@ def test_pillows_own_exif_is_read() -> None:
     ],
 )
 def test_a_broken_orientation_counts_as_none(block: bytes) -> None:
-    photo = with_segments(encoded(drawn()), exif_segment(block))
+    photo = with_segments(encoded(draw_picture()), exif_segment(block))
     assert orientation_of(photo) == 1
     assert seen(photo).shape == (1, SIZE, SIZE, 3)
 
@@ -153,13 +153,13 @@ def test_bytes_that_are_no_jpeg_have_no_orientation(data: bytes) -> None:
 @pytest.mark.parametrize(
     "photo",
     [
-        encoded(drawn(mode="L")),
-        encoded(drawn(), progressive=True),
-        encoded(drawn(mode="RGBA"), "PNG"),
-        encoded(drawn(mode="L"), "PNG"),
-        encoded(drawn(mode="P"), "PNG"),
-        encoded(drawn(width=500, height=40)),
-        encoded(drawn(width=20, height=30)),
+        encoded(draw_picture(mode="L")),
+        encoded(draw_picture(), progressive=True),
+        encoded(draw_picture(mode="RGBA"), "PNG"),
+        encoded(draw_picture(mode="L"), "PNG"),
+        encoded(draw_picture(mode="P"), "PNG"),
+        encoded(draw_picture(width=500, height=40)),
+        encoded(draw_picture(width=20, height=30)),
     ],
     ids=["gray", "progressive", "png-alpha", "png-gray", "png-palette", "wide", "smaller-than-the-picture"],
 )
@@ -168,11 +168,11 @@ def test_every_kind_of_photo_looks_as_in_pillow(photo: bytes) -> None:
 
 
 def test_cmyk_becomes_the_colours_that_pillow_shows() -> None:
-    assert difference(encoded(drawn(mode="CMYK"))) < 2 * JPEG_ERROR
+    assert difference(encoded(draw_picture(mode="CMYK"))) < 2 * JPEG_ERROR
 
 
 def test_a_transparent_png_keeps_the_colours_under_its_alpha() -> None:
-    picture = drawn().convert("RGBA")
+    picture = draw_picture().convert("RGBA")
     picture.putalpha(Image.new("L", picture.size, 40))
     assert difference(encoded(picture, "PNG")) < JPEG_ERROR
 
@@ -184,7 +184,7 @@ def test_a_photo_of_one_pixel_fills_the_picture(kind: str) -> None:
 
 
 def test_a_batch_is_its_photos_one_by_one() -> None:
-    photos = [encoded(drawn(60 + 30 * i, 90)) for i in range(5)]
+    photos = [encoded(draw_picture(60 + 30 * i, 90)) for i in range(5)]
     np.testing.assert_array_equal(seen(*photos), np.concatenate([seen(photo) for photo in photos]))
     assert seen(*photos).dtype == np.uint8
 

@@ -28,9 +28,9 @@ def row(number: int) -> str:
     digest = f"{number * 7919 % (SHARDS * ROWS):064x}"
     zeros = {"integer": 0, "number": 0.0, "text": ""}
     measured = {column.name: zeros[_kind(column.type)] for column in spans.photos_schema() if not column.nullable}
-    said = {**measured, features.DIGEST: digest, features.LABEL: "daisy", "split": "train"}
-    del said[features.URI], said[features.SPAN]
-    return f"{digest}\t{spans.canonical(said)}\t{json.dumps(f'{number}.jpg')}\n"
+    values = {**measured, features.DIGEST: digest, features.LABEL: "daisy", "split": "train"}
+    del values[features.URI], values[features.SPAN]
+    return f"{digest}\t{spans.canonical(values)}\t{json.dumps(f'{number}.jpg')}\n"
 
 
 def _kind(column: object) -> str:

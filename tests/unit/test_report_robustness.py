@@ -40,9 +40,9 @@ def test_words_from_outside_are_escaped_everywhere() -> None:
     html = render_html(review, frame, frame, THUMBNAILS, context)
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 30
-    said = Page(html)
-    assert said.open == []
-    assert not [name for _, attributes in said.tags for name in attributes if name.startswith("on")]
+    document = Page(html)
+    assert document.open == []
+    assert not [name for _, attributes in document.tags for name in attributes if name.startswith("on")]
     assert "<script" not in render_markdown(review, replace(context, commands=()))
 
 

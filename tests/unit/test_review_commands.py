@@ -102,8 +102,8 @@ def test_a_reason_can_hold_any_character(tmp_path: Path) -> None:
 
 
 def review(root: Path, name: str, created: str, spans: list[int], *findings: str) -> None:
-    said = {"created": created, "verdict": "blocked", "findings": [{"id": one} for one in findings], "new": {"spans": spans}}
-    store_review(str(root / "pipeline"), name, {JSON: json.dumps(said)})
+    content = {"created": created, "verdict": "blocked", "findings": [{"id": one} for one in findings], "new": {"spans": spans}}
+    store_review(str(root / "pipeline"), name, {JSON: json.dumps(content)})
 
 
 def test_only_findings_that_there_are_can_be_accepted(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_all_findings_and_named_ones_exclude_each_other(words: tuple[str, ...], 
 def test_what_a_review_without_new_photos_stopped_is_accepted_with_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     span(tmp_path / "data", 1)
     errors_of_span_1(tmp_path, "1-a", "2026-01-01", blur="note")
-    said = {"created": "2026-01-02", "verdict": "blocked", "new": {"spans": []}}
-    files = {JSON: json.dumps({**said, "findings": [{"id": "schema:baseline:3", "level": "error"}]})}
+    content = {"created": "2026-01-02", "verdict": "blocked", "new": {"spans": []}}
+    files = {JSON: json.dumps({**content, "findings": [{"id": "schema:baseline:3", "level": "error"}]})}
     store_review(str(tmp_path / "pipeline"), "1-b", files)
     assert accept_all(capsys, tmp_path)[1]["findings"] == ["schema:baseline:3"]
 

@@ -54,19 +54,19 @@ SECTIONS = (
     ],
 )
 def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str) -> None:
-    said = page(replace(REVIEW, findings=findings))
-    assert said.text.index(headline, said.text.index(headline) + 1) < said.text.index("Compared with")
-    assert ("What to do" in said.text) == headline.startswith("Blocked")
+    document = page(replace(REVIEW, findings=findings))
+    assert document.text.index(headline, document.text.index(headline) + 1) < document.text.index("Compared with")
+    assert ("What to do" in document.text) == headline.startswith("Blocked")
     assert headline in render_markdown(replace(REVIEW, findings=findings), CONTEXT)
 
 
 def test_without_a_baseline_nothing_is_said_about_one() -> None:
-    said = page(ALONE, old=NEW)
-    assert "Pass: no findings, and no baseline to compare with" in said.text
-    assert "No property was compared" in said.text
-    assert "no baseline 0 photos, data \N{EN DASH}" in said.text
-    assert "daisy \N{EN DASH} 25.0 % \N{EN DASH}" in said.text
-    assert "not significant" not in said.text
+    document = page(ALONE, old=NEW)
+    assert "Pass: no findings, and no baseline to compare with" in document.text
+    assert "No property was compared" in document.text
+    assert "no baseline 0 photos, data \N{EN DASH}" in document.text
+    assert "daisy \N{EN DASH} 25.0 % \N{EN DASH}" in document.text
+    assert "not significant" not in document.text
     assert "properties drifted" not in render_markdown(ALONE, CONTEXT)
 
 
@@ -141,25 +141,25 @@ def test_the_trend_has_every_review_and_leaves_gaps() -> None:
 def test_the_page_is_well_formed_and_loads_nothing() -> None:
     for review, context in ((REVIEW, CONTEXT), (REVIEW, Context()), (EMPTY, Context())):
         html = render_html(review, BASELINE, NEW, THUMBNAILS, context)
-        said = Page(html)
-        assert said.open == []
+        document = Page(html)
+        assert document.open == []
         assert "default-src 'none'" in html
         assert "<script" not in html
         assert not re.search(r"url\(|@import|https?://", html)
-        assert all(str(link["href"]).startswith("#") for link in said.all("a"))
-        ids = [str(attributes["id"]) for _, attributes in said.tags if "id" in attributes]
-        assert {str(link["href"])[1:] for link in said.all("a")} == set(ids)
+        assert all(str(link["href"]).startswith("#") for link in document.all("a"))
+        ids = [str(attributes["id"]) for _, attributes in document.tags if "id" in attributes]
+        assert {str(link["href"])[1:] for link in document.all("a")} == set(ids)
         assert len(ids) == len(set(ids))
 
 
 def test_what_scrolls_can_be_reached_by_keyboard_and_pictures_have_words() -> None:
-    said = page()
-    scrolling = [attributes for _, attributes in said.tags if attributes.get("class") == "scroll"]
+    document = page()
+    scrolling = [attributes for _, attributes in document.tags if attributes.get("class") == "scroll"]
     assert len(scrolling) >= 4
     assert all(attributes["tabindex"] == "0" and attributes["aria-label"] for attributes in scrolling)
-    assert all(image["alt"] for image in said.all("img"))
-    assert all(drawing["aria-label"] for drawing in said.all("svg"))
-    assert len(said.all("table")) == len(scrolling)
+    assert all(image["alt"] for image in document.all("img"))
+    assert all(drawing["aria-label"] for drawing in document.all("svg"))
+    assert len(document.all("table")) == len(scrolling)
 
 
 @pytest.mark.parametrize(

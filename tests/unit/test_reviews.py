@@ -42,10 +42,10 @@ def test_no_review_takes_the_place_of_another(tmp_path: Path) -> None:
 
 def test_a_review_in_a_bucket_is_there_with_its_json(store: FakeStore) -> None:
     files = {JSON: json.dumps({"created": "2026-01-01", "new": {"spans": [1]}}), HTML: "<p>"}
-    store.dies_after(1)
+    store.fail_after_writes(1)
     with pytest.raises(Killed):
         store_review("gs://bucket/root", "1-a", files)
-    store.dies_after(None)
+    store.fail_after_writes(None)
     assert stored_reviews("gs://bucket/root") == []
     home = store_review("gs://bucket/root", "1-b", files)
     (found,) = stored_reviews("gs://bucket/root")

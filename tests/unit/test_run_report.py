@@ -78,14 +78,14 @@ def test_commands_are_a_line_each_however_narrow_the_terminal(monkeypatch: pytes
 
 
 def test_the_evaluation_is_read_from_its_own_files(tmp_path: Path) -> None:
-    said = {
+    content = {
         "accuracy": 0.9,
         "baseline": {"version": "1", "accuracy": 0.8},
         "examples": 10,
         "calibration_error": 0.1,
         "classes": [{"name": "daisy", "precision": 1.0, "recall": 0.5, "auc": None, "support": 10}],
     }
-    (tmp_path / "report.json").write_text(json.dumps(said))
+    (tmp_path / "report.json").write_text(json.dumps(content))
     nodes = (
         node(
             "Evaluator",

@@ -13,7 +13,7 @@ COUNT = 12  # pictures a class: enough to see variety, quick to draw
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("samples") / "flowers"
     assert draw_samples(out, per_class=COUNT, seed=7) == dict.fromkeys(CLASSES, COUNT)
     return out
@@ -23,10 +23,10 @@ def photos(out: Path) -> list[Path]:
     return sorted(out.glob("*/*.jpg"))
 
 
-def test_there_is_a_folder_per_class_of_readable_jpegs(drawn: Path) -> None:
-    assert sorted(path.name for path in drawn.iterdir() if not path.name.startswith(".")) == sorted(CLASSES)
-    assert len(photos(drawn)) == COUNT * len(CLASSES)
-    for path in photos(drawn):
+def test_there_is_a_folder_per_class_of_readable_jpegs(sample_folder: Path) -> None:
+    assert sorted(path.name for path in sample_folder.iterdir() if not path.name.startswith(".")) == sorted(CLASSES)
+    assert len(photos(sample_folder)) == COUNT * len(CLASSES)
+    for path in photos(sample_folder):
         with Image.open(path) as image:
             assert image.format == "JPEG"
             assert min(image.size) >= 200
@@ -40,17 +40,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert draw_picture("roses", 3, seed=7) != draw_picture("tulips", 3, seed=7)
 
 
-def test_a_larger_set_holds_the_smaller_one(drawn: Path) -> None:
-    assert (drawn / "tulips" / "tulips_0002.jpg").read_bytes() == draw_picture("tulips", 2, seed=7)
+def test_a_larger_set_holds_the_smaller_one(sample_folder: Path) -> None:
+    assert (sample_folder / "tulips" / "tulips_0002.jpg").read_bytes() == draw_picture("tulips", 2, seed=7)
 
 
-def test_no_two_pictures_are_alike(drawn: Path) -> None:
-    assert len({path.read_bytes() for path in photos(drawn)}) == COUNT * len(CLASSES)
+def test_no_two_pictures_are_alike(sample_folder: Path) -> None:
+    assert len({path.read_bytes() for path in photos(sample_folder)}) == COUNT * len(CLASSES)
 
 
-def test_the_pictures_vary_as_photos_do(drawn: Path) -> None:
+def test_the_pictures_vary_as_photos_do(sample_folder: Path) -> None:
     lumas, shapes, tables, months = [], set(), set(), set()
-    for path in photos(drawn):
+    for path in photos(sample_folder):
         with Image.open(path) as image:
             lumas.append(float(np.asarray(image.convert("L")).mean()))
             shapes.add(image.size)
@@ -74,16 +74,16 @@ def test_some_lie_on_their_side_and_say_so() -> None:
     assert 1 <= sideways <= 10
 
 
-def test_a_finished_folder_is_left_alone(drawn: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in photos(drawn)}
-    assert draw_samples(drawn, per_class=COUNT, seed=7) == dict.fromkeys(CLASSES, COUNT)
-    assert {path: path.stat().st_mtime_ns for path in photos(drawn)} == before
+def test_a_finished_folder_is_left_alone(sample_folder: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in photos(sample_folder)}
+    assert draw_samples(sample_folder, per_class=COUNT, seed=7) == dict.fromkeys(CLASSES, COUNT)
+    assert {path: path.stat().st_mtime_ns for path in photos(sample_folder)} == before
 
 
 @pytest.mark.parametrize(("per_class", "seed"), [(COUNT + 1, 7), (COUNT, 8)])
-def test_another_set_does_not_overwrite_it(drawn: Path, per_class: int, seed: int) -> None:
+def test_another_set_does_not_overwrite_it(sample_folder: Path, per_class: int, seed: int) -> None:
     with pytest.raises(InputError, match="not empty") as caught:
-        draw_samples(drawn, per_class=per_class, seed=seed)
+        draw_samples(sample_folder, per_class=per_class, seed=seed)
     assert caught.value.hint
 
 
@@ -103,9 +103,9 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_is_filled_and_progress_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    told: list[tuple[int, int]] = []
-    draw_samples(out, per_class=1, progress=lambda done, total: told.append((done, total)))
-    assert told == [(number, 5) for number in range(1, 6)]
+    reports: list[tuple[int, int]] = []
+    draw_samples(out, per_class=1, progress=lambda done, total: reports.append((done, total)))
+    assert reports == [(number, 5) for number in range(1, 6)]
     assert len(photos(out)) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -132,8 +132,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_a_planted_delivery_is_the_same_scenes_darker_and_of_half_the_size(drawn: Path, planted: Path) -> None:
-    for path in photos(drawn):
+def test_a_planted_delivery_is_the_same_scenes_darker_and_of_half_the_size(sample_folder: Path, planted: Path) -> None:
+    for path in photos(sample_folder):
         names = list(planted.glob(f"*/{path.name}"))
         assert len(names) == 1
         with Image.open(path) as image, Image.open(names[0]) as small:
