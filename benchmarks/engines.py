@@ -36,7 +36,7 @@ import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 
 from benchmarks.engine_costs import SAMPLE_S, Cost, Tree, table  # noqa: E402
-from flowers_tfx.data.beam_jobs import UNITS  # noqa: E402
+from flowers_tfx.data.beam_jobs import UNITS_PER_PHOTO  # noqa: E402
 from flowers_tfx.data.spans import list_spans, read_photos  # noqa: E402
 from tests.e2e.prism import prism, prism_binary, worker_pool  # noqa: E402
 
@@ -162,7 +162,7 @@ def lines_done(root: Path) -> int:
     for path in root.glob(".span-*.tmp/work/progress"):
         with contextlib.suppress(OSError):
             sizes.append(path.stat().st_size)
-    return sum(sizes) // UNITS
+    return sum(sizes) // UNITS_PER_PHOTO
 
 
 def results(roots: Sequence[Path]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from flowers_tfx.progress import ProgressCallback
 
 LEDGER = "ledger.json"
 PROGRESS = "progress"
-UNITS = 4  # of work on a photo: so many bytes in the progress file
+UNITS_PER_PHOTO = 4  # of work; the progress file has one byte per unit
 POLL_S = 0.2
 
 
@@ -66,7 +66,7 @@ def create_file(path: str) -> IO[bytes]:
 
 
 def report_progress(work_dir: str, units: int) -> None:
-    """Progress for whoever watches the work folder on this machine: the size of a file that every worker appends to."""
+    """Reports progress to processes on this machine: every worker appends one byte per unit to a file in the work folder."""
     if "://" not in work_dir:
         file = os.open(os.path.join(work_dir, PROGRESS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.write(file, bytes(units))
@@ -84,7 +84,7 @@ def watch_progress(work_dir: Path, photos: int, progress: ProgressCallback | Non
 
     def poll() -> None:
         while not over.wait(POLL_S):
-            done = path.stat().st_size // UNITS if path.exists() else 0
+            done = path.stat().st_size // UNITS_PER_PHOTO if path.exists() else 0
             progress(min(done, photos), photos)
 
     thread = threading.Thread(target=poll, name="job-progress", daemon=True)

@@ -169,12 +169,12 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
         rejects=[Reject(**reject) for reject in islice(_rejects(rejects_path), KEPT_REJECTS)],
     )
     if new:
-        facts = _facts(request, result, photos, ledger["delivery"], lines)
-        _publish(draft, shards, request.shards, facts)
+        fields = _manifest_fields(request, result, photos, ledger["delivery"], lines)
+        _publish(draft, shards, request.shards, fields)
     return result
 
 
-def _facts(
+def _manifest_fields(
     request: IngestRequest, result: IngestResult, photos: publication.PhotoTotals, delivery_digest: str, lines: int
 ) -> dict[str, Any]:
     replaces = {} if request.replaces is None else {"replaces": request.replaces}
@@ -199,12 +199,12 @@ def _facts(
     }
 
 
-def _publish(draft: Draft, shards: list[Mapping[str, Any]], total: int, facts: Mapping[str, Any]) -> None:
+def _publish(draft: Draft, shards: list[Mapping[str, Any]], total: int, fields: Mapping[str, Any]) -> None:
     files = publication.collect_shards(draft.scratch, draft.add_file, shards, total)
     for name in (spans.PHOTOS, spans.REJECTS):
-        files[name] = publication.file_facts(draft.scratch / name)
+        files[name] = publication.size_and_sha256(draft.scratch / name)
         draft.add_file(str(draft.scratch / name), name)
-    draft.publish(publication.manifest_text({**facts, "files": files}))
+    draft.publish(publication.manifest_text({**fields, "files": files}))
 
 
 def _nothing_usable(csv: str, lines: int, rejects_path: Path) -> InputError:

@@ -23,13 +23,13 @@ from apache_beam.transforms.window import GlobalWindows
 from flowers_tfx import features
 from flowers_tfx.class_names import class_name
 from flowers_tfx.data import delivery, pictures, records, spans, uris
-from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, report_progress
+from flowers_tfx.data.beam_jobs import LEDGER, UNITS_PER_PHOTO, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo, batches, conflict, read_photo, split_of
 from flowers_tfx.data.properties import Value, measure
 from flowers_tfx.storage import configure_beam_worker
 
-# Of the work on a new photo, hashing is one part and measuring and writing it three.
-HASHED, SETTLED = 1, UNITS - 1
+# Units of work on a new photo: hashing it, and measuring and writing it.
+HASH_UNITS, WRITE_UNITS = 1, UNITS_PER_PHOTO - 1
 
 _LEDGER_ENTRIES = "ledger"
 Entry = tuple[Any, ...]
@@ -120,7 +120,7 @@ class HashPhotos(beam.DoFn):
             else:
                 yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, reject_entry(number, line.uri, line.label, line.reason))
         yield beam.pvalue.TaggedOutput(_LEDGER_ENTRIES, ("content", b"".join(contents)))
-        report_progress(self._job.work_dir, HASHED * chunk.lines)
+        report_progress(self._job.work_dir, HASH_UNITS * chunk.lines)
 
 
 class SettlePhotos(beam.DoFn):
@@ -188,7 +188,7 @@ class WriteShard(beam.DoFn):
                         rows = files.enter_context(create_file(f"{path}.rows"))  # never an empty one: Beam can't write those to S3
                     written += 1
                     rows.write(f"{photo.digest}\t{spans.canonical(row)}\t{json.dumps(photo.uri)}\n".encode())
-                report_progress(job.work_dir, SETTLED * sum(len(occurrences) for _, occurrences in batch))
+                report_progress(job.work_dir, WRITE_UNITS * sum(len(occurrences) for _, occurrences in batch))
             sha256 = writer.close()
         yield ("shard", split, index, path, writer.bytes, sha256, duplicates, written)
 

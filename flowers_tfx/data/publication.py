@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import flowers_tfx
-from flowers_tfx import features
+from flowers_tfx import features, storage
 from flowers_tfx.data import records, spans
 
 MAX_OPEN_FILES = 128  # files at a time
@@ -102,19 +102,15 @@ def _empty_shard(path: Path) -> dict[str, Any]:
         return {"path": str(path), "sha256": writer.close(), "bytes": writer.bytes}
 
 
-def file_facts(path: Path) -> dict[str, Any]:
-    digest = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+def size_and_sha256(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": storage.file_sha256(path)}
 
 
-def manifest_text(facts: Mapping[str, Any]) -> str:
+def manifest_text(fields: Mapping[str, Any]) -> str:
     manifest = {
         "format_version": spans.FORMAT_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "code_version": flowers_tfx.__version__,
-        **facts,
+        **fields,
     }
     return json.dumps(manifest, indent=2) + "\n"

@@ -7,7 +7,6 @@ begins the sha256 of the file, so a sidecar is never changed either, and the ids
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -104,8 +103,4 @@ def write_sidecar(span_dir: StoragePath, digest: str, table: pa.Table) -> Storag
 
 
 def _file_id(path: Path) -> str:
-    whole = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            whole.update(piece)
-    return whole.hexdigest()[:16]
+    return storage.file_sha256(path)[:16]

@@ -19,7 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowers_tfx import features
 from flowers_tfx.data import sidecars, spans
-from flowers_tfx.data.beam_jobs import LEDGER, UNITS, create_file, read_ledger, report_progress, run_job, watch_progress
+from flowers_tfx.data.beam_jobs import LEDGER, UNITS_PER_PHOTO, create_file, read_ledger, report_progress, run_job, watch_progress
 from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.pixel_sample import sample_pixels
 from flowers_tfx.data.properties import measure
@@ -121,7 +121,7 @@ class MeasureShard(beam.DoFn):
                 for digest, values in zip(digests, measure(samples, self._job.names), strict=True):
                     out.write(json.dumps({features.DIGEST: digest, **values}).encode() + b"\n")
                 count += len(batch)
-                report_progress(self._job.work_dir, UNITS * len(batch))
+                report_progress(self._job.work_dir, UNITS_PER_PHOTO * len(batch))
         if out:
             out.close()
         yield path, count

@@ -155,7 +155,7 @@ class BucketDraft:
     def publish(self, manifest: str) -> None:
         with ThreadPoolExecutor(COPY_THREADS) as pool:
             list(pool.map(self._copy, self._files))
-        self._lock.check()
+        self._lock.renew_or_fail()
         try:
             (self._span_dir / spans.MANIFEST).write_new(manifest.encode())
         except FileExistsError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from flowers_tfx import storage
 from flowers_tfx.backbones import find_backbone
 from flowers_tfx.config.training import ModelConfig
 from flowers_tfx.errors import InputError
@@ -51,7 +51,7 @@ def network_name(model: ModelConfig) -> str:
     if not model.pretrained:
         return ""
     path = model.weights_path
-    weights = hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else model.weights
+    weights = storage.file_sha256(path)[:16] if path else model.weights
     row = find_backbone(model.backbone)
     width = f"{model.alpha:g}-" if row and row.has_alpha else ""
     return f"{model.backbone}-{width}{model.image_size}-{weights}"

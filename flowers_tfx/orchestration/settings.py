@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -163,4 +162,4 @@ def _weights_digest(model: ModelConfig) -> str:
         return ""
     if not path.is_file():
         raise InputError(f"The weights {path} do not exist.", "Name an .h5 file with model.weights, or use imagenet or none.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return storage.file_sha256(path)

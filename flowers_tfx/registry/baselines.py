@@ -26,7 +26,7 @@ def baseline_digest(registry: str, version: int) -> str:
 def baseline_is_whole(registry: str, version: int) -> bool:
     """Whether the files beside a version are those that were published."""
     folder = version_path(registry, version) / BASELINE_DIR
-    return _baseline_facts(folder).get("files") == baseline_files_digest(folder)
+    return _read_baseline_record(folder).get("files") == baseline_files_digest(folder)
 
 
 def baseline_files_digest(folder: StoragePath) -> str:
@@ -36,10 +36,10 @@ def baseline_files_digest(folder: StoragePath) -> str:
 
 def baseline_push_id(registry: str, version: int) -> str:
     """The token that the baseline beside a version was published with; empty where there is none that can be read."""
-    return str(_baseline_facts(version_path(registry, version) / BASELINE_DIR).get("push_id", ""))
+    return str(_read_baseline_record(version_path(registry, version) / BASELINE_DIR).get("push_id", ""))
 
 
-def _baseline_facts(folder: StoragePath) -> Mapping[str, Any]:
+def _read_baseline_record(folder: StoragePath) -> Mapping[str, Any]:
     """The content of baseline.json; empty where it is missing or damaged."""
     try:
         facts = json.loads((folder / BASELINE_FILE).read_text(encoding="utf-8"))

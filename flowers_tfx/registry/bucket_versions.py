@@ -39,7 +39,7 @@ class BucketVersions:
         folder = self._root / str(version)
         self._claim(version).write_new(uuid.uuid4().hex.encode())
         self._upload(model, folder, omit={MODEL_FILE, ENTRY_FILE})
-        self._lock.check()
+        self._lock.renew_or_fail()
         (folder / MODEL_FILE).upload(model / MODEL_FILE)
         (folder / ENTRY_FILE).write_new(record.encode())
         self._claim(version).unlink()
@@ -49,7 +49,7 @@ class BucketVersions:
         folder = self._root / str(version) / BASELINE_DIR
         folder.remove(first=BASELINE_FILE)
         self._upload(source, folder, omit={BASELINE_FILE})
-        self._lock.check()
+        self._lock.renew_or_fail()
         (folder / BASELINE_FILE).upload(source / BASELINE_FILE)
 
     def _upload(self, source: Path, target: BucketPath, omit: set[str]) -> None:

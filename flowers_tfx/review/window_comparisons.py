@@ -50,13 +50,13 @@ class _WindowComparisons:
 
     def main(self) -> Comparison:
         if self._serving is None:
-            return self._of_newest() if len(self._window) > 1 else self._alone(self._window)
+            return self._compare_newest_span() if len(self._window) > 1 else self._inspect(self._window)
         if not self._new:
-            return self._of_nothing(self._serving)
+            return self._without_new_photos(self._serving)
         baseline = self._baseline(self._serving)
         if isinstance(baseline, Finding):
-            alone = self._alone(self._new)
-            return replace(alone, review=alone.review.with_findings([baseline]))
+            inspected = self._inspect(self._new)
+            return replace(inspected, review=inspected.review.with_findings([baseline]))
         new = self._embedded(self._new)
         compared = compare_sides(baseline, new, self._policy, earlier=spans_side(self._trained), with_tfdv=True)
         return replace(compared, review=downgrade_known_drift(compared.review, compared.baseline.rows, new.rows, self._policy))
@@ -68,16 +68,16 @@ class _WindowComparisons:
         previous, newest = (self._embedded([span]) for span in self._window[-2:])
         return compare_sides(previous, newest, self._policy, with_tfdv=True)
 
-    def _of_newest(self) -> Comparison:
+    def _compare_newest_span(self) -> Comparison:
         previous, newest = (self._embedded([span]) for span in self._window[-2:])
         # The photos of the previous span are among the earlier ones: they are read there.
         previous = replace(previous, read_photos=no_photos)
         return compare_sides(previous, newest, self._policy, earlier=spans_side(self._window[:-1]), with_tfdv=True)
 
-    def _alone(self, spans: Sequence[Span]) -> Comparison:
+    def _inspect(self, spans: Sequence[Span]) -> Comparison:
         return compare_sides(None, spans_side(spans), self._policy)
 
-    def _of_nothing(self, serving: Mapping[str, Any]) -> Comparison:
+    def _without_new_photos(self, serving: Mapping[str, Any]) -> Comparison:
         """Without new photos, too, a damaged serving model is a finding: a candidate is not compared with one."""
         review = Review((), {}, _as_baseline(serving, 0), {"spans": [], "digest": None, "photos": 0})
         baseline = self._baseline(serving) if serving.get("damage") else None

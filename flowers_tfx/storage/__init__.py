@@ -12,7 +12,7 @@ from flowers_tfx.storage.atomic_writes import (
 )
 from flowers_tfx.storage.bucket_path import BucketPath
 from flowers_tfx.storage.locks import Lock, append_line, check_bucket, lock, try_lock
-from flowers_tfx.storage.paths import StoragePath, fetch, file_sizes, in_bucket, local_file, storage_path
+from flowers_tfx.storage.paths import StoragePath, fetch, file_sha256, file_sizes, in_bucket, local_file, storage_path
 from flowers_tfx.storage.s3_endpoint import configure_beam_worker, endpoint_url, s3_beam_args
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "configure_beam_worker",
     "endpoint_url",
     "fetch",
+    "file_sha256",
     "file_sizes",
     "in_bucket",
     "local_file",

@@ -1,12 +1,12 @@
 """A lock in a bucket, where no system releases one when its holder dies.
 
-The lock is an object that is made only where there is none (a conditional write, which the store decides). Its holder writes it anew every
-few seconds, on the condition that it has the tag of the last time. Who waits watches the tag: when it has not changed for LEASE_S seconds
-of the watcher's own clock, the holder is dead and the watcher takes the lock over, on the condition of that tag, so that one of several
-watchers succeeds. No two machines' clocks are compared.
+The lock is an object that is created only if it does not exist yet (a conditional write; the store decides). Its holder rewrites it every
+few seconds, on the condition that the tag is still the one of its last write. A waiting process watches the tag: if it has not changed for
+LEASE_S seconds of the watcher's own clock, the holder is dead, and the watcher takes over the lock on the condition of that tag, so that
+only one of several watchers succeeds. Clocks of different machines are never compared.
 
-A holder that was stopped for longer than LEASE_S (a suspended machine) may wake up with the lock lost. It finds out at `check()`, which
-it must call before the write that makes its work visible.
+A holder that was stopped for longer than LEASE_S (a suspended machine) may have lost the lock when it wakes up. `renew_or_fail()` detects
+this; the holder must call it before the write that makes its work visible.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Lease:
         self._thread = threading.Thread(target=self._keep_alive, name="bucket-lease", daemon=True)
         self._thread.start()
 
-    def check(self) -> None:
+    def renew_or_fail(self) -> None:
         """Raises InputError where the lock was lost to somebody else."""
         with self._guard:
             try:
@@ -53,7 +53,7 @@ class Lease:
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(LEASE_S / 4):
-            # A store that fails now may answer the next time, and check() finds out whether the lock is lost.
+            # A store that fails now may answer the next time, and renew_or_fail() finds out whether the lock is lost.
             with self._guard, contextlib.suppress(ConditionFailed, InputError, RuntimeError):
                 self._renew()
 

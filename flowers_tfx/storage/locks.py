@@ -26,13 +26,13 @@ LOCK_NAME = ".lock"
 
 
 class Lock(Protocol):
-    def check(self) -> None:
+    def renew_or_fail(self) -> None:
         """To be called before the write that makes the work visible. Raises InputError where the lock was lost to somebody else."""
         ...
 
 
 class _FileLock:
-    def check(self) -> None:
+    def renew_or_fail(self) -> None:
         """The system takes no lock away."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -42,6 +43,15 @@ def file_sizes(folder: StoragePath) -> dict[str, int]:
     else:
         sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     return {name: sizes[name] for name in sorted(sizes, key=lambda name: name.split("/"))}
+
+
+def file_sha256(file: Path) -> str:
+    """The digest of a file on this machine, in hexadecimal. Reads 1 MiB at a time."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -41,18 +41,16 @@ def compare(
 ) -> Review:
     """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
 
-    `delivery`: what ingest set aside; `earlier`: all photos before, where the baseline is but a sample of them: duplicates and
-    conflicts are looked for there. `compared_with` and `subject` complete what the review says of both sides. `unmeasured`:
-    image properties that some photos were never measured for, and where: {"sharpness": "span 1"}. They are noted and not compared.
-    `labelled=False`: the new photos are not expected to have labels, such as those of requests: where none has one, that is noted, and
-    labels are not compared. Without it photos that lost their labels are an error.
-    The same inputs give the same review. Whatever is wrong with a table is a finding; nothing is raised for it.
+    `delivery`: what ingest set aside. `earlier`: all earlier photos, to be searched for duplicates and conflicts if the baseline is only
+    a sample of them. `compared_with` and `subject` are added to the JSON of both sides. `unmeasured`: image properties that some photos
+    lack, and where: {"sharpness": "span 1"}; they are noted and not compared. `labelled=False`: the new photos, such as those of
+    requests, may lack labels: if none has one, labels are not compared. Equal inputs give equal reviews. Errors in a table are findings.
     """
     policy = policy or Policy()
     tables = read_tables(baseline, new, unmeasured, labelled)
     old, fresh = tables.baseline, tables.new
-    known = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
-    findings = [*tables.findings, *counted_findings(known, fresh, delivery, policy)]
+    earlier_photos = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
+    findings = [*tables.findings, *counted_findings(earlier_photos, fresh, delivery, policy)]
     scores = feature_scores(old, fresh)
     if len(old) > 1 and len(fresh) > 1:
         drift, drift_by_feature = _compare_photos(old, fresh, policy, seed)
@@ -60,13 +58,13 @@ def compare(
         for feature, values in drift_by_feature.items():
             scores.setdefault(feature, {}).update(values)
     digests = (old.digest, fresh.digest)
-    known_digest = "" if known is old else known.digest
+    earlier_digest = "" if earlier_photos is old else earlier_photos.digest
     return Review(
         tuple(findings),
         scores,
         {"kind": "span", "version": None, "digest": digests[0], "photos": len(old), **(compared_with or {})},
         {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {}), **_unlabelled(tables)},
-        digest=_digest(*digests, known_digest, policy.digest, str(seed), repr(delivery), *_unlabelled(tables)),
+        digest=_digest(*digests, earlier_digest, policy.digest, str(seed), repr(delivery), *_unlabelled(tables)),
     )
 
 

@@ -61,7 +61,7 @@ def test_who_does_not_wait_is_told_the_process(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         with storage.lock(tmp_path, wait=False) as lock:
-            lock.check()
+            lock.renew_or_fail()
 
 
 def test_a_folder_that_cannot_be_locked_is_one_sentence(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_folder_in_a_bucket_is_locked_in_the_same_way(store: FakeStore, short_
     short_lease(0.4)
     folder = BucketPath("s3://bucket/folder")
     with storage.lock(folder) as lock:
-        lock.check()
+        lock.renew_or_fail()
         with (
             pytest.raises(InputError, match="Another run is at work in s3://bucket/folder") as refused,
             storage.lock(folder, wait=False, holder="run", hint="Wait."),
@@ -83,7 +83,7 @@ def test_a_folder_in_a_bucket_is_locked_in_the_same_way(store: FakeStore, short_
         assert refused.value.hint == "Wait."
         store.objects["folder/.lock"] = b"another's", -1
         with pytest.raises(InputError, match="took over"):
-            lock.check()
+            lock.renew_or_fail()
 
 
 @pytest.mark.parametrize("kind", ["disk", "bucket"])

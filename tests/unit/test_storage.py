@@ -101,7 +101,7 @@ def test_a_lease_keeps_others_out_for_longer_than_it_lasts(store: FakeStore, sho
             inside += 1
             most = max(most, inside)
             time.sleep(1.3)  # it is renewed meanwhile
-            lease.check()
+            lease.renew_or_fail()
             inside -= 1
 
     threads = [threading.Thread(target=work) for _ in range(3)]
@@ -118,7 +118,7 @@ def test_the_lease_of_a_dead_holder_is_taken_over(store: FakeStore, short_lease:
     store.write("lock", b"dead")
     began = time.monotonic()
     with hold_lease(store, "lock", "here") as lease:
-        lease.check()
+        lease.renew_or_fail()
     assert time.monotonic() - began >= 0.2
     assert store.objects == {}
 
@@ -133,14 +133,14 @@ def test_who_does_not_wait_is_told_of_a_holder_that_is_alive(store: FakeStore, s
         raise AssertionError("two holders")
     store.write("lock", b"dead")
     with hold_lease(store, "lock", "here", wait=False) as lease:
-        lease.check()
+        lease.renew_or_fail()
 
 
 def test_a_holder_that_slept_too_long_finds_the_lease_lost(store: FakeStore) -> None:
     with hold_lease(store, "lock", "here") as lease:
         store.write("lock", b"somebody else's")
         with pytest.raises(InputError, match="Another writer took over"):
-            lease.check()
+            lease.renew_or_fail()
     assert store.read("lock")[0] == b"somebody else's"
 
 
