@@ -37,5 +37,5 @@ def _build(module: str, name: str, binary: Path) -> None:
         except subprocess.TimeoutExpired:
             pytest.skip(f"go install {module} took more than {BUILD_S} s")
         if done.returncode:
-            pytest.skip(f"go install {module} failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1]}")
+            pytest.skip(f"go install {module} failed: {(done.stderr.strip().splitlines() or ['without a reason'])[-1]}")
         (Path(folder) / name).rename(binary)

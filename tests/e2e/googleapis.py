@@ -1,5 +1,5 @@
-"""Google Cloud Storage on this machine, for all of its clients. TensorFlow's knows no addresses but Google's, so a proxy that it is told of
-leads them to a server that imitates the store; and mends what that server does not understand, which Google's does."""
+"""Google Cloud Storage on this machine. TensorFlow's client only knows Google's addresses: a proxy redirects them to a fake server and
+rewrites requests that it rejects."""
 
 from __future__ import annotations
 

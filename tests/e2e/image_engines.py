@@ -86,7 +86,7 @@ def find_engine() -> Engine:
 
 
 def base_image(engine: Engine, folder: Path) -> str:
-    """$BASE_IMAGE, Debian's own image, or one made with debootstrap where that cannot be pulled. Skips the test where none can be had."""
+    """$BASE_IMAGE, Debian's own image, or one made with debootstrap where that cannot be pulled. Skips the test where none is available."""
     given = os.environ.get("BASE_IMAGE")
     if given:
         return given

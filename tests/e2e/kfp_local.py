@@ -34,7 +34,7 @@ class Step:
 
 
 class Unavailable(Exception):
-    """There is no kfp here, and none can be had."""
+    """kfp is not installed and cannot be installed."""
 
 
 class PackageFailed(Exception):
@@ -65,7 +65,7 @@ def run_package(
     package: Path, home: Path, parameters: Mapping[str, str], watch: Callable[[Step], None] = lambda _: None, python: str = sys.executable
 ) -> dict[str, Step]:
     """All steps of one run, by name. What the parameters name must lie in `home`, which is what a container sees. `python` starts the
-    steps that are no containers.
+    steps that are not containers.
 
     Raises Unavailable, and PackageFailed with the end of the log when a step fails.
     """
@@ -101,7 +101,7 @@ def _run(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise Unavailable(f"installing kfp {KFP} took more than {INSTALL_S} s") from None
     if done.returncode:
-        raise Unavailable(f"kfp {KFP} could not be installed: {(done.stderr.strip().splitlines() or ['without a word'])[-1]}")
+        raise Unavailable(f"kfp {KFP} could not be installed: {(done.stderr.strip().splitlines() or ['without a reason'])[-1]}")
 
 
 def _docker_engine() -> bool:

@@ -18,7 +18,7 @@ USER, PASSWORD = "flowers-test", "open-sesame-1234"
 
 @contextlib.contextmanager
 def minio(folder: Path, *buckets: str) -> Iterator[Service]:
-    """The server with some empty buckets, and the environment of this process set up for it. Skips the test where it cannot be had."""
+    """The server with some empty buckets, and the environment of this process set up for it. Skips the test where it is unavailable."""
     binary = go_program(MODULE, VERSION)
     port = free_port()
     command = [str(binary), "server", "--address", f"127.0.0.1:{port}", "--quiet", str(folder / "store")]

@@ -22,7 +22,7 @@ START_S = 120
 
 
 def prism_binary() -> Path:
-    """Skips the test where it cannot be had."""
+    """Skips the test where it is unavailable."""
     return go_program(MODULE, VERSION)
 
 

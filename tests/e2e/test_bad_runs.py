@@ -1,4 +1,4 @@
-"""What is wrong is said in one sentence, before any training, and the exit code tells whose fault it was."""
+"""A bad run ends with one sentence, before any training; its exit code shows whether the input or the program is at fault."""
 
 from __future__ import annotations
 

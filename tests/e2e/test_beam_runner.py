@@ -42,7 +42,7 @@ def test_nothing_new_runs_nothing_on_either_runner(workshop: Workshop) -> None:
     assert [run["status"] for run in shown] == ["succeeded"] * 3
 
 
-def test_bad_input_is_told_as_by_the_local_runner(workshop: Workshop) -> None:
+def test_bad_input_is_reported_as_by_the_local_runner(workshop: Workshop) -> None:
     (workshop.home / "empty.csv").write_text("")
     reports = [workshop.run(f"ingest.csv={workshop.home / 'empty.csv'}", runner=runner, code=2) for runner in ("beam", "local")]
     assert "is empty" in reports[0]["error"]
@@ -51,7 +51,7 @@ def test_bad_input_is_told_as_by_the_local_runner(workshop: Workshop) -> None:
     ] * 2
 
 
-def test_a_review_that_stops_the_run_is_told_as_by_the_local_runner(workshop: Workshop) -> None:
+def test_a_review_that_stops_the_run_is_reported_as_by_the_local_runner(workshop: Workshop) -> None:
     deliver(workshop, 600, light=0.4)
     reports = [workshop.run(runner=runner, code=3) for runner in ("beam", "local")]
     for report in reports:

@@ -42,7 +42,7 @@ def engine(binary: Path, log: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn")
+    folder = tmp_path_factory.mktemp("samples")
     flowers("dataset", "sample", str(folder), "--per-class", str(PER_CLASS), "--json")
     flowers("dataset", "index", str(folder), "--json")
     # A line that no worker can read must be counted once, wherever it was looked at.
@@ -170,16 +170,16 @@ def test_an_endpoint_that_does_not_answer(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_job_server_that_does_not_start(photos: Path, tmp_path: Path) -> None:
-    """Beam's own FlinkRunner up to the job server: its command line, and what is said when it ends at once."""
+    """Beam's own FlinkRunner up to the job server: its command line, and the error when it ends at once."""
     launcher = tmp_path / "java"
-    launcher.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\necho "no cluster" >&2\nexit 1\n')
+    launcher.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\necho "no cluster" >&2\nexit 1\n')
     launcher.chmod(0o755)
     path = jar(tmp_path, f"beam-runners-flink-1.19-job-server-{beam_version}.jar")
     keys = ["beam.environment=loopback", "beam.master=[local]", f"beam.job_server_jar={path}"]
     sets = [word for key in (*keys, f"beam.options=--job_server_java_launcher={launcher}") for word in ("--set", key)]
     output = flowers(*ingest(photos, tmp_path / "data", "--engine", "flink", *sets), code=1)
     assert "The ingest job failed" in output["error"]
-    assert f"-jar {path} --flink-master [local]" in (tmp_path / "said").read_text()
+    assert f"-jar {path} --flink-master [local]" in (tmp_path / "arguments").read_text()
     nothing_visible(tmp_path / "data")
 
 

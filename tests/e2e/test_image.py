@@ -116,7 +116,7 @@ def test_a_step_starts_and_says_what_it_was_not_given(container: Container) -> N
     step += ["--json_serialized_inputs_spec_args", "{}", "--json_serialized_invocation_args"]
     done = container.run(*step, "[]")
     assert done.returncode == 2
-    assert "--json_serialized_invocation_args is no JSON object" in done.stderr
+    assert "--json_serialized_invocation_args is not a JSON object" in done.stderr
 
 
 def test_the_weights_are_baked_in_and_fit_the_network(built: Built, container: Container) -> None:

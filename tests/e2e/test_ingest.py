@@ -374,7 +374,7 @@ def test_the_photos_of_a_rejected_span_come_in_again_with_the_right_labels(tmp_p
     wrong = [(uri, "roses" if label == "tulips" else label) for uri, label in photos]
     assert take(tmp_path, wrong).span == 1
     again = take(tmp_path, photos)
-    assert (again.span, again.rejected) == (None, 3)  # without a word nothing of a span is taken twice
+    assert (again.span, again.rejected) == (None, 3)  # unless asked to, ingest takes no photo of a span twice
     corrected = take(tmp_path, photos, replaces=1)
     assert (corrected.span, corrected.examples, corrected.known, corrected.rejected) == (2, len(photos), 0, 0)
     assert list_spans(tmp_path / "root")[1].manifest["replaces"] == 1

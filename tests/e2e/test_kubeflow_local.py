@@ -129,7 +129,7 @@ def test_new_photos_meet_the_baseline_of_the_first_run(bench: Bench) -> None:
     assert len(registry.versions(str(bench.home / "kubeflow" / "registry"))) == 2
 
 
-def test_a_step_that_fails_ends_the_run_with_what_it_said(bench: Bench) -> None:
+def test_a_step_that_fails_ends_the_run_with_its_message(bench: Bench) -> None:
     whole = bench.csv.read_text()
     bench.csv.write_text("")
     try:

@@ -72,7 +72,7 @@ def test_exit_codes_json_and_page(tables: dict[str, Path], tmp_path: Path) -> No
 
 @pytest.mark.one_stack
 @pytest.mark.parametrize("wrong", ["absent.parquet", "text.parquet", "other.parquet", "folder"])
-def test_what_is_no_table_is_bad_input(tables: dict[str, Path], tmp_path: Path, wrong: str) -> None:
+def test_what_is_not_a_table_is_bad_input(tables: dict[str, Path], tmp_path: Path, wrong: str) -> None:
     (tmp_path / "text.parquet").write_text("uri,label\n")
     pd.DataFrame({"x": np.arange(3)}).to_parquet(tmp_path / "other.parquet")
     (tmp_path / "folder").mkdir()

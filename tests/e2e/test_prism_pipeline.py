@@ -97,7 +97,7 @@ def test_the_same_states_and_decisions(reports: dict[str, dict[str, Any]], name:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_node_made_the_same(shop: Workshop, reports: dict[str, dict[str, Any]], name: str) -> None:
-    """Examples, statistics, transformed pictures, weights, metrics, verdicts: whatever is no place and no time."""
+    """Examples, statistics, transformed pictures, weights, metrics, verdicts: everything but places and times."""
     here, there = (
         {node: node_digests.digests(outputs(shop, engine, node)) for node in states(reports["direct"])} for engine in ("direct", name)
     )

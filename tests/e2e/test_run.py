@@ -100,7 +100,7 @@ def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -
 
 
 def test_nothing_new_runs_nothing(workshop: Workshop) -> None:
-    """Touched files, another order of the lines and other workers are no news either."""
+    """Touched files, another order of the lines and other workers change nothing either."""
     for path in [*workshop.photos.rglob("*"), *workshop.data_root.rglob("*")]:
         os.utime(path)
     csv = workshop.photos / "all_data.csv"

@@ -1,4 +1,4 @@
-"""Executors of steps: one that goes wrong half-way, and one that gives everything that there is to give."""
+"""Executors of steps: one fails half-way, and one writes every kind of output."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import pytest
 from tfx.types import standard_artifacts
 
 from flowers_tfx import registry
+from flowers_tfx.artifact_files import LABELS_FILE
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.baseline import BaselineExecutor
-from flowers_tfx.model_files import LABELS_FILE
 
 MAC, NFC = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"
 TYPES = {

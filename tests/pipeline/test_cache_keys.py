@@ -47,7 +47,7 @@ def test_beam_options_do_not_count(key: Any) -> None:
         assert key(workers=1) == key(workers=2)
 
 
-def test_said_strings_count_by_value_and_artifacts_by_identity(key: Any) -> None:
+def test_strings_count_by_value_and_artifacts_by_identity(key: Any) -> None:
     with content_keys():
         assert key({"window": "a"}, answer=1) == key({"window": "a"}, answer=2)
         assert key({"window": "a"}, answer=1) != key({"window": "b"}, answer=1)

@@ -1,4 +1,4 @@
-"""The floors hold for all photos together, not for each slice: told to TFMA itself, on answers made up here."""
+"""The floors hold for all photos together, not for each slice: checked by TFMA itself, on made-up answers."""
 
 from __future__ import annotations
 

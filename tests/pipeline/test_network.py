@@ -94,7 +94,7 @@ def test_weights_of_another_network_are_refused(weights: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_weights_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "weights.h5"
     text.write_text("cos\nsystem\n(S'true'\ntR.", encoding="utf-8")
     empty = tmp_path / "empty.h5"

@@ -1,4 +1,4 @@
-"""A bucket in memory, and its death: once it is killed, nothing that a process would still do reaches it."""
+"""A bucket in memory that can simulate the death of its process: after the kill every call fails and nothing is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowers_tfx.storage.store import ABSENT, ConditionFailed, ObjectInfo, Objec
 
 
 class Killed(BaseException):
-    """What a process that is gone does not live to see."""
+    """Raised by every call after the simulated kill."""
 
 
 class FakeStore:
@@ -25,6 +25,7 @@ class FakeStore:
         self._tag = 0
 
     def fail_after_writes(self, writes: int | None) -> None:
+        """Simulates a kill after so many more writes; None ends the simulation."""
         self.writes_left = writes
 
     def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:

@@ -27,14 +27,14 @@ Answer = tuple[int, Any]
 
 
 def assert_valid(model: str, body: Any) -> None:
-    """What the model does not know is lost on the way through it, and so found out."""
+    """The body must be the same after a round trip through the model, which drops every field that it does not know."""
     api = kfp_server_api.ApiClient(kfp_server_api.Configuration(host="http://nowhere.invalid"))
     read = api.deserialize(SimpleNamespace(data=json.dumps(body)), model)
     assert api.sanitize_for_serialization(read) == body
 
 
 def matches_filter(text: str, item: dict[str, Any]) -> bool:
-    """Whether an item passes a filter (api/v2beta1/filter.proto in JSON), of which this knows EQUALS alone."""
+    """Whether an item passes a filter (api/v2beta1/filter.proto in JSON), of which only EQUALS is supported."""
     for predicate in json.loads(text)["predicates"] if text else []:
         assert predicate["operation"] in ("EQUALS", 1)
         if item.get(predicate["key"]) != predicate["stringValue"]:

@@ -87,7 +87,7 @@ def test_the_same_model_of_the_same_recipe_is_published_once(store: FakeStore, t
     assert registry.publish(model, ROOT, "another", (), "c").version > first.version
 
 
-def test_a_model_without_a_record_is_no_version_and_stays(store: FakeStore, tmp_path: Path) -> None:
+def test_a_model_without_a_record_is_not_a_version_and_stays(store: FakeStore, tmp_path: Path) -> None:
     store.write("registry/7/saved_model.pb", b"somebody's")
     assert registry.versions(ROOT) == []
     with pytest.raises(InputError, match="holds no model"):

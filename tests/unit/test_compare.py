@@ -319,7 +319,7 @@ def test_labels_that_are_there_are_compared_all_the_same() -> None:
     assert compare(old, some, QUICK, labelled=False).verdict == "blocked"
 
 
-def test_what_both_sides_lack_is_no_silent_pass() -> None:
+def test_what_both_sides_lack_does_not_pass_silently() -> None:
     old, new = (table(100, seed).drop(columns="noise") for seed in (1, 2))
     assert "schema:missing:noise" in found(compare(old, new, QUICK), "warn")
 
@@ -332,7 +332,7 @@ def test_earlier_photos_are_part_of_what_makes_a_review() -> None:
     assert review.digest != compare(old, new, QUICK).digest
 
 
-def test_few_photos_are_said_to_be_few() -> None:
+def test_few_photos_are_reported_as_few() -> None:
     assert "schema:few:new" in found(compare(table(100, 1), table(5, 2), QUICK))
     assert compare(table(1, 1), table(1, 2), QUICK).verdict == "warn"
 

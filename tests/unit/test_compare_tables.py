@@ -59,7 +59,7 @@ def findings(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("nothing", [None, pd.NA, np.nan])
-def test_embeddings_that_are_missing_are_no_broken_ones(nothing: object) -> None:
+def test_missing_embeddings_are_not_reported_as_broken(nothing: object) -> None:
     old, new = table(120, 1), table(60, 2)
     gone = findings(old, new.assign(embedding=pd.Series([nothing] * 60, dtype=object)))["schema:embedding"]
     assert (gone.level, gone.message) == ("warn", "The content of the photos was not compared: the new sample has no embeddings.")
@@ -83,19 +83,19 @@ def test_embeddings_that_are_all_the_same_say_nothing() -> None:
     assert findings(old, new) == {}
 
 
-def test_values_that_are_lists_are_no_crash() -> None:
+def test_values_that_are_lists_do_not_crash() -> None:
     new = table(60, 2)
     lists = findings(table(120, 1), new.assign(label=[np.array(["a", "b"])] * 60, uri=[np.array([1, 2])] * 60))
     assert lists["label:shares"].level == "error"
 
 
 @pytest.mark.parametrize("change", [lambda new: new.drop(columns="label"), lambda new: new.assign(label=None)])
-def test_without_labels_nothing_is_said_of_classes(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_without_labels_there_are_no_findings_about_classes(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     found = findings(table(120, 1), change(table(60, 2)))
     assert [(finding.kind, finding.level) for finding in found.values()] == [("schema", "error")]
 
 
-def test_a_photo_without_a_label_is_no_conflict_and_has_no_name() -> None:
+def test_a_photo_without_a_label_is_not_a_conflict_and_has_no_name() -> None:
     old, new = table(120, 1), table(60, 2)
     new = pd.concat([new, new[:2].assign(label=None, uri=None)])
     found = findings(old, new)
@@ -118,7 +118,7 @@ def test_values_that_went_missing_are_not_hidden_by_those_that_are_there() -> No
     assert "JPEG quality is missing: 30 % of the new photos" in found.message
 
 
-def test_equal_medians_are_not_said_to_have_moved() -> None:
+def test_equal_medians_are_not_reported_as_moved() -> None:
     old, new = table(200, 1), table(100, 2)
     qualities = [(85, 90, 90, 90, 96)[at % 5] for at in range(200)]
     found = findings(old.assign(jpeg_quality=[(90, 90, 90, 95, 96)[at % 5] for at in range(200)]), new.assign(jpeg_quality=qualities[:100]))

@@ -35,7 +35,7 @@ def test_the_schema_is_that_of_the_first_release_but_demands_no_property() -> No
             feature.ClearField("shape")
             feature.value_count.min, feature.value_count.max = 0, 1
     schema = curated_schema()
-    # A property that was added later is no part of the first release.
+    # A property that was added later is not part of the first release.
     assert {name: feature for name, feature in features_of(schema).items() if name in features_of(golden)} == features_of(golden)
     assert list(schema.string_domain) == list(golden.string_domain)
     names = [feature.name for feature in schema.feature]

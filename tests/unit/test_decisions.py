@@ -45,7 +45,7 @@ def test_all_rejected_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "reason", "by"), [(2, "why", "Ada"), (1, " ", "Ada"), (1, "why", "")])
-def test_what_is_no_decision_is_refused(tmp_path: Path, number: int, reason: str, by: str) -> None:
+def test_what_is_not_a_decision_is_refused(tmp_path: Path, number: int, reason: str, by: str) -> None:
     span(tmp_path, 1)
     with pytest.raises(InputError):
         decide(str(tmp_path), "reject", number, (), reason, by)

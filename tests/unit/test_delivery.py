@@ -77,7 +77,7 @@ def test_every_line_counts_and_is_read_once(folder: Path, end: str, last: bool) 
     text = end.join(lines) + end * last
     path = write_csv(folder, "\ufeff" + text)
     found = survey(path)
-    # A last line that is blank and has no end of its own is no line.
+    # A last line that is blank and has no line end is not counted.
     assert found.lines == (303 if last else 302)
     assert found.local_bytes == 300 * 7
     read = [item for chunk in found.chunks for item in read_chunk(path, chunk)]

@@ -207,7 +207,7 @@ def test_no_server_is_one_sentence(server: Server, fetch: Callable[..., Path], t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told_before_the_download(server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_the_download(server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="are needed"):
         fetch(replace(server.archive(), unpacked=10**18))
     assert server.asked == []

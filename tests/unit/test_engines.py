@@ -125,7 +125,7 @@ def jar(folder: Path, name: str) -> Path:
     ],
     ids=lambda value: value.get("engine", "direct") if "runner" not in value else "",
 )
-def test_what_beam_is_told(keys: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_options_that_beam_gets(keys: dict[str, Any], expected: dict[str, Any]) -> None:
     assert options(**keys) == expected
 
 

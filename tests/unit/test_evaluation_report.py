@@ -171,7 +171,7 @@ def test_what_is_not_measurable_is_a_dash_and_never_nan() -> None:
     assert "The split holds no photo of “roses”" in page.text
 
 
-def test_a_class_that_is_missing_in_the_split_is_told() -> None:
+def test_a_class_that_is_missing_in_the_split_is_reported() -> None:
     classes = (*EVALUATION.classes, ClassScore("daisy", None, None, NAN, 0))
     evaluation = replace(EVALUATION, classes=classes, confusion=((16, 4, 0), (3, 16, 1), (0, 0, 0)))
     text = Page(render_html(evaluation)).text

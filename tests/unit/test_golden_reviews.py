@@ -1,5 +1,5 @@
 """Reviews of real statistics, word for word what they were before the review became a package of its own: `golden/tables.json` holds the
-measured values of 366 real photos (embeddings projected to 12 numbers, no pixels), `golden/reviews.json` what was said of them.
+measured values of 366 real photos (embeddings projected to 12 numbers, no pixels), `golden/reviews.json` their reviews.
 
 One number differs from before: `consistency_statistic` of `half_baseline`, whose photos all stand on both sides. There the rank of each of
 two equal photos hung on the last digits of the linear algebra (-0.554 with one build of it, -0.410 with another); now they tie.
@@ -55,7 +55,7 @@ def reviewed(name: str) -> Review:
 
 
 def without_messages(review: dict[str, Any]) -> dict[str, Any]:
-    """Without what is said of properties that were added to the program later: the tables lack them."""
+    """Without findings about properties that were added to the program later: the tables lack them."""
     added = {f"schema:missing:{name}" for name in features.PROPERTY_NAMES if name not in TABLES["baseline"]}
     findings = [found for found in review["findings"] if found["id"] not in added]
     return {**review, "findings": [{key: value for key, value in found.items() if key != "message"} for found in findings]}
@@ -71,7 +71,7 @@ def numbers(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", list(REVIEWS))
-def test_a_review_says_what_it_said_before_the_move(name: str) -> None:
+def test_a_review_is_the_same_as_before_the_move(name: str) -> None:
     review = json.loads(json.dumps(reviewed(name).as_json(), allow_nan=False))
     assert without_messages(review) == numbers(without_messages(REVIEWS[name]))
     assert all(found["message"] for found in review["findings"])

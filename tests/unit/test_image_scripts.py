@@ -112,7 +112,7 @@ def test_nothing_is_asked_for_that_was_not_given(checkout: Path) -> None:
         ("ENGINE", "no-engine", "No container engine"),
     ],
 )
-def test_bad_input_is_told_before_anything_is_built(checkout: Path, variable: str, value: str, expected: str) -> None:
+def test_bad_input_is_reported_before_anything_is_built(checkout: Path, variable: str, value: str, expected: str) -> None:
     done = image(checkout, **{variable: value})
     assert done.returncode == 2
     assert expected in done.stderr

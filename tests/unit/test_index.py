@@ -32,7 +32,7 @@ def test_every_file_of_every_class_is_listed_sorted_with_absolute_paths(tmp_path
     assert (result.csv, result.labels) == (tmp_path / "all_data.csv", tmp_path / "dict.txt")
 
 
-def test_the_index_itself_loose_files_and_hidden_folders_are_no_classes(tmp_path: Path) -> None:
+def test_the_index_itself_loose_files_and_hidden_folders_are_not_classes(tmp_path: Path) -> None:
     put(tmp_path, "roses/a.jpg", "LICENSE.txt", ".git/config", ".samples.json")
     first = index_folder(tmp_path)
     assert first.classes == {"roses": 1}
@@ -164,7 +164,7 @@ def test_a_folder_as_macos_names_it_is_the_class_in_its_usual_spelling(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "\u2028", " roses", "roses ", "caf\udce9"])
-def test_a_class_name_that_is_no_line_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_class_name_that_is_not_one_line_is_refused(tmp_path: Path, name: str) -> None:
     put(tmp_path, f"{name}/a.jpg")
     with pytest.raises(InputError, match="class folder") as caught:
         index_folder(tmp_path)

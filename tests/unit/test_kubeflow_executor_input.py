@@ -249,7 +249,7 @@ entrypoint.main()
         ("bug", 1, "step failed: ValueError: a bug"),
     ],
 )
-def test_how_a_step_ended_is_told_by_its_exit_code_whatever_crashes_at_exit(how: str, code: int, expected: str, tmp_path: Path) -> None:
+def test_the_exit_code_is_that_of_the_step_even_if_something_crashes_at_exit(how: str, code: int, expected: str, tmp_path: Path) -> None:
     given = json.dumps({"outputs": {"outputFile": str(tmp_path / "o.json")}})
     arguments = ["--executor_class_path", how, "--json_serialized_invocation_args", given, "--json_serialized_inputs_spec_args", "{}"]
     command = [sys.executable, "-c", STEP, *arguments, str(tmp_path)]

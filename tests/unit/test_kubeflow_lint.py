@@ -138,7 +138,7 @@ def test_what_a_backend_would_refuse_is_an_error(name: str) -> None:
         lambda s: s.update(pipelineInfo="p"),
     ],
 )
-def test_what_is_no_pipeline_is_an_error_and_no_crash(damage: Any) -> None:
+def test_what_is_not_a_pipeline_is_an_error_and_not_a_crash(damage: Any) -> None:
     spec = small_spec()
     damage(spec)
     assert lint(Package(spec))[0].level == "error"
@@ -162,7 +162,7 @@ def test_what_is_unwise_is_a_warning_and_no_secret_is_repeated(damage: Any, expe
     assert "hunter2" not in problem.message
 
 
-def test_harmless_names_are_no_secrets() -> None:
+def test_harmless_names_are_not_secrets() -> None:
     spec = small_spec()
     environment = {"GOOGLE_APPLICATION_CREDENTIALS": "/var/key.json", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "TZ": "UTC", "TOKEN": ""}
     executors(spec)["first"]["container"]["env"] = [{"name": name, "value": value} for name, value in environment.items()]
@@ -226,7 +226,7 @@ def test_schema_2_0_is_right_on_vertex() -> None:
         (yaml.safe_dump_all([small_spec(), {"x": 1}]), "platforms"),
     ],
 )
-def test_a_file_that_is_no_package_is_refused(text: str, expected: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_package_is_refused(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=expected):

@@ -23,7 +23,7 @@ def test_a_run_without_any_details_is_pending() -> None:
         assert (run_state(run), step_states(run, ["A"])) == ("PENDING", {"A": "PENDING"})
 
 
-def test_nodes_whose_names_cannot_be_guessed_are_no_hits() -> None:
+def test_nodes_whose_names_cannot_be_guessed_are_not_hits() -> None:
     children = [{"pod_name": "flowers-j8trd-1"}, {"task_id": "t"}]
     run = nodes({"display_name": "A", "state": "SUCCEEDED", "child_tasks": children}, {"display_name": "executor", "state": "SKIPPED"})
     assert executor_pods(run, "A") is None

@@ -273,7 +273,7 @@ def test_a_host_that_cannot_be_reached_is_named(flowers: Any, package: Path) -> 
     assert "hunter2" not in json.dumps(value)
 
 
-def test_an_answer_that_is_no_json_is_another_server(flowers: Any, cluster: Cluster, package: Path) -> None:
+def test_an_answer_that_is_not_json_comes_from_another_server(flowers: Any, cluster: Cluster, package: Path) -> None:
     cluster.answers = [(200, "<html>hello</html>")]
     assert "not as Kubeflow Pipelines does" in flowers("submit", str(package), code=2)["error"]
 
@@ -348,7 +348,7 @@ def test_the_token_is_read_again_while_a_run_is_waited_for(
     assert len(set(tokens)) == len(tokens) > 4
 
 
-def test_no_token_is_no_header(flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_token_there_is_no_header(flowers: Any, cluster: Cluster, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLOWERS_KUBEFLOW_TOKEN")
     value = flowers("submit", str(package), code=2)
     assert "wants a token (401), and no token was given" in value["error"]

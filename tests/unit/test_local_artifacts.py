@@ -31,7 +31,7 @@ class Copying:
         assert sorted(path.name for path in Path(given.uri).rglob("*")) == ["a", "deep", "in it"]
         Path(made.uri, "deep").mkdir(parents=True)
         Path(made.uri, "deep", "b").write_text(Path(given.uri, "deep", "a").read_text() + exec_properties["more"])
-        made.set_string_custom_property("said", "yes")
+        made.set_string_custom_property("answer", "yes")
         if self.fails:
             raise ValueError("no")
 
@@ -50,7 +50,7 @@ def test_artifacts_are_downloaded_and_uploaded(store: FakeStore, folders: tuple[
     assert store.read("root/made/2/deep/b")[0] == b"one two"
     assert inputs["given"][0].uri == "gs://bucket/root/given/1"
     assert outputs["made"][0].uri == "gs://bucket/root/made/2"
-    assert outputs["made"][0].get_string_custom_property("said") == "yes"
+    assert outputs["made"][0].get_string_custom_property("answer") == "yes"
 
 
 def test_nothing_is_uploaded_of_an_executor_that_fails(store: FakeStore, folders: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -50,7 +50,7 @@ def test_a_second_process_waits_and_a_dead_one_holds_nothing(tmp_path: Path) -> 
             assert read_line(second) == "1\n"
 
 
-def test_who_does_not_wait_is_told_the_process(tmp_path: Path) -> None:
+def test_a_caller_that_does_not_wait_learns_which_process_holds_the_lock(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
         assert read_line(process) == "1\n"
         with (

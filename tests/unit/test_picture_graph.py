@@ -146,7 +146,7 @@ def test_a_broken_orientation_counts_as_none(block: bytes) -> None:
         b"<html>" * 9,
     ],
 )
-def test_bytes_that_are_no_jpeg_have_no_orientation(data: bytes) -> None:
+def test_bytes_that_are_not_a_jpeg_have_no_orientation(data: bytes) -> None:
     assert orientation_of(data) == 1
 
 
@@ -189,7 +189,7 @@ def test_a_batch_is_its_photos_one_by_one() -> None:
     assert seen(*photos).dtype == np.uint8
 
 
-def test_no_photos_are_no_pictures() -> None:
+def test_no_photos_give_no_pictures() -> None:
     graph = tf.function(lambda data: prepare_pictures(data, SIZE), input_signature=[tf.TensorSpec([None], tf.string)])
     assert graph(tf.constant([], tf.string)).shape == (0, SIZE, SIZE, 3)
 

@@ -67,7 +67,7 @@ def test_names_the_format_that_is_not_supported(file_format: str) -> None:
     assert reason(encoded(photo(), file_format)) == f"{name} is not supported: deliver JPEG or PNG"
 
 
-def test_refuses_what_is_no_picture() -> None:
+def test_refuses_what_is_not_a_picture() -> None:
     assert reason(b"") == "empty file"
     assert reason(b"<html>not found</html>") == "not a picture"
     assert reason(b"\xff\xd8\xff").startswith("truncated or damaged")
@@ -112,7 +112,7 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     assert np.abs(np.asarray(seen, dtype=int) - np.asarray(upright, dtype=int)).mean() < 5
 
 
-def test_broken_exif_is_no_reason_to_refuse_a_photo() -> None:
+def test_a_photo_with_broken_exif_is_not_refused() -> None:
     data = encoded(photo(), exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert decode(open_picture(data, LIMIT)).size == (64, 48)
 

@@ -48,7 +48,7 @@ def test_a_model_is_never_its_own_baseline(tmp_path: Path) -> None:
 def test_half_written_versions_are_never_seen_and_swept_away(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     half = saved_model(root / ".7.abc.tmp")
-    (root / "9").mkdir()  # a folder without a model is no version, but its number is taken
+    (root / "9").mkdir()  # a folder without a model is not a version, but its number is taken
     assert registry.versions(str(root)) == []
     pushed = registry.publish(saved_model(tmp_path / "m"), str(root), "r", (), "")
     assert not half.exists()

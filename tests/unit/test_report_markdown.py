@@ -24,7 +24,7 @@ def test_markdown_has_the_verdict_the_findings_and_what_to_do() -> None:
     assert "| level |" not in render_markdown(QUIET, CONTEXT)
 
 
-def test_words_from_outside_are_no_markup_in_markdown() -> None:
+def test_words_from_outside_are_not_markup_in_markdown() -> None:
     evil = "a|b\n# c [d](https://x.y) @team `e` <img src=x> ![f](www.g.h) ```"
     review = replace(REVIEW, findings=(replace(LUMA, message=evil),))
     text = render_markdown(review, replace(CONTEXT, commands=(evil,)))

@@ -41,7 +41,9 @@ def config(root: Path) -> PipelineConfig:
 
 
 @pytest.mark.parametrize("target", ["pipe", "folder", "no/such/page.html", "x" * 300])
-def test_what_is_no_file_is_left_as_it_is(tables: tuple[str, str], tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_a_file_is_left_as_it_is(
+    tables: tuple[str, str], tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A rename would put a page in the place of a pipe or of /dev/null."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
@@ -86,7 +88,7 @@ def test_a_table_with_other_metadata_is_bad_input(tmp_path: Path, facts: bytes) 
         read_table(tmp_path / "table.parquet")
 
 
-def test_names_that_are_no_utf8_are_escaped(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_are_not_utf8_are_escaped(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     other = Path(tables[1]).rename(os.fsdecode(os.fsencode(Path(tables[1]).parent) + b"/\xff.parquet"))
     code, out, _ = call(capsys, "review", "compare", tables[0], str(other), "--json")
     assert code == 0
@@ -116,7 +118,7 @@ def test_only_findings_that_there_are_can_be_accepted(tmp_path: Path) -> None:
 
 
 def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) -> None:
-    """As the message of the blocked run says: with the newest span, whose own review said nothing of it."""
+    """As the message of the blocked run says: with the newest span, whose own review had no findings about it."""
     span(tmp_path / "data", 1)
     review(tmp_path, "1-a", "2026-01-01", [1], "property:noise")
     review(tmp_path, "1-b", "2026-01-02", [], "schema:baseline:3")
@@ -191,7 +193,7 @@ def test_a_command_to_paste_finds_the_same_data(tmp_path: Path) -> None:
     assert [shlex.split(words) for words in written] == [options[:4], []]
 
 
-def test_what_people_write_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_people_write_is_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"span": 1, "created": "now", "examples": 3, "splits": {"train": 1, "eval": 1, "test": 1}, "rejected": 0}
     decision = {"action": "reject", "by": "[bold]Ada", "reason": "[/red] \x1b[31m"}
     shown = {**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}

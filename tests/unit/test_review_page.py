@@ -60,7 +60,7 @@ def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str) -
     assert headline in render_markdown(replace(REVIEW, findings=findings), CONTEXT)
 
 
-def test_without_a_baseline_nothing_is_said_about_one() -> None:
+def test_without_a_baseline_the_page_does_not_mention_one() -> None:
     document = page(ALONE, old=NEW)
     assert "Pass: no findings, and no baseline to compare with" in document.text
     assert "No property was compared" in document.text
@@ -107,7 +107,7 @@ def test_properties_have_the_name_that_people_use_and_their_key() -> None:
 @pytest.mark.parametrize(
     ("findings", "words"), [((LUMA, replace(LUMA, id="2")), "1 more finding stops."), ((CONSISTENCY,) * 3, "2 more findings warn.")]
 )
-def test_the_number_of_other_findings_is_said(findings: tuple[Finding, ...], words: str) -> None:
+def test_the_number_of_other_findings_is_shown(findings: tuple[Finding, ...], words: str) -> None:
     assert words in page(replace(REVIEW, findings=findings)).text
 
 

@@ -26,7 +26,7 @@ def test_the_newest_review_of_a_span_and_of_all(tmp_path: Path) -> None:
     assert newest_review(str(tmp_path), span=7) is None
 
 
-def test_what_a_killed_run_left_is_no_review(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_not_a_review(tmp_path: Path) -> None:
     whole = put(tmp_path, "1-a", "2026-01-01", [1])
     whole.rename(whole.with_name(".1-a.0123.tmp"))
     assert stored_reviews(str(tmp_path)) == []

@@ -100,7 +100,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
         draw_samples(tmp_path / "out", per_class=1)
 
 
-def test_an_empty_folder_is_filled_and_progress_is_told(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_progress_is_reported(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     reports: list[tuple[int, int]] = []

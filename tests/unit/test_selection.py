@@ -44,7 +44,7 @@ def test_all_spans_or_the_last_k(tmp_path: Path) -> None:
     assert chosen(tmp_path, 7) == ([2, 9, 10], "none")
 
 
-def test_temporary_folders_are_no_spans(tmp_path: Path) -> None:
+def test_temporary_folders_are_not_spans(tmp_path: Path) -> None:
     span(tmp_path / "data", 1)
     (tmp_path / "data" / ".span-2.abc.tmp").mkdir()
     assert chosen(tmp_path)[0] == [1]
@@ -59,7 +59,7 @@ def test_the_baseline_is_the_newest_version_of_another_fingerprint(tmp_path: Pat
     assert json.loads(chosen(tmp_path, settings="other")[1])["version"] > first.version
 
 
-def test_a_damaged_serving_model_is_said_so(tmp_path: Path) -> None:
+def test_a_damaged_serving_model_is_reported(tmp_path: Path) -> None:
     span(tmp_path / "data", 1)
     version = registry.publish(saved_model(tmp_path / "m"), str(tmp_path / "registry"), "old", (), "").version
     assert "damage" not in json.loads(chosen(tmp_path)[1])

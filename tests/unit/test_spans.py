@@ -108,7 +108,7 @@ def test_a_full_disk_is_seen_before_the_work(tmp_path: Path) -> None:
             writer.check_space(10**18)
 
 
-def test_a_data_root_that_is_no_folder(tmp_path: Path) -> None:
+def test_a_data_root_that_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written to"), span_writer(tmp_path / "file"):
         pass

@@ -123,7 +123,7 @@ def test_the_lease_of_a_dead_holder_is_taken_over(store: FakeStore, short_lease:
     assert store.objects == {}
 
 
-def test_who_does_not_wait_is_told_of_a_holder_that_is_alive(store: FakeStore, short_lease: Callable[[float], None]) -> None:
+def test_a_caller_that_does_not_wait_learns_of_a_live_holder(store: FakeStore, short_lease: Callable[[float], None]) -> None:
     short_lease(0.4)
     with (
         hold_lease(store, "lock", "here"),
@@ -144,7 +144,7 @@ def test_a_holder_that_slept_too_long_finds_the_lease_lost(store: FakeStore) -> 
     assert store.read("lock")[0] == b"somebody else's"
 
 
-def test_beam_is_told_the_endpoint_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beam_gets_the_endpoint_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert storage.s3_beam_args() == []

@@ -38,7 +38,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> S3:
 
 
 @pytest.mark.parametrize(("tag", "condition"), [(None, {}), (ABSENT, {"IfNoneMatch": "*"}), ('"abc"', {"IfMatch": '"abc"'})])
-def test_s3_is_told_the_condition(s3: S3, tag: str | None, condition: dict[str, str]) -> None:
+def test_s3_gets_the_condition(s3: S3, tag: str | None, condition: dict[str, str]) -> None:
     with Stubber(s3._client) as stub:
         stub.add_response("put_object", {"ETag": '"new"'}, {"Bucket": "bucket", "Key": "key", "Body": b"data", **condition})
         assert s3.write("key", b"data", tag) == '"new"'
@@ -59,7 +59,7 @@ def test_s3_is_told_the_condition(s3: S3, tag: str | None, condition: dict[str, 
         ("InternalError", 500, RuntimeError, "failed: InternalError"),
     ],
 )
-def test_what_s3_refuses_is_told_without_a_secret(s3: S3, code: str, status: int, kind: type[Exception], words: str) -> None:
+def test_what_s3_refuses_is_reported_without_a_secret(s3: S3, code: str, status: int, kind: type[Exception], words: str) -> None:
     with Stubber(s3._client) as stub:
         stub.add_client_error("put_object", code, SECRET if kind is not RuntimeError else "", status)
         with pytest.raises(kind, match=words) as raised:
@@ -105,7 +105,7 @@ def test_a_stream_that_breaks_is_asked_for_once_more(s3: S3) -> None:
         assert io.BufferedReader(s3.stream("key")).read() == b"first second"
 
 
-def test_an_upload_that_is_refused_is_told(s3: S3, tmp_path: Path) -> None:
+def test_an_upload_that_is_refused_is_reported(s3: S3, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"data")
     with Stubber(s3._client) as stub:
         stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
@@ -136,7 +136,7 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Gcs:
 
 
 @pytest.mark.parametrize(("tag", "generation"), [(None, None), (ABSENT, 0), ("17", 17)])
-def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | None) -> None:
+def test_gcs_gets_the_condition(gcs: Gcs, tag: str | None, generation: int | None) -> None:
     with mock.patch("google.cloud.storage.Blob.upload_from_string") as upload:
         gcs.write("key", b"data", tag)
     assert upload.call_args.kwargs["if_generation_match"] == generation
@@ -156,7 +156,7 @@ def test_gcs_is_told_the_condition(gcs: Gcs, tag: str | None, generation: int | 
         (exceptions.InternalServerError("x"), RuntimeError, "failed"),
     ],
 )
-def test_what_gcs_refuses_is_told(gcs: Gcs, error: Exception, kind: type[Exception], words: str) -> None:
+def test_what_gcs_refuses_is_reported(gcs: Gcs, error: Exception, kind: type[Exception], words: str) -> None:
     with mock.patch("google.cloud.storage.Blob.upload_from_string", side_effect=error), pytest.raises(kind, match=words):
         gcs.write("key", b"data", ABSENT)
 

@@ -40,6 +40,6 @@ def test_a_thumbnail_stands_upright_and_carries_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", small_photo(1)[:300]])
-def test_what_is_no_photo_has_no_thumbnail(data: bytes) -> None:
+def test_what_is_not_a_photo_has_no_thumbnail(data: bytes) -> None:
     with pytest.raises(BadPicture):
         thumbnail(data)
