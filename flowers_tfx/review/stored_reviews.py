@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +47,18 @@ def review_roots(pipeline_root: str, data_root: str) -> tuple[str, ...]:
 
 
 def store_review(root: str, name: str, files: Mapping[str, str]) -> StoragePath:
-    """Puts the files there by one rename, in a bucket the JSON last. Raises InputError for a name that is taken: no later review takes the
-    place of an earlier one."""
-    home = storage_path(root) / REVIEWS
+    """Puts the files into a folder of this name by one rename, in a bucket the JSON last, and returns the folder. No review takes the place of
+    another one: a step that is tried again after it had stored its review gets a folder beside the first."""
+    home = storage_path(root) / REVIEWS / name
+    if (home / JSON).is_file():
+        home = home.parent / f"{name}-{uuid.uuid4().hex[:8]}"
     if isinstance(home, BucketPath):
         for file in sorted(files, key=lambda file: file == JSON):
-            (home / name / file).write_bytes(files[file].encode())
-        return home / name
-    with atomic_folder(home / name) as folder:
+            (home / file).write_bytes(files[file].encode())
+        return home
+    with atomic_folder(home) as folder:
         write_files(folder, files)
-    return home / name
+    return home
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:

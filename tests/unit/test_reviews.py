@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.errors import InputError
 from flowers_tfx.review.stored_reviews import HTML, JSON, local_page, newest_review, review_roots, store_review, stored_reviews
 from flowers_tfx.storage import BucketPath
 from tests.unit.buckets import FakeStore, Killed
@@ -32,12 +31,16 @@ def test_what_a_killed_run_left_is_not_a_review(tmp_path: Path) -> None:
     assert stored_reviews(str(tmp_path)) == []
 
 
-def test_no_review_takes_the_place_of_another(tmp_path: Path) -> None:
-    put(tmp_path, "1-a", "2026-01-01", [1])
-    with pytest.raises(InputError, match="not empty"):
-        put(tmp_path, "1-a", "2026-01-02", [1])
-    assert [stored.review["created"] for stored in stored_reviews(str(tmp_path))] == ["2026-01-01"]
-    assert [path.name for path in (tmp_path / "reviews").iterdir()] == ["1-a"]
+@pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_no_review_takes_the_place_of_another(tmp_path: Path, store: FakeStore, where: str) -> None:
+    """A step that a cluster tries again, after it had stored its review, succeeds and leaves the first one as it is."""
+    root = str(tmp_path) if where == "folder" else "gs://bucket/root"
+    for created in ("2026-01-01", "2026-01-02"):
+        store_review(root, "1-a", {JSON: json.dumps({"created": created, "new": {"spans": [1]}})})
+    newest, first = stored_reviews(root)
+    assert [newest.review["created"], first.review["created"]] == ["2026-01-02", "2026-01-01"]
+    assert first.folder.name == "1-a"
+    assert newest.folder.name.startswith("1-a-")
 
 
 def test_a_review_in_a_bucket_is_there_with_its_json(store: FakeStore) -> None:
