@@ -47,8 +47,8 @@ def review_roots(pipeline_root: str, data_root: str) -> tuple[str, ...]:
 
 
 def store_review(root: str, name: str, files: Mapping[str, str]) -> StoragePath:
-    """Puts the files into a folder of this name by one rename, in a bucket the JSON last, and returns the folder. No review takes the place of
-    another one: a step that is tried again after it had stored its review gets a folder beside the first."""
+    """Puts the files into a folder of this name by one rename, in a bucket the JSON last, and returns the folder. No review takes the place
+    of another one: a step that is tried again after it had stored its review gets a folder beside the first."""
     home = storage_path(root) / REVIEWS / name
     if (home / JSON).is_file():
         home = home.parent / f"{name}-{uuid.uuid4().hex[:8]}"
