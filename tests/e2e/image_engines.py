@@ -87,9 +87,9 @@ def find_engine() -> Engine:
 
 def base_image(engine: Engine, folder: Path) -> str:
     """$BASE_IMAGE, Debian's own image, or one made with debootstrap where that cannot be pulled. Skips the test where none is available."""
-    given = os.environ.get("BASE_IMAGE")
-    if given:
-        return given
+    base = os.environ.get("BASE_IMAGE")
+    if base:
+        return base
     if not subprocess.run([engine.name, "pull", DEBIAN], check=False, capture_output=True).returncode:
         return DEBIAN
     if shutil.which("debootstrap") is None or os.geteuid():

@@ -128,7 +128,7 @@ def main() -> None:
 
     stock = docker_task_handler.run_docker_container
 
-    def timed(client: Any, image: str, command: list[str], volumes: dict[str, Any], **more: Any) -> int:
+    def run_timed(client: Any, image: str, command: list[str], volumes: dict[str, Any], **more: Any) -> int:
         started = time.monotonic()
         code = int(stock(client, image, command, volumes, **more))
         message = json.loads(command[command.index("--json_serialized_invocation_args") + 1])
@@ -136,7 +136,7 @@ def main() -> None:
         events.write(json.dumps({"seconds": round(time.monotonic() - started, 3), "code": code, "folder": str(folder)}) + "\n")
         return code
 
-    docker_task_handler.run_docker_container = timed
+    docker_task_handler.run_docker_container = run_timed
     pipeline = components.load_component_from_file(options.package)
     local.init(local.DockerRunner(), pipeline_root=options.home)
     pipeline(**json.loads(options.parameters))

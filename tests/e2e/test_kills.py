@@ -38,7 +38,7 @@ main(sys.argv[1:])
 """
 
 
-def killed(command: list[str], moment: Callable[[], bool], meanwhile: Callable[[int], None] = lambda pid: None) -> None:
+def run_and_kill(command: list[str], moment: Callable[[], bool], meanwhile: Callable[[int], None] = lambda pid: None) -> None:
     """Starts the command in a process group of its own and kills all of it when `moment` has come and `meanwhile` has been called."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -65,7 +65,7 @@ def delivery(workshop: Workshop) -> None:
 @pytest.mark.one_stack
 def test_killed_in_ingest(workshop: Workshop) -> None:
     command = workshop.command("run", "--config", str(workshop.config))
-    killed(command, lambda: any(workshop.data_root.glob(".span-1.*.tmp/work/*")) if workshop.data_root.is_dir() else False)
+    run_and_kill(command, lambda: any(workshop.data_root.glob(".span-1.*.tmp/work/*")) if workshop.data_root.is_dir() else False)
     assert visible_spans(workshop) == []
 
 
@@ -79,7 +79,7 @@ def test_killed_in_trainer_while_a_second_run_is_refused(workshop: Workshop) -> 
     command = workshop.command(
         "run", "--config", str(workshop.config), "--set", "training.fine_tune_epochs=10000", "--set", "training.patience=10000"
     )
-    killed(command, lambda: any(trainer.rglob("events.out.tfevents*")), refused)
+    run_and_kill(command, lambda: any(trainer.rglob("events.out.tfevents*")), refused)
     assert visible_spans(workshop) == ["span-1"]
     assert workshop.versions() == []
     listed = workshop.flowers("runs", "--config", str(workshop.config), "--json")

@@ -54,22 +54,24 @@ class Launcher:
     def run(self, run_id: str, watch: Callable[[str, Outcome], None] = lambda *_: None) -> dict[str, Outcome]:
         """All tasks in order; stops at the first that fails."""
         tasks: Mapping[str, Any] = self.spec["root"]["dag"]["tasks"]
-        done: dict[str, Outcome] = {}
-        while len(done) < len(tasks):
+        outcomes: dict[str, Outcome] = {}
+        while len(outcomes) < len(tasks):
             name = next(
-                name for name in sorted(tasks) if name not in done and all(other in done for other in tasks[name].get("dependentTasks", []))
+                name
+                for name in sorted(tasks)
+                if name not in outcomes and all(other in outcomes for other in tasks[name].get("dependentTasks", []))
             )
-            done[name] = self.step(name, run_id, done)
-            watch(name, done[name])
-            if done[name].state == "failed":
+            outcomes[name] = self.step(name, run_id, outcomes)
+            watch(name, outcomes[name])
+            if outcomes[name].state == "failed":
                 break
-        return done
+        return outcomes
 
-    def step(self, name: str, run_id: str, done: Mapping[str, Outcome]) -> Outcome:
+    def step(self, name: str, run_id: str, outcomes: Mapping[str, Outcome]) -> Outcome:
         task = self.spec["root"]["dag"]["tasks"][name]
         component = self.spec["components"][task["componentRef"]["name"]]
         container = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-        message = self.message(name, run_id, done)
+        message = self.message(name, run_id, outcomes)
         key = self.cache_key(container, message)
         cacheable = task.get("cachingOptions", {}).get("enableCache", False)
         if cacheable and key in self.cache:
@@ -80,7 +82,7 @@ class Launcher:
             self.cache[key] = outcome
         return outcome
 
-    def message(self, name: str, run_id: str, done: Mapping[str, Outcome]) -> dict[str, Any]:
+    def message(self, name: str, run_id: str, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         task = self.spec["root"]["dag"]["tasks"][name]
         component = self.spec["components"][task["componentRef"]["name"]]
         inputs = task.get("inputs", {})
@@ -88,9 +90,9 @@ class Launcher:
         pipeline_root = f"{self.spec['defaultPipelineRoot']}/{self.spec['pipelineInfo']['name']}/{run_id}/{name}"
         return {
             "inputs": {
-                "parameterValues": {key: self._value(source, done) for key, source in inputs.get("parameters", {}).items()},
+                "parameterValues": {key: self._value(source, outcomes) for key, source in inputs.get("parameters", {}).items()},
                 "artifacts": {
-                    key: {"artifacts": [self._artifact(source["taskOutputArtifact"], done)]}
+                    key: {"artifacts": [self._artifact(source["taskOutputArtifact"], outcomes)]}
                     for key, source in inputs.get("artifacts", {}).items()
                 },
             },
@@ -133,8 +135,8 @@ class Launcher:
         answer = json.loads(Path(message["outputs"]["outputFile"]).read_text(encoding="utf-8"))
         assert set(answer) <= {"artifacts", "parameterValues"}  # the launcher's parser refuses what it does not know
         artifacts = {}
-        for key, given in message["outputs"]["artifacts"].items():
-            merged = dict(given["artifacts"][0])
+        for key, declared in message["outputs"]["artifacts"].items():
+            merged = dict(declared["artifacts"][0])
             for output in answer.get("artifacts", {}).get(key, {}).get("artifacts", []):
                 assert all(value is not None for value in output.get("metadata", {}).values()), key
                 merged.update({name: output[name] for name in ("uri", "metadata") if name in output})
@@ -163,17 +165,17 @@ class Launcher:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _value(self, source: Mapping[str, Any], done: Mapping[str, Outcome]) -> Any:
+    def _value(self, source: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Any:
         if "taskOutputParameter" in source:
             produced = source["taskOutputParameter"]
-            return done[produced["producerTask"]].parameters[produced["outputParameterKey"]]
+            return outcomes[produced["producerTask"]].parameters[produced["outputParameterKey"]]
         if "componentInputParameter" in source:
             name = source["componentInputParameter"]
             return self.arguments.get(name, self.spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"])
         return source["runtimeValue"]["constant"]
 
-    def _artifact(self, source: Mapping[str, Any], done: Mapping[str, Outcome]) -> dict[str, Any]:
-        produced = done[source["producerTask"]].artifacts[source["outputArtifactKey"]]
+    def _artifact(self, source: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        produced = outcomes[source["producerTask"]].artifacts[source["outputArtifactKey"]]
         return {key: produced[key] for key in ("name", "artifactId", "uri", "metadata") if key in produced}
 
     @staticmethod

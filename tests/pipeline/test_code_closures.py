@@ -35,7 +35,7 @@ def closures() -> dict[str, set[str]]:
     return {node: set(sources(module)) for node, module in code_modules().items()}
 
 
-def described(closures: Mapping[str, set[str]]) -> str:
+def describe(closures: Mapping[str, set[str]]) -> str:
     """A paragraph per node, a line per package. What every own component needs stands once, at the top."""
     shared = set(sources("flowers_tfx.components.own_component")) | set(sources("flowers_tfx.components.executor"))
     paragraphs = [_paragraph(SHARED, shared)]
@@ -60,7 +60,7 @@ def _paragraph(title: str, names: set[str]) -> str:
 
 
 def test_each_node_is_made_anew_by_an_edit_of_these_sources_and_of_no_others(closures: Mapping[str, set[str]]) -> None:
-    assert described(closures).splitlines() == PINNED.read_text(encoding="utf-8").splitlines(), __doc__
+    assert describe(closures).splitlines() == PINNED.read_text(encoding="utf-8").splitlines(), __doc__
 
 
 def test_the_digests_in_the_pipeline_are_those_of_these_modules() -> None:
@@ -104,4 +104,4 @@ def test_every_template_belongs_to_a_module() -> None:
 
 
 if __name__ == "__main__":
-    PINNED.write_text(described({node: set(sources(module)) for node, module in code_modules().items()}), encoding="utf-8")
+    PINNED.write_text(describe({node: set(sources(module)) for node, module in code_modules().items()}), encoding="utf-8")

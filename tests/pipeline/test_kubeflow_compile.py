@@ -99,8 +99,8 @@ def test_cache_keys_hold_code_and_settings(spec: Any, package: Package) -> None:
 
 
 def test_run_parameters_keep_what_was_compiled_as_their_default(spec: Any) -> None:
-    given = {name: value.default_value.string_value for name, value in spec.root.input_definitions.parameters.items()}
-    assert given == {"data_root": "minio://b/data", "registry": "minio://b/registry", "csv": "minio://b/all.csv", "span_window": "all"}
+    defaults = {name: value.default_value.string_value for name, value in spec.root.input_definitions.parameters.items()}
+    assert defaults == {"data_root": "minio://b/data", "registry": "minio://b/registry", "csv": "minio://b/all.csv", "span_window": "all"}
     taken = {
         (name, key): source.component_input_parameter
         for name, task in spec.root.dag.tasks.items()

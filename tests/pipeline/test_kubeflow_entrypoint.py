@@ -120,14 +120,14 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
         # Without ML Metadata, two artifacts of one name are in every second message.
         return {"name": "output", "artifactId": artifact_id} if no_mlmd else {"name": artifact_id}
 
-    done = {
+    outcomes = {
         "SelectInputs": Outcome("complete", 0, "", {"window": window}),
         "Trainer": Outcome("complete", 0, "", {}, {"model": {**identity("1"), "uri": "minio://b/model"}}),
         "Evaluator": Outcome(
             "complete", 0, "", {}, {"blessing": {**identity("2"), "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}}}
         ),
     }
-    outcome = launcher.step("Pusher", "1", done)
+    outcome = launcher.step("Pusher", "1", outcomes)
     assert outcome.code == 0, outcome.log
     metadata = outcome.artifacts["pushed_model"]["metadata"]
     assert metadata["pushed"] == blessed

@@ -51,11 +51,11 @@ class Cluster:
         """The review, and the gate behind it."""
         spans = list_spans(self.data_root)
         decisions = json.dumps([decision.as_json() for decision in read_decisions(self.data_root)])
-        done = {"SelectInputs": Outcome("complete", 0, "", {"window": window_text(spans), "baseline": "none", "decisions": decisions})}
-        done |= {node: Outcome("cached", 0, "", {}, artifacts) for node, artifacts in self.given.items()}
+        outcomes = {"SelectInputs": Outcome("complete", 0, "", {"window": window_text(spans), "baseline": "none", "decisions": decisions})}
+        outcomes |= {node: Outcome("cached", 0, "", {}, artifacts) for node, artifacts in self.given.items()}
         for name in ("DataReview", "DataGate"):
-            done[name] = self.launcher.step(name, run_id, done)
-        return {name: done[name] for name in ("DataReview", "DataGate")}
+            outcomes[name] = self.launcher.step(name, run_id, outcomes)
+        return {name: outcomes[name] for name in ("DataReview", "DataGate")}
 
     def folder(self, run_id: str, node: str) -> Path:
         return self.launcher.store / "minio/b/artifacts/flowers" / run_id / node

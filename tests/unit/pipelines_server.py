@@ -113,8 +113,8 @@ class Cluster:
 
     def _experiments(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "GET":
-            there = [one for one in self.experiments if not self.multi_user or one.get("namespace") == query.get("namespace")]
-            return 200, self._page("experiments", [one for one in there if matches_filter(query.get("filter", ""), one)], query)
+            visible = [one for one in self.experiments if not self.multi_user or one.get("namespace") == query.get("namespace")]
+            return 200, self._page("experiments", [one for one in visible if matches_filter(query.get("filter", ""), one)], query)
         name = body.get("display_name", "")
         if not name:
             return 400, {"message": "Invalid input error: Experiment must have a non-empty name"}
@@ -176,9 +176,9 @@ class Cluster:
             return dict.fromkeys(names, "PENDING")
         stop = (self.failing or names[-1]) if state == "FAILED" else names[0]
         last = {"RUNNING": "RUNNING", "CANCELING": "RUNNING", "FAILED": "FAILED"}.get(state, "SUCCEEDED")
-        done = len(names) if state == "SUCCEEDED" else names.index(stop)
+        finished_count = len(names) if state == "SUCCEEDED" else names.index(stop)
         return {
-            name: "SUCCEEDED" if index < done else last if index == done else "PENDING"  # no step has an error
+            name: "SUCCEEDED" if index < finished_count else last if index == finished_count else "PENDING"  # no step has an error
             for index, name in enumerate(names)
         }
 
@@ -242,16 +242,20 @@ class Cluster:
 
     def _recurringruns(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "GET":
-            there = [schedule for schedule in self.schedules if schedule["namespace"] == query.get("namespace", "")]
-            return 200, self._page("recurringRuns", there, query)
+            visible = [schedule for schedule in self.schedules if schedule["namespace"] == query.get("namespace", "")]
+            return 200, self._page("recurringRuns", visible, query)
         if method == "POST" and not rest:
             refusal = self._store(body)
             if refusal:
                 return refusal
             # The server takes the namespace of a schedule from its experiment.
             experiment = next(one for one in self.experiments if one["experiment_id"] == body["experiment_id"])
-            given = {"recurring_run_id": f"s{len(self.schedules) + 1}", "status": "ENABLED", "namespace": experiment.get("namespace", "")}
-            self.schedules.append({**body, **given})
+            server_fields = {
+                "recurring_run_id": f"s{len(self.schedules) + 1}",
+                "status": "ENABLED",
+                "namespace": experiment.get("namespace", ""),
+            }
+            self.schedules.append({**body, **server_fields})
             return 200, self.schedules[-1]
         schedule_id, _, verb = rest.partition(":")
         found = next((s for s in self.schedules if s["recurring_run_id"] == schedule_id), None)

@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def judged(raw: bytes, folder: Path) -> Line:
+def check_line(raw: bytes, folder: Path) -> Line:
     return read_line(7, raw, str(folder), LABELS)
 
 
@@ -86,7 +86,7 @@ def test_every_line_counts_and_is_read_once(folder: Path, end: str, last: bool) 
 
 
 def test_a_good_line(folder: Path) -> None:
-    line = judged(b"1.jpg,roses\r\n", folder)
+    line = check_line(b"1.jpg,roses\r\n", folder)
     assert (line.number, line.uri, line.label, line.size) == (7, "1.jpg", "roses", 7)
     assert line.digest == hashlib.sha256(b"photo 1").digest()
     assert os.fsdecode(line.path) == str(folder / "1.jpg")
@@ -97,11 +97,11 @@ def test_ways_to_write_a_uri(folder: Path) -> None:
     (folder / "c d.jpg").write_bytes(b"space")
     odd = os.fsdecode(b"gr\xfc\xdfe.jpg")
     (folder / odd).write_bytes(b"latin-1")
-    assert judged(b'"a, b.jpg",daisy', folder).digest
-    assert judged(b" 1.jpg , daisy ", folder).digest
-    assert judged(f"{folder}/1.jpg,daisy".encode(), folder).digest
-    assert judged(f"file://{folder}/c%20d.jpg,daisy".encode(), folder).digest
-    line = judged(b"gr\xfc\xdfe.jpg,daisy", folder)
+    assert check_line(b'"a, b.jpg",daisy', folder).digest
+    assert check_line(b" 1.jpg , daisy ", folder).digest
+    assert check_line(f"{folder}/1.jpg,daisy".encode(), folder).digest
+    assert check_line(f"file://{folder}/c%20d.jpg,daisy".encode(), folder).digest
+    line = check_line(b"gr\xfc\xdfe.jpg,daisy", folder)
     assert line.digest == hashlib.sha256(b"latin-1").digest()
     assert line.uri == r"gr\xfc\xdfe.jpg"
 
@@ -129,7 +129,7 @@ def test_ways_to_write_a_uri(folder: Path) -> None:
 def test_bad_lines_have_a_reason(folder: Path, raw: bytes, kind: str, words: str) -> None:
     (folder / "sub").mkdir()
     os.mkfifo(folder / "pipe")
-    line = judged(raw, folder)
+    line = check_line(raw, folder)
     assert not line.digest
     assert line.kind == kind
     assert words in line.reason
@@ -140,7 +140,7 @@ def test_a_file_without_permission(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(uris.os, "open", refuse)  # root, as tests may run, reads everything
-    line = judged(b"1.jpg,daisy", folder)
+    line = check_line(b"1.jpg,daisy", folder)
     assert (line.kind, line.reason) == ("permission", "no permission to read the file")
 
 

@@ -57,9 +57,9 @@ def test_an_empty_type_is_filled_from_what_was_compiled() -> None:
 
 @pytest.mark.parametrize("recorded", [{}, {"schemaTitle": "system.Artifact"}, {"schemaTitle": "tfx.Model"}])
 def test_what_was_compiled_goes_before_what_the_backend_recorded(recorded: dict[str, Any]) -> None:
-    given = message()
-    only(given["inputs"], "model")["type"] = recorded
-    assert only(translate_input(given, SPEC).message["inputs"], "model")["type"] == MODEL
+    driver_message = message()
+    only(driver_message["inputs"], "model")["type"] = recorded
+    assert only(translate_input(driver_message, SPEC).message["inputs"], "model")["type"] == MODEL
 
 
 def test_without_any_type_the_message_is_refused() -> None:
@@ -83,47 +83,47 @@ def test_buckets_are_named_by_their_mounts() -> None:
 
 
 def test_names_and_metadata_stay_and_a_missing_name_is_made() -> None:
-    given = message()
-    assert only(translate_input(given, SPEC).message["inputs"], "model")["name"] == "17"
-    assert only(translate_input(given, SPEC).message["inputs"], "model")["metadata"] == {"blessed": 1.0}
-    del only(given["inputs"], "model")["name"]
-    assert only(translate_input(given, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
+    driver_message = message()
+    assert only(translate_input(driver_message, SPEC).message["inputs"], "model")["name"] == "17"
+    assert only(translate_input(driver_message, SPEC).message["inputs"], "model")["metadata"] == {"blessed": 1.0}
+    del only(driver_message["inputs"], "model")["name"]
+    assert only(translate_input(driver_message, SPEC).message["inputs"], "model")["name"] == "minio://b/k/model"
 
 
 @pytest.mark.parametrize("key", ["artifactId", "artifact_id"])
 def test_inputs_of_one_name_are_distinguished(key: str) -> None:
     """A backend without ML Metadata names an artifact by the key of its output, which several components have."""
-    given = message()
+    driver_message = message()
     own, other = ({"name": "schema", "uri": f"s3://b/k/{number}/schema", key: f"id-{number}"} for number in (1, 2))
-    given["inputs"]["artifacts"] = {"schema": {"artifacts": [own]}, "curated": {"artifacts": [other]}}
+    driver_message["inputs"]["artifacts"] = {"schema": {"artifacts": [own]}, "curated": {"artifacts": [other]}}
     spec = {"artifacts": {name: {"artifactType": MODEL} for name in ("schema", "curated")}}
-    inputs = translate_input(given, spec).message["inputs"]
+    inputs = translate_input(driver_message, spec).message["inputs"]
     assert [only(inputs, name)["name"] for name in ("schema", "curated")] == ["id-1", "id-2"]
     assert key not in only(inputs, "schema")  # TFX's parser does not know it
     for artifact in (own, other):
         del artifact[key]
-    inputs = translate_input(given, spec).message["inputs"]
+    inputs = translate_input(driver_message, spec).message["inputs"]
     assert [only(inputs, name)["name"] for name in ("schema", "curated")] == ["s3://b/k/1/schema", "s3://b/k/2/schema"]
 
 
 def test_one_artifact_for_two_inputs_keeps_its_name() -> None:
-    given = message()
-    given["inputs"]["artifacts"]["base"] = given["inputs"]["artifacts"]["model"]
+    driver_message = message()
+    driver_message["inputs"]["artifacts"]["base"] = driver_message["inputs"]["artifacts"]["model"]
     spec = {"artifacts": {name: {"artifactType": MODEL} for name in ("model", "base")}}
-    assert only(translate_input(given, spec).message["inputs"], "base")["name"] == "17"
+    assert only(translate_input(driver_message, spec).message["inputs"], "base")["name"] == "17"
 
 
 def test_the_message_of_the_backend_is_left_alone() -> None:
-    given = message()
-    before = json.dumps(given)
-    translate_input(given, SPEC)
-    assert json.dumps(given) == before
+    driver_message = message()
+    before = json.dumps(driver_message)
+    translate_input(driver_message, SPEC)
+    assert json.dumps(driver_message) == before
 
 
 def test_vertex_keeps_its_answer_in_a_bucket() -> None:
-    given = message()
-    given["outputs"]["outputFile"] = "gs://b/k/executor_output.json"
-    assert translate_input(given, SPEC).output_file == Path("/gcs/b/k/executor_output.json")
+    driver_message = message()
+    driver_message["outputs"]["outputFile"] = "gs://b/k/executor_output.json"
+    assert translate_input(driver_message, SPEC).output_file == Path("/gcs/b/k/executor_output.json")
 
 
 def test_a_step_without_inputs_and_outputs() -> None:
@@ -133,9 +133,9 @@ def test_a_step_without_inputs_and_outputs() -> None:
 
 
 def test_values_are_files_and_the_rest_are_folders(mounts: Path) -> None:
-    given = message()
-    given["outputs"]["outputFile"] = str(mounts / "kfp_outputs" / "o.json")
-    clear_outputs(translate_input(given, SPEC))
+    driver_message = message()
+    driver_message["outputs"]["outputFile"] = str(mounts / "kfp_outputs" / "o.json")
+    clear_outputs(translate_input(driver_message, SPEC))
     assert not (mounts / "minio/b/k/window").exists()
     assert (mounts / "minio/b/k").is_dir()
     assert (mounts / "s3/b/k/report").is_dir()
@@ -144,9 +144,9 @@ def test_values_are_files_and_the_rest_are_folders(mounts: Path) -> None:
 
 
 def test_what_a_failed_attempt_left_behind_is_removed(mounts: Path) -> None:
-    given = message()
-    given["outputs"]["outputFile"] = str(mounts / "o.json")
-    work = translate_input(given, SPEC)
+    driver_message = message()
+    driver_message["outputs"]["outputFile"] = str(mounts / "o.json")
+    work = translate_input(driver_message, SPEC)
     clear_outputs(work)
     (mounts / "gcs/b/k/data/half").write_text("half")
     (mounts / "minio/b/k/window").write_text("half")
@@ -171,19 +171,19 @@ def test_the_answer_has_the_backends_addresses_and_pages_are_files() -> None:
 
 def test_metrics_are_numbers() -> None:
     """TFX adds its version as a string to every output; a backend without ML Metadata refuses it there, and only there."""
-    given = message()
-    given["outputs"]["artifacts"]["metrics"] = {"artifacts": [{"uri": "s3://b/k/m", "type": {"schemaTitle": "system.Metrics"}}]}
+    driver_message = message()
+    driver_message["outputs"]["artifacts"]["metrics"] = {"artifacts": [{"uri": "s3://b/k/m", "type": {"schemaTitle": "system.Metrics"}}]}
     metadata = {"accuracy": 0.5, "examples": 3, "tfx_version": "1.16.0", "flag": True}
     artifacts = {key: {"artifacts": [{"uri": "/local", "metadata": metadata}]} for key in ("metrics", "data")}
-    answer = translate_output({"artifacts": artifacts}, translate_input(given, SPEC))
+    answer = translate_output({"artifacts": artifacts}, translate_input(driver_message, SPEC))
     assert only(answer, "metrics")["metadata"] == {"accuracy": 0.5, "examples": 3}
     assert only(answer, "data")["metadata"] == metadata
 
 
 def test_every_declared_output_exists_after_a_step(mounts: Path) -> None:
-    given = message()
-    given["outputs"]["outputFile"] = str(mounts / "o.json")
-    work = translate_input(given, SPEC)
+    driver_message = message()
+    driver_message["outputs"]["outputFile"] = str(mounts / "o.json")
+    work = translate_input(driver_message, SPEC)
     clear_outputs(work)
     (mounts / "gcs/b/k/data").rmdir()
     with pytest.raises(InputError, match="did not write its output window"):
@@ -209,9 +209,9 @@ def test_titles() -> None:
     ],
 )
 def test_the_run_is_named_by_the_outputs(folder: str, run_id: str) -> None:
-    given = message()
-    only(given["outputs"], "report")["uri"] = f"{folder}/report"
-    assert translate_input(given, SPEC).run_id == run_id
+    driver_message = message()
+    only(driver_message["outputs"], "report")["uri"] = f"{folder}/report"
+    assert translate_input(driver_message, SPEC).run_id == run_id
 
 
 STEP = """
@@ -250,8 +250,15 @@ entrypoint.main()
     ],
 )
 def test_the_exit_code_is_that_of_the_step_even_if_something_crashes_at_exit(how: str, code: int, expected: str, tmp_path: Path) -> None:
-    given = json.dumps({"outputs": {"outputFile": str(tmp_path / "o.json")}})
-    arguments = ["--executor_class_path", how, "--json_serialized_invocation_args", given, "--json_serialized_inputs_spec_args", "{}"]
+    json_message = json.dumps({"outputs": {"outputFile": str(tmp_path / "o.json")}})
+    arguments = [
+        "--executor_class_path",
+        how,
+        "--json_serialized_invocation_args",
+        json_message,
+        "--json_serialized_inputs_spec_args",
+        "{}",
+    ]
     command = [sys.executable, "-c", STEP, *arguments, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert (done.returncode, done.stdout) == (code, "working\n"), done.stderr

@@ -21,7 +21,7 @@ VALUES: dict[str, Feature] = {
 }
 
 
-def written(records: list[bytes]) -> bytes:
+def serialize(records: list[bytes]) -> bytes:
     out = io.BytesIO()
     writer = RecordWriter(out)
     for record in records:
@@ -47,7 +47,7 @@ def test_files_are_read_by_tensorflow_and_beam(tmp_path: Path) -> None:
 
     records = [b"", b"one", bytes(200_000), example_bytes(VALUES)]
     path = tmp_path / "records.tfrecord.gz"
-    path.write_bytes(written(records))
+    path.write_bytes(serialize(records))
     assert [bytes(record) for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator()] == records
     with gzip.open(path) as file:
         assert [_TFRecordUtil.read_record(file) for _ in records] == records
@@ -56,7 +56,7 @@ def test_files_are_read_by_tensorflow_and_beam(tmp_path: Path) -> None:
 
 def test_records_are_read_back_and_damage_is_seen() -> None:
     records = [b"", b"one", bytes(200_000), example_bytes(VALUES)]
-    plain = gzip.decompress(written(records))
+    plain = gzip.decompress(serialize(records))
     assert list(read_records(io.BytesIO(plain))) == records
     for damaged in (plain[:-1], plain[:20], plain[:5], plain[:40] + b"x" + plain[41:]):
         with pytest.raises(ValueError, match="damaged"):
@@ -64,12 +64,12 @@ def test_records_are_read_back_and_damage_is_seen() -> None:
 
 
 def test_the_gzip_stream_is_plain_and_dateless() -> None:
-    data = written([b"x" * 100_000])
+    data = serialize([b"x" * 100_000])
     assert data[4:8] == b"\0\0\0\0"
     assert len(gzip.decompress(data)) == 100_016
     assert len(data) < 100_016 + 60
-    assert data == written([b"x" * 100_000])
-    assert gzip.decompress(written([])) == b""
+    assert data == serialize([b"x" * 100_000])
+    assert gzip.decompress(serialize([])) == b""
 
 
 def test_the_writer_knows_its_bytes_and_their_sha256() -> None:
