@@ -57,7 +57,7 @@ def _add_inputs(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) ->
                 max_pixels=config.ingest.max_pixels,
             )
         )
-    # The one node that looks at the data root and the registry: everything after it is a function of its answer.
+    # The only node that reads the data root and the registry: all later nodes are functions of its outputs.
     nodes.add(
         SelectInputs(
             data_root=config.data_root,
@@ -79,9 +79,9 @@ def _add_schema_checks(nodes: Nodes) -> None:
     # With the curated schema the photos' bytes are bytes; without it each would be a unique string to count.
     nodes.add(StatisticsGen(examples=nodes.output(ImportExampleGen, "examples"), schema=curated))
     statistics = nodes.output(StatisticsGen, "statistics")
-    # Inferred, for people who want to see how the data differ from the curated schema; nothing is enforced by it.
+    # Inferred, to show how the data differ from the curated schema; it enforces nothing.
     nodes.add(SchemaGen(statistics=statistics, infer_feature_shape=True))
-    # Anomalies stop nothing here: DataReview makes findings of them.
+    # Anomalies do not stop the run here: DataReview turns them into findings.
     nodes.add(ExampleValidator(statistics=statistics, schema=curated))
 
 

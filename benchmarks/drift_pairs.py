@@ -56,7 +56,7 @@ def _tables(photos: Path) -> list[tuple[str, str, float, list[Path]]]:
 
 
 def _measure(photos: Path, files: list[Path], kind: str, strength: float, embedder: Any) -> list[dict[str, Any]]:
-    """A row a photo, after the change of pixels."""
+    """One row per photo, after the change of pixels."""
     from flowers_tfx.data.pixel_sample import sample_pixels
     from flowers_tfx.data.properties import measure
 

@@ -10,7 +10,7 @@ Seconds are ingest's own: without the start of Python and the imports, with buil
 the whole process tree (the command, the engine, the workers; memory as proportional set size, sampled), with their start. Results agree
 when each photo has the same digest, split and properties everywhere; the shards of one job must moreover have the same bytes.
 
-Skipped with exit code 0 where there are no photos; engines on Prism are left out, with a word, where it cannot be built.
+Skipped with exit code 0 without photos; engines on Prism are left out, with a message, if it cannot be built.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ time (user and system) is what "per core" means; wall time stands beside it. Ing
 TFRecords, parquet, manifest, fsync. Beam takes a fixed time to build and stage a pipeline, whatever the number of photos: a delivery
 of one photo shows it, and "each further photo" leaves it out.
 
-Skipped with exit code 0 where there are no photos.
+Skipped with exit code 0 without photos.
 """
 
 from __future__ import annotations

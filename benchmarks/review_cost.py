@@ -3,7 +3,7 @@
     python benchmarks/review_cost.py [--sizes 10000,30000,100000] [--weights FILE] [--json]
 
 The span is made of generated pictures, repeated with properties and hashes of their own; the steps are those of DriftValidator and
-DataReview, one after the other, against a baseline sample of 2,000. Each size runs in a process of its own, which tells its peak of memory.
+DataReview, one after the other, against a baseline sample of 2,000. Each size runs in a process of its own, which reports its peak memory.
 Without weights the embeddings are random numbers: reading the photos for them is measured, the network is not.
 """
 

@@ -3,8 +3,8 @@
     python benchmarks/runners.py [--photos DIR] [--per-class 40] [--out DIR | --again DIR] [--json | --markdown]
 
 Local runner, Beam runner, and the compiled Kubeflow package under `kfp.local` (each step in a container of its own where there is a Docker
-engine and FLOWERS_TEST_IMAGE names an image, else in a process of its own), one after another, each from nothing. Each of the package's 15
-processes imports TFX first. Progress goes to stderr. Without photos it says so and exits with 0; it exits with 1 when digests differ.
+engine and FLOWERS_TEST_IMAGE names an image, else in a process of its own), one after another, each without a cache. Each of the package's
+15 processes imports TFX first. Progress goes to stderr. Without photos it says so and exits with 0; it exits with 1 when digests differ.
 """
 
 from __future__ import annotations

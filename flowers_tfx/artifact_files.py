@@ -1,4 +1,4 @@
-"""Names of files in artifacts, for those who write and those who read them, relative to the artifact's folder."""
+"""Names of the files in artifacts, relative to the artifact's folder, for writers and readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks that a model can be built on, one row each. A row in `BACKBONES` is all that a further network needs."""
+"""The networks that a model can be built on, one row each. A further network needs only a row in `BACKBONES`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _FULL_RANGE: tuple[Channels, Channels] = (1 / 127.5, -1.0)  # 0..255 to -1..1
 class Backbone:
     """A function of keras.applications, and what its ImageNet weights expect.
 
-    imagenet_alphas: width multipliers that have ImageNet weights; empty where the network has no width multiplier.
-    rescaling: factor and offset that turn pixels of 0..255 into its input; None where the network rescales pixels itself.
+    imagenet_alphas: width multipliers that have ImageNet weights; empty if the network has no width multiplier.
+    rescaling: factor and offset that turn pixels of 0..255 into its input; None if the network rescales pixels itself.
     arguments: passed to the function besides the input shape, the width, the pooling and the weights.
     """
 

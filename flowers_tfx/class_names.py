@@ -27,11 +27,11 @@ def class_names(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def with_class_names(photos: pd.DataFrame) -> pd.DataFrame:
-    """The table with the names in its column `label` spelled so, if it has one; values that are not strings stay as they are."""
+    """The table with its column `label`, if it has one, spelled this way; values that are not strings do not change."""
     if LABEL not in photos:
         return photos
     labels = photos[LABEL].tolist()
     spelled = [class_name(label) if isinstance(label, str) else label for label in labels]
     same = all(new == old for new, old in zip(spelled, labels, strict=True) if isinstance(new, str))
-    # The column keeps its type where nothing changes.
+    # The column keeps its type if nothing changes.
     return photos if same else photos.assign(**{LABEL: spelled})

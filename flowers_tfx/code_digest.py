@@ -56,7 +56,7 @@ def imported_modules(module: str, root: Path) -> set[str]:
     """Modules of the package that the source of `module` imports, at any depth of its code.
 
     A name that a package's `__init__` only gathers counts as an import of the module that the `__init__` has it from. The packages around
-    an imported module don't count: `__init__` files gather names, and a new version number in the package's own must not retrain.
+    an imported module are not included: `__init__` files gather names, and a new version number in the package's own must not retrain.
     """
     names: set[str] = set()
     for imported, name in _imports(module, root):

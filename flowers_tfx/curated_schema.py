@@ -28,9 +28,9 @@ def default_schema_path() -> Path:
 
 
 def curated_schema(path: str = "", labels: Sequence[str] = ()) -> schema_pb2.Schema:
-    """The schema at `path` ("": the one that comes with the program), its classes replaced by `labels` where there are any, completed
-    with the image properties of `features.PROPERTIES`. A property that the file lists without a type adds to what the table says of it
-    (drift levels, a narrower domain); one with a type replaces it. Raises InputError when it cannot be read or has no classes."""
+    """The schema at `path` ("": the one that comes with the program), its classes replaced by `labels` unless empty, completed
+    with the image properties of `features.PROPERTIES`. A property that the file lists without a type extends the row of the table (drift
+    levels, a narrower domain); one with a type replaces it. Raises InputError when it cannot be read or has no classes."""
     place = Path(path) if path else default_schema_path()
     schema = schema_pb2.Schema()
     try:
@@ -57,8 +57,8 @@ def labels_of(schema: schema_pb2.Schema) -> tuple[str, ...]:
 
 
 def drift_levels(schema: schema_pb2.Schema) -> dict[str, tuple[float, float]]:
-    """Effects, in points, that warn and that stop, of the features whose annotations say them: `tag: "drift-warn: 10"` and
-    `tag: "drift-error: 25"`, both or neither. Raises InputError where one is missing or is not a number."""
+    """Effects, in points, that warn and that stop, of the features that have annotations: `tag: "drift-warn: 10"` and
+    `tag: "drift-error: 25"`, both or neither. Raises InputError if one is missing or is not a number."""
     by_feature = {}
     for feature in schema.feature:
         tags = [tag.partition(":") for tag in feature.annotation.tag if tag.startswith("drift-")]
@@ -88,7 +88,7 @@ def _label_domain(schema: schema_pb2.Schema) -> schema_pb2.StringDomain | None:
 
 
 def _spell_labels(schema: schema_pb2.Schema, source: str) -> None:
-    """Raises InputError where a name is blank or stands twice."""
+    """Raises InputError for blank and repeated names."""
     domain = _label_domain(schema)
     if domain is None:
         return
@@ -125,13 +125,13 @@ def _complete(schema: schema_pb2.Schema) -> None:
 
 
 def _merged(row: schema_pb2.Feature, listed: schema_pb2.Feature | None) -> schema_pb2.Feature:
-    """What the table says of a property, with what the schema file says instead."""
+    """The table's feature, overridden by the schema file's."""
     if listed is None:
         return row
     if listed.HasField("type"):
         return listed
     for field, _ in listed.ListFields():
-        # Of a domain, a shape or a presence there is one: merging would join the old with the new.
+        # A feature has one domain, shape and presence: merging would join the old with the new.
         alternatives = field.containing_oneof.fields if field.containing_oneof else [field]
         for alternative in alternatives:
             row.ClearField(alternative.name)
@@ -149,7 +149,7 @@ def _feature(prop: Property) -> schema_pb2.Feature:
     elif prop.kind == "float":
         _bound(feature.float_domain, prop, float)
         feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
-    # Not demanded: spans that were written before a property was added lack it (docs/adr/0010). Ingest measures every row of the table,
+    # Not required: spans that were written before a property was added lack it (docs/adr/0010). Ingest measures every row of the table,
     # and the data review finds values that are missing in a span that was measured.
     feature.value_count.min, feature.value_count.max = 0, 1
     return feature

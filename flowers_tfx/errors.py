@@ -1,4 +1,4 @@
-"""The ways in which a program of this package ends badly, and their exit codes."""
+"""The errors that end a program of this package, and their exit codes."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -43,7 +43,7 @@ class Blocked(Exception):
 
 
 def decision_hint(page: str, commands: Sequence[str]) -> str:
-    """How a run that the data review stopped goes on."""
+    """How to continue a run that the data review stopped."""
     return f"Read {page}. Then either {' or '.join(commands)}, and run again."
 
 

@@ -31,10 +31,10 @@ Role = Literal["number", "category", "identifier"]
 class Property:
     """A row of the table of image properties.
 
-    `title` is what people call it, `meaning` says what is measured. `low` and `high` bound the values of a sane photo (None: no bound),
-    `values` lists those of a category; an `optional` property can be missing. `role` says how it is compared: numbers by their
+    `title` is its name for people, `meaning` describes what is measured. `low` and `high` bound the values of a sane photo (None: no
+    bound), `values` lists those of a category; an `optional` property can be missing. `role` says how it is compared: numbers by their
     distribution, categories by the shares of their values, identifiers not at all. `tested`: the data review tests it for drift.
-    `sliced`: the evaluation of a model says how good it is for each value.
+    `sliced`: the evaluation of a model is reported for each value.
     """
 
     name: str

@@ -15,9 +15,9 @@ Levels = tuple[float, float]
 class KindSpec:
     """`name` is used in the code; `json_key`, where it differs, in the JSON of a review, in ids of findings and in the configuration.
 
-    `title` and `effect_meaning` are for people: what the kind is called, and what its effect, in points, counts.
+    `title` and `effect_meaning` are for people: the name of the kind, and what its effect, in points, measures.
     `evidence`: whether a statistical test decides that there is a finding, or a count of photos.
-    `levels`: effects, in points, that warn and that stop; None where the code that makes the findings decides on their level.
+    `levels`: effects, in points, that warn and that stop; None if the code that makes the findings decides on their level.
     `examples`: photos of a finding are shown beside typical ones of the baseline, as pairs of photo and partner, or alone.
     `one_property`: each finding is on a single image property. `visible`: people can see it in the photos.
     """

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of `what`; `seconds_left` is an estimate, or None as long as there is none."""
+    """`done` of `total` units of `what`; `seconds_left` is an estimate, or None if unknown."""
 
     what: str
     done: float
@@ -44,7 +44,7 @@ def report(progress: Progress) -> None:
 
 
 def notify(message: str) -> None:
-    """Shows a sentence that people need now, such as what a step is waiting for."""
+    """Shows a message at once, such as what a step is waiting for."""
     if _listeners:
         _listeners[-1].notify(message)
     else:
@@ -53,7 +53,7 @@ def notify(message: str) -> None:
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Within it, this listener alone gets the reports."""
+    """Inside the `with` block, only this listener gets the reports."""
     _listeners.append(listener)
     try:
         yield
@@ -76,6 +76,6 @@ class Meter:
         gained = done - self._before
         report(Progress(self._what, done, total, (now - self._since) / gained * (total - done) if gained > 0 else None))
         if self._last < 0:
-            # Work that goes on where it was cut off, such as a download, starts with a large count.
+            # Resumed work, such as a download, starts with a large count.
             self._since, self._before = now, done
         self._last = done

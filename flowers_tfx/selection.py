@@ -1,4 +1,4 @@
-"""What a run works on: the one place that looks at the data root and at the registry. All else is a function of its answer."""
+"""Selects the inputs of a run. Only this module reads the data root and the registry; everything else is a function of the selection."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from flowers_tfx.review.decisions import decisions_on, is_rejected, read_decisio
 
 @dataclass(frozen=True)
 class Selection:
-    """Canonical JSON: equal worlds give equal strings, whatever the modification times are. `window`: the spans to train on; `baseline`:
-    the serving model, its data, its spans and its damage, or "none"; `decisions`: what reviewers decided on the window's spans."""
+    """Canonical JSON: equal data and models give equal strings, independent of modification times. `window`: the spans to train on;
+    `baseline`: the serving model, its data, its spans and its damage, or "none"; `decisions`: the decisions of reviewers on the window's
+    spans."""
 
     window: str
     baseline: str
@@ -60,7 +61,7 @@ def _baseline(registry_uri: str, entry: registry.Entry) -> str:
 
 
 def fingerprint(window: str, settings_digest: str) -> str:
-    """Names what a model is made of: sha256 of the digests of the window's spans, the code and the settings that matter. The spans'
+    """Identifies what a model is made of: sha256 of the digests of the window's spans, the code and the settings that matter. The spans'
     numbers do not matter, nor do properties that were measured later."""
     digests = sorted(span["digest"] for span in json.loads(window))
     return hashlib.sha256(_canonical([digests, settings_digest]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Runs the pipeline in this process as one Beam pipeline, a step a node: `python -m runners.beam --config FILE`.
+"""Runs the pipeline in this process as one Beam pipeline with one step per node: `python -m runners.beam --config FILE`.
 
 The nodes wait for each other through Beam; where their own heavy steps run is the configuration's `beam.engine`, as with any runner.
 """
@@ -28,7 +28,7 @@ from runners.in_process import run_in_process
 
 
 def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
-    """One run on TFX's Beam runner; see run_in_process. Raises InputError for what is wrong before anything starts."""
+    """One run on TFX's Beam runner; see run_in_process. Raises InputError for problems found before the start."""
     return run_in_process(config, watcher, _execute)
 
 

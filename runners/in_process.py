@@ -26,7 +26,7 @@ def run_in_process(config: PipelineConfig, watcher: Watcher, execute: Callable[[
     """One run of the pipeline; `execute` gets TFX's intermediate representation; `watcher(node_id, event)` is called when a node is
     planned, starts, ends or fails.
 
-    Raises InputError for what is wrong before anything starts; a failure after that is in the report.
+    Raises InputError for problems found before the start; a later failure is in the report.
     """
     preflight.check(config)
     with preflight.lock_pipeline_root(config.pipeline_root):

@@ -19,5 +19,5 @@ from runners.in_process import run_in_process
 
 
 def run(config: PipelineConfig, watcher: Watcher) -> RunReport:
-    """One run on TFX's local runner; see run_in_process. Raises InputError for what is wrong before anything starts."""
+    """One run on TFX's local runner; see run_in_process. Raises InputError for problems found before the start."""
     return run_in_process(config, watcher, LocalDagRunner().run_with_ir)

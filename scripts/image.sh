@@ -12,7 +12,7 @@ refuse() {
 
 image=${IMAGE:-flowers_tfx:latest}
 case ${ACCELERATOR:-cpu} in cpu | gpu) ;; *) refuse "ACCELERATOR is cpu or gpu, not $ACCELERATOR." ;; esac
-[ -z "${WEIGHTS:-}" ] || [ -f "$WEIGHTS" ] || refuse "WEIGHTS=$WEIGHTS is no file: name an .h5 file of weights, or leave it out."
+[ -z "${WEIGHTS:-}" ] || [ -f "$WEIGHTS" ] || refuse "WEIGHTS=$WEIGHTS is not a file: name an .h5 file of weights, or leave it out."
 for engine in ${ENGINE:-docker podman buildah}; do
   if "$engine" info >/dev/null 2>&1; then break; fi
   engine=

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _SETTINGS, _GIVEN = f"{__name__}.settings", f"{__name__}.given"
-# What decides where runs keep their reviews, and decisions go.
+# The settings that decide where reviews and decisions are stored.
 _ROOTS = ("data_root=", "pipeline_root=")
 
 
@@ -101,7 +101,7 @@ class _Command(click.Command):
 
 
 class CommandGroup(click.Group):
-    """With `invoke_without_command` the group is a command itself, where no other one follows."""
+    """With `invoke_without_command` the group is a command itself if no subcommand follows."""
 
     command_class = _Command
     group_class = type
@@ -131,7 +131,7 @@ def with_config(command: Callable[..., CommandResult]) -> Callable[..., CommandR
 
 
 def config_options() -> str:
-    """The options with which another command, pasted into a shell, finds the data and reviews of the command at work (@with_config)."""
+    """The options that make another command find the data and reviews of the current command (@with_config)."""
     path, overrides = click.get_current_context().meta.get(_GIVEN, (None, ()))
     words = ["--config", str(path)] if path else []
     words += [word for setting in overrides if setting.startswith(_ROOTS) for word in ("--set", setting)]

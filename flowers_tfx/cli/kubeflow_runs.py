@@ -46,7 +46,7 @@ def with_connection(command: Callable[..., CommandResult]) -> Callable[..., Comm
 
 
 def run_options(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
-    """Adds what a run has besides its package; the command gets the parameters."""
+    """Adds the options of a run besides its package; the command gets the parameters."""
     command = click.option("--service-account", help="Default: kubeflow.service_account of the configuration.")(command)
     command = click.option(
         "--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A run parameter; can be repeated."

@@ -17,9 +17,10 @@ from flowers_tfx.errors import InputError
 
 @contextlib.contextmanager
 def hold_stderr() -> Iterator[TextIO]:
-    """Within it, what is written to stderr is held back, so that it cannot break the progress display; yields a stream to the real stderr.
+    """Inside the `with` block, output to stderr is held back so that it cannot break the progress display. Yields a stream to the real
+    stderr.
 
-    It is dropped after a success or bad input, and shown after other errors, where it may be the explanation.
+    The output is dropped after a success or bad input, and shown after other errors, because it may explain them.
     """
     if not _is_real_stderr():  # in a test or a notebook
         yield sys.stderr
@@ -45,8 +46,8 @@ def _is_real_stderr() -> bool:
 
 @contextlib.contextmanager
 def redirect_output(log: Path | None, stdout: bool = True) -> Iterator[TextIO]:
-    """Within it, file descriptor 2, and 1 unless `stdout` is False, write to `log`, or to stderr where it is None. Yields a stream to the
-    real stderr."""
+    """Inside the `with` block, file descriptor 2, and 1 unless `stdout` is False, write to `log`, or to stderr if `log` is None. Yields a
+    stream to the real stderr."""
     sys.stdout.flush()
     sys.stderr.flush()
     screen = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")

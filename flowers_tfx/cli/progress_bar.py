@@ -20,8 +20,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextlib.contextmanager
 def progress_bar(what: str) -> Iterator[ProgressCallback]:
-    """Shows all progress that is reported within it, and nothing that libraries print on stderr; yields a meter for the work that `what`
-    names."""
+    """Shows the progress reported inside the `with` block, and hides what libraries print on stderr. Yields a meter for the work
+    `what`."""
     from rich.console import Console
 
     with contextlib.ExitStack() as stack:

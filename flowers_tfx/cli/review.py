@@ -101,14 +101,14 @@ def reject(config: PipelineConfig, span: int, reason: str, by: str) -> CommandRe
 
 
 def decide(config: PipelineConfig, action: Action, span: int, findings: Sequence[str] | None, reason: str, by: str) -> dict[str, Any]:
-    """Records the decision; `findings` None stands for all that stop the run. Raises InputError for a finding that the newest review of
+    """Records the decision; `findings` None means all findings that stop the run. Raises InputError for a finding that the newest review of
     the span does not have."""
     from flowers_tfx.review import decisions
     from flowers_tfx.review.stored_reviews import review_roots
 
     roots = review_roots(config.pipeline_root, config.data_root)
     if findings is None:
-        # They are recorded as this review has them: a newer one that appears meanwhile is decided by its own ids.
+        # The findings of this review are recorded; a newer review that appears meanwhile needs a decision of its own.
         findings = decisions.open_errors(roots, span)
     else:
         decisions.check_findings(roots, span, findings)

@@ -111,7 +111,7 @@ def report_lines(report: RunReport, log: str) -> Iterator[RenderableType]:
         yield Text(report.error, "bold red")
     if report.commands:
         yield f"Read {report.reports['review']}. Then decide, and run again:"
-        yield from report.commands  # a line each, which a shell takes as it is
+        yield from report.commands  # one per line, to be pasted into a shell
     elif report.error:
         yield report.hint or "The log has the details."
     if report.blessed is not None:

@@ -58,7 +58,7 @@ def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def decision_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What reviewers decided, a line each."""
+    """The decisions of reviewers, one per line."""
     from flowers_tfx.reports.words import clean
 
     done = {"accept": "accepted", "reject": "rejected"}

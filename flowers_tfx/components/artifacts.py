@@ -7,7 +7,7 @@ from tfx.types import artifact
 
 
 class PhotoSample(artifact.Artifact):
-    """Per-photo values of a sample: photos.parquet, thumbnails.parquet, and a JSON that says of what."""
+    """Per-photo values of a sample: photos.parquet, thumbnails.parquet, and a JSON file that describes the sample."""
 
     TYPE_NAME = "flowers.PhotoSample"
 
@@ -25,7 +25,7 @@ class HtmlReport(artifact.Artifact):
 
 
 class MarkdownReport(artifact.Artifact):
-    """The same in short, report.md."""
+    """The same page in short, report.md."""
 
     TYPE_NAME = "system.Markdown"
 

@@ -1,6 +1,6 @@
-"""Baseline: hands on the serving model that a candidate is compared with, and what it was trained on: statistics, schema, a sample.
+"""Baseline: outputs the serving model that a candidate is compared with, and its training data: statistics, schema, a sample.
 
-A TFX component cannot leave an output out, so without a serving model the artifacts are there and marked with the reason.
+A TFX component cannot omit an output, so without a serving model the artifacts exist and are marked with the reason.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
             raise InputError(f"Version {version} of the registry is gone or was changed after it was pushed.", f"Look into {model}.")
         labels = (model / LABELS_FILE).read_text(encoding="utf-8").splitlines()
         if labels != self.parameters.labels:
-            # Its graph compares labels byte by byte, so that another spelling is another class there.
+            # Its graph compares labels byte by byte: another spelling would be another class.
             what = (
                 "spells its classes in another Unicode form"
                 if list(class_names(labels)) == self.parameters.labels
@@ -65,7 +65,7 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
         self.output("model").set_string_custom_property("version", str(version))
 
     def _fetch_data(self, serving: dict[str, Any]) -> None:
-        """What lies beside the version. Data that are missing or broken are marked so, and the review reports it."""
+        """Fetches the files beside the version. Missing or damaged data are marked, and the review reports them."""
         root, version = self.parameters.registry, serving["version"]
         digest = registry.baseline_digest(root, version)
         if not digest or digest != serving["data"] or not registry.baseline_is_whole(root, version):

@@ -1,4 +1,4 @@
-"""DataGate: stops the run before Transform where the data review's verdict is `blocked`.
+"""DataGate: stops the run before Transform if the verdict of the data review is `blocked`.
 
 It is a node of its own because a step that fails on Kubeflow uploads its log and nothing else: the report belongs to a step that succeeds.
 The verdict is a parameter, so that its content is in every cache key; a node that fails is never a cache hit.
@@ -25,7 +25,7 @@ class DataGateParameters:
 
 class DataGateExecutor(OwnExecutor[DataGateParameters]):
     def work(self) -> None:
-        """Raises Blocked where reviewers must decide."""
+        """Raises Blocked if reviewers must decide."""
         review = json.loads(self.parameters.verdict)
         if review["verdict"] == "blocked":
             raise Blocked(review["message"], review["page"], review["commands"], _markdown(self.input_folder("summary")))
@@ -37,6 +37,6 @@ class DataGate(OwnComponent):
 
 
 def _markdown(summary: Path) -> str:
-    """A folder with one file, or on Kubeflow the file itself."""
+    """The text of `summary`: a folder with one file, or on Kubeflow the file itself."""
     path = summary / "report.md" if summary.is_dir() else summary
     return path.read_text(encoding="utf-8")

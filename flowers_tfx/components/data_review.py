@@ -1,4 +1,4 @@
-"""DataReview: the report and the verdict. It succeeds whatever it finds: DataGate stops the run."""
+"""DataReview: the report and the verdict. It never stops the run: DataGate does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from flowers_tfx.review.stored_reviews import HTML, MARKDOWN, review_history, st
 
 @dataclass(frozen=True)
 class DataReviewParameters:
-    """`window` and `decisions` as SelectInputs outputs them; reviews are kept below `reviews_root`, or the data root where it is empty."""
+    """`window` and `decisions` as SelectInputs outputs them; reviews are stored below `reviews_root`, or below the data root if it is
+    empty."""
 
     data_root: str
     window: str
@@ -47,7 +48,7 @@ class DataReviewExecutor(OwnExecutor[DataReviewParameters]):
         files = review_files(gate.review, comparison.baseline, comparison.new, comparison.thumbnails, context, comparison.new_spans)
         write_files(self.output_folder("report"), files)
         write_files(self.output_folder("summary"), {MARKDOWN: files[MARKDOWN]})
-        # Where `flowers review` finds the reviews of all runs, also those of another machine's or a cluster's.
+        # `flowers review` finds the reviews of all runs here, including those of other machines and clusters.
         name = f"{'-'.join(map(str, gate.numbers))}-{self.run_id or uuid.uuid4().hex}"
         page = str(store_review(reviews_root, name, files) / HTML)
         for key, value in (("verdict", gate.review.verdict), ("page", page)):

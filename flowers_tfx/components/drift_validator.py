@@ -1,5 +1,5 @@
-"""DriftValidator: compares the photos that the serving model was not trained on with those that it was, and the newest span with the one
-before it. It stops nothing: DataReview decides."""
+"""DriftValidator: compares the photos that the serving model was not trained on with its training photos, and the newest span with the
+previous one. It does not stop the run: DataReview decides."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def read_parameters(cls: type[Parameters], exec_properties: Mapping[str, Any]) -
 
 
 class OwnExecutor(base_executor.BaseExecutor, Generic[Parameters]):
-    """`class XExecutor(OwnExecutor[XParameters])` implements `work`, and finds everything that it needs in `self`."""
+    """`class XExecutor(OwnExecutor[XParameters])` implements `work`, which reads inputs, outputs and parameters from `self`."""
 
     PARAMETERS: type[Parameters]
     # Executors that run on Beam turn it off: Beam's workers read and write buckets themselves.
@@ -50,7 +50,7 @@ class OwnExecutor(base_executor.BaseExecutor, Generic[Parameters]):
 
     @abstractmethod
     def work(self) -> None:
-        """Makes the outputs."""
+        """Reads the inputs and writes the outputs of the component; every executor implements it."""
 
     def Do(
         self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
@@ -78,7 +78,7 @@ class OwnExecutor(base_executor.BaseExecutor, Generic[Parameters]):
         return Path(self.input(name).uri)
 
     def output_folder(self, name: str) -> Path:
-        """It is there, and empty unless this executor put something into it."""
+        """The folder of an output; it exists, and is empty until this executor writes into it."""
         folder = Path(self.output(name).uri)
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -127,7 +127,7 @@ def _add(example: tf.train.Example, values: Mapping[str, Any]) -> None:
 
 
 class _ReadShards(beam.PTransform):
-    """URIs of shards in a bucket -> records, with one request a shard. Beam's own source needs the job's options, which workers of a pool
+    """URIs of shards in a bucket -> records, with one request per shard. Beam's own source needs the job's options, which workers of a pool
     are started without."""
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:

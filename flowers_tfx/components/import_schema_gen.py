@@ -1,4 +1,4 @@
-"""ImportSchemaGen: TFX's own hands on a file and is cached by its path; this one hands on the text, so a changed schema is a miss."""
+"""ImportSchemaGen: TFX's own imports a file and is cached by its path; this one imports the text, so a changed schema is a cache miss."""
 
 from __future__ import annotations
 

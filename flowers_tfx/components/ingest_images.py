@@ -1,8 +1,8 @@
 """IngestImages: takes the photos of a CSV into the data root as a span, as `flowers ingest` does.
 
-It looks outside, so a plain cache key would be wrong both ways. Its driver, which local and Beam runners call before they look into the
-cache, makes the right one: photos that are nowhere in the data root always run, and a delivery that is there already has the key of
-the run that took it in, which is recorded in the span's manifest.
+It reads data outside the pipeline, so a plain cache key would be wrong. Its driver, which local and Beam runners call before they look into
+the cache, computes the right one: new photos are always a miss, and a delivery that was already ingested gets the key of the run that
+ingested it, which is recorded in the span's manifest.
 """
 
 from __future__ import annotations

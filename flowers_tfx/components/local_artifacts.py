@@ -17,7 +17,7 @@ Artifacts = Mapping[str, Sequence[types.Artifact]]
 
 @contextmanager
 def local_artifacts(inputs: Artifacts, outputs: Artifacts) -> Iterator[None]:
-    """Within it, every artifact's URI is a path on this machine: inputs were downloaded, outputs are uploaded at the end.
+    """Inside the `with` block, every artifact's URI is a path on this machine: inputs were downloaded, outputs are uploaded at the end.
 
     Nothing is uploaded when the body raises. Value artifacts stay where they are: TFX reads and writes their one file itself.
     """

@@ -16,7 +16,7 @@ class Nodes:
         self._by_class: dict[type[BaseNode], BaseNode] = {}
 
     def add(self, node: BaseNode, after: Sequence[type[BaseNode]] = ()) -> None:
-        """`after`: nodes that it waits for, although it reads none of their outputs. One that the pipeline leaves out is ignored."""
+        """`after`: nodes to wait for although none of their outputs is read. Nodes that are not in the pipeline are ignored."""
         for upstream in after:
             if upstream in self._by_class:
                 node.add_upstream_node(self._by_class[upstream])

@@ -1,4 +1,4 @@
-"""The driver of a node that looks outside the pipeline: it adds execution properties before the runner asks its cache.
+"""The driver of a node that reads or writes outside the pipeline: it adds execution properties before the runner asks its cache.
 
 Local and Beam runners call drivers; Kubeflow does not, so an executor must work without the properties that its driver adds.
 """

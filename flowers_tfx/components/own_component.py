@@ -12,7 +12,7 @@
         OUTPUTS = {"count": PhotoCount}
         EXECUTOR = CountPhotosExecutor
 
-The node's id is the name of the class. Its code counts in every cache key: a digest of its module's sources is a parameter of its own.
+The node's id is the name of the class. Its code is part of every cache key: a digest of the sources of its module is a parameter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OwnComponent(base_component.BaseComponent):
     PARAMETERS: ClassVar[Any] = None
     # A spec of TFX whose parameters, inputs and outputs the component has as well.
     STOCK_SPEC: ClassVar[type[ComponentSpec]] = ComponentSpec
-    # True where the outputs depend on more than inputs and parameters: a cache that calls no drivers must not answer for it.
+    # True if the outputs depend on more than inputs and parameters: a cache without drivers must not be used for it.
     LOOKS_OUTSIDE: ClassVar[bool] = False
 
     _EXECUTOR_SPEC_CLASS: ClassVar[type[executor_spec.ExecutorClassSpec]] = executor_spec.ExecutorClassSpec

@@ -27,7 +27,7 @@ PUBLISHED = "published.json"
 
 
 class PublishedBaseline(types.Artifact):
-    """published.json names the version of the registry that the baseline lies beside, or why none was published."""
+    """published.json names the registry's version with this baseline, or says why none was published."""
 
     TYPE_NAME = "flowers.PublishedBaseline"
 
@@ -45,7 +45,7 @@ class PublishBaselineParameters:
 
 
 class PublishBaselineDriver(OutsideDriver):
-    """Stamps an idempotency token, as Pusher's does: a baseline that is gone from the registry is published again."""
+    """Stamps an idempotency token, as Pusher's does: a baseline that is missing from the registry is published again."""
 
     def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         version = _pushed_version(artifact_utils.get_single_instance(list(execution_info.input_dict["pushed_model"])))
@@ -95,7 +95,7 @@ class PublishBaseline(OwnComponent):
 
 
 def _pushed_version(pushed: types.Artifact) -> int:
-    """0 where nothing was pushed."""
+    """0 if nothing was pushed."""
     if not pushed.get_int_custom_property("pushed"):
         return 0
     return int(pushed.get_string_custom_property("pushed_version") or 0)

@@ -1,7 +1,7 @@
 """Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on.
 
 TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver stamps an
-idempotency token: a version that is gone from the registry is pushed again, one that is there is a hit.
+idempotency token: a version that is missing from the registry is pushed again, an existing one is a hit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SelectInputs: the one node that looks at the data root and the registry. It outputs its answer as three strings, `window`, `baseline`
+"""SelectInputs: the only node that reads the data root and the registry. It outputs the selection as three strings, `window`, `baseline`
 and `decisions`, and every node after it is a function of them."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowers_tfx.selection import Selection, select
 
 @dataclass(frozen=True)
 class SelectInputsParameters:
-    """`span_window` is "all" or a number; `cache_key` is the selection as the driver found it, empty where the runner calls no drivers."""
+    """`span_window` is "all" or a number; `cache_key` is the selection as the driver found it, empty if the runner calls no drivers."""
 
     data_root: str
     registry: str
@@ -29,7 +29,7 @@ class SelectInputsParameters:
 
 
 class SelectInputsDriver(OutsideDriver):
-    """Selects before the cache is asked, so that an unchanged world is a hit and a changed one a miss."""
+    """Selects before the cache lookup: the same selection is a hit, another one is a miss."""
 
     def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         selection = _select(read_parameters(SelectInputsParameters, execution_info.exec_properties))

@@ -1,4 +1,4 @@
-"""Trainer: TFX's own, whose run_fn finds its artifacts on this machine, wherever they lie."""
+"""Trainer: TFX's own, with artifacts from buckets copied to this machine for run_fn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrainerExecutor(GenericExecutor):
 
 
 class Trainer(component.Trainer):
-    """`settings` name the digest of the code that trains: TFX's own cache key does not."""
+    """`settings` include the digest of the training code, which TFX's own cache key does not."""
 
     def __init__(
         self, examples: types.BaseChannel, transform_graph: types.BaseChannel, schema: types.BaseChannel, settings: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Transform: TFX's own on this package's preprocessing_fn, whose code counts in the cache key: TFX names it by its path alone."""
+"""Transform: TFX's own on this package's preprocessing_fn, whose code is part of the cache key: TFX identifies it only by its path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the heavy steps of a run are done."""
+"""The section `beam`: the engine of the heavy steps and its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on a cluster ask for."""
+"""The section `kubeflow`: resources and settings of runs on a cluster."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class KubeflowConfig(Section):
         description="namespace of runs on a multi-user installation; empty: single-user",
     )
     service_account: str = Field("", description="Kubernetes service account of the steps; empty: the cluster's own")
-    cpu: float = Field(2, gt=0, le=1024, description="CPUs of each step, asked for and at most")
-    memory_gb: float = Field(8, gt=0, le=65_536, description="memory of each step, asked for and at most, GB")
+    cpu: float = Field(2, gt=0, le=1024, description="CPUs of each step, request and limit")
+    memory_gb: float = Field(8, gt=0, le=65_536, description="memory of each step, request and limit, GB")
     gpu_type: str = Field(
         "nvidia.com/gpu", min_length=1, description="the Trainer's GPU: a resource name, on Vertex a type such as NVIDIA_TESLA_T4"
     )

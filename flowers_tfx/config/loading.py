@@ -57,7 +57,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _value(key: str, text: str) -> Any:
-    """Strings stay as typed, where YAML would turn a salt `1`, a date or a path `~` into something else."""
+    """Strings stay as typed: YAML would convert a salt `1`, a date or a path `~`."""
     if takes_text(key):
         return text
     try:

@@ -34,7 +34,7 @@ class PipelineConfig(Section):
     )
     labels: Annotated[tuple[str, ...], BeforeValidator(split_commas)] = Field(
         (),
-        description="class names in the order of the model's outputs, or the path of a file, a class a line; empty: those of the schema",
+        description="class names in the order of the model's outputs, or a file with one class per line; empty: those of the schema",
     )
     span_window: int | Literal["all"] = Field("all", description="`all` spans, or the last K")
     schema_path: str = Field("", alias="schema", description="curated schema; empty: the one that comes with the program")

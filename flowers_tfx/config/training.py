@@ -41,7 +41,7 @@ class ModelConfig(Section):
 
     @property
     def weights_path(self) -> Path | None:
-        """A weights file on this machine; None where the weights come from elsewhere, or there are none."""
+        """A weights file on this machine; None if the weights come from elsewhere or there are none."""
         return None if self.weights in (IMAGENET, NO_WEIGHTS) or "://" in self.weights else Path(self.weights)
 
     @field_validator("backbone")
@@ -79,7 +79,7 @@ class ModelConfig(Section):
 
 
 def _row(info: ValidationInfo) -> Backbone | None:
-    """The row of the section's backbone; None where that was refused."""
+    """The row of the section's backbone; None if the backbone is invalid."""
     return find_backbone(info.data.get("backbone", ""))
 
 
@@ -112,7 +112,7 @@ class TrainingConfig(Section):
 
     @property
     def scratch_epochs(self) -> int:
-        """Epochs without pretrained weights, where there is one stage only."""
+        """Epochs of the single stage without pretrained weights."""
         return self.fine_tune_epochs or self.head_epochs
 
     @field_validator("fine_tune_layers", mode="before")

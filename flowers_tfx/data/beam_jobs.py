@@ -1,7 +1,7 @@
 """Beam jobs on photos: running one, its progress, and the ledger in which it lists what it wrote.
 
-Workers write files under names of their own into the job's work folder, and a bundle that is tried again writes others: the files that
-count are those of the ledger.
+Workers write files under names of their own into the job's work folder, and a bundle that is tried again writes others: only the files
+listed in the ledger are used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL_S = 0.2
 
 
 def run_job(name: str, pipeline: beam.Pipeline, transform: beam.PTransform) -> None:
-    """Raises EngineFailed when the job fails, InputError for what a worker found wrong with the input."""
+    """Raises EngineFailed when the job fails, InputError for errors in the input that a worker found."""
     _ = pipeline | type(transform).__name__ >> transform
     hint = "Nothing of it is visible: the same command tries again."
     try:
@@ -37,15 +37,15 @@ def run_job(name: str, pipeline: beam.Pipeline, transform: beam.PTransform) -> N
         outcome.wait_until_finish()
     except InputError:
         raise
-    except Exception as error:  # engines raise whatever they like; what a DoFn raised comes as text
+    except Exception as error:  # engines raise any type; an error of a DoFn arrives as text
         raise EngineFailed(f"The {name} job failed: {cause_of(error)}", hint) from error
     if outcome.state not in ("DONE", None):
         raise EngineFailed(f"The {name} job ended in state {outcome.state}.", hint)
 
 
 def read_ledger(name: str, draft: Draft) -> dict[str, Any]:
-    """What the job wrote; `shards` lists files by their `path`. Raises EngineFailed when they are not in the work folder: workers on
-    other machines then write to folders of their own."""
+    """The job's ledger; `shards` lists files by their `path`. Raises EngineFailed if they are not in the work folder: workers on other
+    machines then wrote to folders of their own."""
     names = draft.work_files()
     written = LEDGER in names
     ledger: dict[str, Any] = json.loads(draft.local_file(LEDGER).read_text(encoding="utf-8")) if written else {}
@@ -60,7 +60,7 @@ def read_ledger(name: str, draft: Draft) -> dict[str, Any]:
 
 
 def create_file(path: str) -> IO[bytes]:
-    # Named outright, or Beam would compress what is called .gz.
+    # Explicitly uncompressed: Beam would compress files named .gz.
     opened: IO[bytes] = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return opened
 

@@ -1,4 +1,4 @@
-"""Per-photo tables of a CSV, without a data root: what ingest would measure, a row a usable line."""
+"""Per-photo tables of a CSV, without a data root: the values that ingest would measure, one row per usable line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Embed = Callable[[Sequence[bytes]], Any]  # bytes of photos to float32 [N, F]
 
 @dataclass
 class CsvTable:
-    """`frame`: uri, digest, label, every image property and, with an embedder, `embedding`. `rejects`: the lines that gave no photo."""
+    """`frame`: uri, digest, label, every image property and, with an embedder, `embedding`. `rejects`: the lines without a usable photo."""
 
     frame: pd.DataFrame
     rejects: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +53,7 @@ def measure_csv(
     labels: Container[str] | None = None,
 ) -> CsvTable:
     """A row for every line with a readable photo, duplicates included, in the order of the CSV; photos are read twice and decoded once,
-    some at a time. Raises InputError when the CSV is missing, unreadable or empty, or none of its lines gives a photo."""
+    in batches. Raises InputError when the CSV is missing, unreadable or empty, or none of its lines gives a photo."""
     survey = delivery.survey(csv_uri)
     base = uris.folder(csv_uri)
     accepted_labels = AnyLabel() if labels is None else labels
@@ -94,7 +94,7 @@ def with_nullable_integers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(line: Line, max_pixels: int) -> tuple[bytes, PixelSample] | str:
-    """Bytes and sample, or why there are none."""
+    """Bytes and sample, or the reason for a reject."""
     if line.reason:
         return line.reason
     if line.size > pictures.max_bytes(max_pixels):
@@ -107,7 +107,7 @@ def _read(line: Line, max_pixels: int) -> tuple[bytes, PixelSample] | str:
 
 
 def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    """Lines whose photos lie in memory together."""
+    """Lines whose photos fit into memory together."""
     while block := list(islice(lines, 4 * BATCH)):
         batch: list[Line] = []
         size = 0

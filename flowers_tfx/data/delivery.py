@@ -1,4 +1,4 @@
-"""A delivery: a CSV of `uri,label` lines beside a labels file, read line by line; a line that can't be used becomes a reject, with a
+"""A delivery: a CSV of `uri,label` lines beside a labels file, read line by line; an unusable line becomes a reject with a
 reason."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the CSV alone shows: its chunks, and the bytes of those photos that lie on this machine's disks."""
+    """What the CSV shows without reading photos: its chunks, and the total bytes of the photos on this machine's disks."""
 
     chunks: tuple[Chunk, ...]
     lines: int
@@ -41,7 +41,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Line:
-    """A line and what it points to: a digest, or a reason why there is none. `uri` and `label` are printable."""
+    """A line and its photo: the digest, or the reason for a reject. `uri` and `label` are printable."""
 
     number: int
     uri: str
@@ -54,7 +54,7 @@ class Line:
 
     @property
     def content(self) -> bytes:
-        """32 bytes that say what was delivered here, whatever the order of the lines, the photo's name and its time."""
+        """32 bytes that identify what was delivered, independent of line order, file names and times."""
         parts = ("photo", self.digest.hex(), self.label) if self.digest else (self.kind, self.uri, self.label)
         return hashlib.sha256("\0".join(parts).encode()).digest()
 
@@ -68,7 +68,7 @@ class DeliveryState:
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The classes, one a line, in the file's order. InputError for an unreadable or empty file, blank lines, a name given twice."""
+    """The classes, one per line, in the file's order. InputError for an unreadable or empty file, blank lines, a name given twice."""
     hint = "A labels file holds one class name a line, such as the dict.txt that `flowers dataset index` writes."
     try:
         with uris.open_binary(os.fspath(path)) as file:
@@ -136,7 +136,7 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
 
 
 def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_store.Span]) -> DeliveryState:
-    """Reads every photo of the delivery: what `ingest` would find. InputError as in `survey`."""
+    """Reads every photo of the delivery: the state that `ingest` would find. InputError as in `survey`."""
     current = span_store.current_spans(spans)
     known = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
     base, names = uris.folder(csv_uri), frozenset(map(class_name, labels))
@@ -149,7 +149,7 @@ def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_sto
 
     chunks = survey(csv_uri).chunks
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        # map() submits everything at once: so many chunks at a time keep the futures few.
+        # map() submits everything at once: a limited number of chunks keeps the futures few.
         for start in range(0, len(chunks), 1024):
             for lines in pool.map(read, chunks[start : start + 1024]):
                 contents += [content for content, _ in lines]
@@ -169,7 +169,7 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""The same with every character that nobody sees, such as a line break or a space without width, as an escape: \n, \u200b."""
+    r"""As `printable`, with every invisible character, such as a line break or a space without width, as an escape: \n, \u200b."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in printable(text))
 
 
@@ -181,7 +181,7 @@ def _fields(raw: bytes) -> tuple[str, str]:
         raise UnusableLine("malformed", "a NUL byte in the line")
     if '"' in text:
         try:
-            # A record is a line here, so that what is lost to a missing quote is one line.
+            # Each line is a record, so that a missing quote costs only one line.
             fields = next(csv.reader([text], strict=True))
         except csv.Error as error:
             raise UnusableLine("malformed", f"not a line of CSV: {error}") from error

@@ -1,4 +1,4 @@
-"""What a JPEG's or PNG's bytes say before any pixel is decoded: the orientation of the picture, and how a JPEG is coded.
+"""Reads the headers of a JPEG or PNG without decoding pixels: the orientation of the picture, and the coding of a JPEG.
 
 `model/picture_graph.py` reads the orientation by the same rule in TensorFlow, so that a photo is measured as the network sees it.
 tests/unit/test_decoders.py compares the two.
@@ -70,7 +70,7 @@ def has_end(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and body of the segments before the scan. It ends at what is not a segment."""
+    """Marker and body of the segments before the scan. It stops at the first data that is not a segment."""
     at = 2
     while at + 10 <= len(data) and data[at] == 0xFF:
         marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -90,7 +90,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if kind == b"IEND":
             return
-        # Pixels are most of the file, and not looked at here.
+        # Pixels are most of the file and are skipped.
         yield kind, b"" if kind == b"IDAT" else data[at + 8 : at + 8 + size]
         at += 12 + size
 

@@ -1,4 +1,4 @@
-"""From a folder per class to the input of ingest: a CSV of photos and labels, and the list of classes."""
+"""Makes the input of ingest from a folder per class: a CSV of photos and labels, and the list of classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowers_tfx.storage import atomic_file
 
 CSV_NAME = "all_data.csv"
 LABELS_NAME = "dict.txt"
-# What systems and programs put among photos, besides names that begin with a dot.
+# Files of systems and programs among photos, besides names that begin with a dot.
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _OUT_HINT = "Name a folder to write to with --out."
 
@@ -31,7 +31,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class IndexResult:
-    """`hidden`: how many hidden files and folders were passed over, a folder counting once whatever it holds."""
+    """`hidden`: how many hidden files and folders were skipped; a folder counts once."""
 
     csv: Path
     labels: Path
@@ -43,7 +43,7 @@ class IndexResult:
 
 @dataclass
 class _Listing:
-    """Paths of files, and what is not among them."""
+    """Paths of files, and what was left out."""
 
     photos: list[str] = field(default_factory=list)
     hidden: int = 0
@@ -53,9 +53,9 @@ class _Listing:
 def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
     """Lists every file in every class folder, whatever its name: ingest decides which of them are photos.
 
-    Writes `all_data.csv` (absolute path as on disk, label in NFC; no header) and `dict.txt` (a class a line), sorted, into `out`, or into
-    the folder itself. Hidden entries and loose files at the top are not classes, nor is a folder that holds only hidden files; an empty
-    folder is a class that has no photos today.
+    Writes `all_data.csv` (absolute path as on disk, label in NFC; no header) and `dict.txt` (one class per line), sorted, into `out`, or
+    into the folder itself. Hidden entries, loose files at the top and folders with only hidden files are not classes; an empty folder is a
+    class without photos.
     """
     root = Path(os.path.abspath(photos_dir))
     out = root if out is None else Path(os.path.abspath(out))
@@ -86,12 +86,12 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is no one's photo: `.DS_Store`, `._rose.jpg`, `.ipynb_checkpoints`, `__MACOSX`, `Thumbs.db`."""
+    """Whether a file or folder of this name is not a photo: `.DS_Store`, `._rose.jpg`, `.ipynb_checkpoints`, `__MACOSX`, `Thumbs.db`."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:
-    """Sorted paths by class, in the order of the classes; and what is in none, in a listing without photos."""
+    """Sorted paths by class, in the order of the classes, and a listing of the entries in no class."""
     by_class: dict[str, list[str]] = {}
     rest = _Listing()
     real_root = os.path.realpath(root)
@@ -109,13 +109,13 @@ def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:
             if listing.hidden and not listing.photos and not listing.left_out:
                 rest.left_out.append(LeftOut(entry.path, "not a class, it holds hidden files only"))
             else:
-                # Two folders can be one class: macOS and Linux write its name in different ways.
+                # Two folders can be one class: macOS and Linux spell its name differently.
                 by_class.setdefault(_label(entry.name, entry.path), []).extend(listing.photos)
     return {label: sorted(by_class[label]) for label in sorted(by_class)}, rest
 
 
 def _label(name: str, path: str) -> str:
-    """Raises InputError for a name that cannot be a line of the labels file: a class is not left out in passing."""
+    """Raises InputError for a name that cannot be a line of the labels file: a class is never left out silently."""
     if len(name.splitlines()) != 1:
         problem = "contains a line break"
     elif name != name.strip():
@@ -166,7 +166,7 @@ def _has_line_break(name: str) -> bool:
 
 
 def _csv_field(text: str) -> str:
-    """Quoted where a reader would split it, or drop the blanks at its ends."""
+    """Quoted if a reader would split it or strip blanks at its ends."""
     if text == text.strip() and not any(c in text for c in ',"'):
         return text
     return '"' + text.replace('"', '""') + '"'

@@ -63,7 +63,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """`span` and `digest` are None when nothing was new. Examples + known + duplicates + rejected = lines of the CSV."""
+    """`span` and `digest` are None if nothing was new. Examples + known + duplicates + rejected = lines of the CSV."""
 
     span: int | None
     examples: int
@@ -98,7 +98,7 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
         earlier = _spans_that_count(delivered, request.replaces)
         with writer.draft(number) as draft:
             survey = delivery.survey(request.csv)
-            # Photos that lie in earlier spans are probably the same ones, listed again.
+            # Photos in earlier spans are probably listed again.
             earlier_bytes = sum(file["bytes"] for span in earlier for file in span.manifest["files"].values())
             writer.check_space(max(0, survey.local_bytes - earlier_bytes))
             job = ingest_beam.Job(
@@ -121,7 +121,7 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
 
 def _check(request: IngestRequest) -> None:
     if not request.labels:
-        raise InputError("No labels are given.", "Name a labels file with one class a line.")
+        raise InputError("No labels are given.", "Name a labels file with one class per line.")
     if request.span is not None and request.span < 1:
         raise InputError(
             f"Spans are numbered from 1, so {request.span} is not a number of a span.", "Leave --span out to take the next number."
@@ -131,14 +131,14 @@ def _check(request: IngestRequest) -> None:
 
 
 def _spans_that_count(delivered: Sequence[spans.Span], replaces: int | None) -> list[spans.Span]:
-    """The spans whose photos are known. InputError where the span to replace is not there."""
+    """The spans whose photos are known. InputError if the span to replace is missing."""
     if replaces is not None and replaces not in [span.number for span in delivered]:
         raise InputError(f"The data root holds no span {replaces} that could be replaced.", "`flowers spans` lists them.")
     return [span for span in spans.current_spans(delivered) if span.number != replaces]
 
 
 def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
-    """Counts, checks that no line is lost, and publishes the span when there is anything new."""
+    """Counts, checks that no line is lost, and publishes the span if it has new photos."""
     ledger = read_ledger("ingest", draft)
     shards = ledger["shards"]
     rows = [draft.local_file(f"{shard['path']}.rows") for shard in shards if shard["rows"]]

@@ -1,6 +1,6 @@
 """Ingest as a PTransform: from the lines of a delivery to the shard files of a span.
 
-Lines are hashed, grouped by the photo's digest with what earlier spans hold, and settled; each distinct new photo is then read once
+Lines are hashed, grouped by the photo's digest together with earlier spans, and settled; each distinct new photo is then read once
 more, measured and written. No bytes of photos go through a shuffle, known photos are never decoded, and a shard's file depends on
 its photos alone. Every line ends as exactly one of the ledger's entries, on any engine and after any number of retries.
 """
@@ -37,7 +37,8 @@ Entry = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know. `work_dir`: the folder that workers write to; `s3_endpoint`: for `configure_beam_worker`."""
+    """Parameters of an ingest job, sent to every worker. `work_dir`: the folder that workers write to; `s3_endpoint`: for
+    `configure_beam_worker`."""
 
     csv: str
     labels: tuple[str, ...]
@@ -50,7 +51,7 @@ class Job:
 
 
 class IngestPhotos(beam.PTransform):
-    """Writes shard files, their rows, rejects.jsonl (where there are any) and ledger.json into the job's work folder; outputs the path of
+    """Writes shard files, their rows, rejects.jsonl (if there are any) and ledger.json into the job's work folder; outputs the path of
     the ledger."""
 
     def __init__(self, job: Job, chunks: Sequence[delivery.Chunk], earlier: Sequence[tuple[int, str]]) -> None:
@@ -165,7 +166,7 @@ class WriteShard(beam.DoFn):
     def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, list[Occurrence]]]]) -> Iterator[Entry]:
         (split, index), photos = shard
         job = self._job
-        # A bundle that is tried again writes other files: the ledger names those that count.
+        # A retried bundle writes other files: only those in the ledger are used.
         path = FileSystems.join(job.work_dir, f"{split}-{index}.{uuid.uuid4().hex}")
         duplicates = written = 0
         with ExitStack() as files:

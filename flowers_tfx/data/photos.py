@@ -36,7 +36,7 @@ class Photo(NamedTuple):
 
 
 def conflict(lines: Sequence[Occurrence], earlier: Sequence[Occurrence]) -> str:
-    """Why the same bytes can't have one label; empty when they can."""
+    """Why the lines of the same bytes conflict; empty if they agree on the label."""
     first: dict[str, str] = {}
     for occurrence in (*sorted(earlier), *sorted(lines)):
         first.setdefault(occurrence.label, occurrence.uri if not occurrence.number else f"{occurrence.uri}, line {occurrence.number}")
@@ -53,7 +53,7 @@ def split_of(digest: bytes, salt: str) -> str:
 
 
 def batches(photos: Iterable[tuple[bytes, list[Occurrence]]]) -> Iterator[list[tuple[bytes, list[Occurrence]]]]:
-    """Photos to measure together: few enough, and small enough to lie in memory together."""
+    """Batches of photos to measure together, limited in number and size to fit into memory."""
     batch: list[tuple[bytes, list[Occurrence]]] = []
     size = 0
     for digest, occurrences in photos:

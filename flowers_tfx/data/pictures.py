@@ -50,12 +50,12 @@ _TRANSPOSE = {
 
 
 class BadPicture(Exception):
-    """The file is not a picture that the pipeline accepts; `str(error)` is the reason, for the people who delivered it."""
+    """The file is not a picture that the pipeline accepts; `str(error)` is the reason, for the people who delivered the file."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A file whose header is read: `stored` decodes its pixels, which `orientation` (EXIF, 1 to 8, or None) turns upright."""
+    """A picture file with its header read: `stored` decodes its pixels, which `orientation` (EXIF, 1 to 8, or None) turns upright."""
 
     stored: JpegImageFile | PngImageFile
     orientation: int | None
@@ -99,7 +99,7 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
 
 
 def max_bytes(max_pixels: int | None) -> int:
-    """No picture of so many pixels needs a larger file."""
+    """The largest file size of a picture of so many pixels."""
     return MAX_FILE_BYTES if max_pixels is None else min(MAX_FILE_BYTES, MAX_BYTES_PER_PIXEL * max_pixels + HEADER_BYTES)
 
 

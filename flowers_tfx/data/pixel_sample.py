@@ -1,8 +1,8 @@
-"""What is taken from a photo's file and pixels: some header facts, a grid of colours and three sums of its luma's neighbourhoods.
+"""The data that properties are computed from: header values, a grid of colours and three sums over neighbourhoods of the luma.
 
-The pixels are looked at upright, at the first of the sizes 1/1, 1/2, 1/4, ... that has at most `ANALYSIS_PX` pixels: a little more than
+The pixels are read upright, at the first of the sizes 1/1, 1/2, 1/4, ... that has at most `ANALYSIS_PX` pixels: a little more than
 a network sees, so that time and memory are bounded and a phone's photo and a thumbnail are measured at a comparable scale. Every byte
-of the file is decoded, so a truncated one is found out.
+of the file is decoded, so a truncated one is detected.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowers_tfx.data import pictures
 
 ANALYSIS_PX = 1 << 17
 GRID = 3 * 32
-# Every n-th row such that some 12,000 pixels are looked at, and at least every eighth row.
+# Every n-th row so that about 12,000 pixels are used, and at least every eighth row.
 NEIGHBOURHOODS, MAX_ROW_STEP = 12_288, 8
 
 Ints = npt.NDArray[np.int16]

@@ -1,6 +1,6 @@
-"""The image properties, one function each: from a batch of photos to one value a photo.
+"""The image properties, one function each: from a batch of photos to one value per photo.
 
-What a photo's properties are does not depend on which others are measured with it. Tone, colour and layout are those of a grid of 96x96
+The properties of a photo do not depend on the other photos in its batch. Tone, colour and layout are those of a grid of 96x96
 points: on 1000 real photos, its mean luma differs from that of all pixels by 0.2 on average and 4 at most. Sums are sums of whole
 numbers, so that every worker computes the same.
 
@@ -25,7 +25,7 @@ from flowers_tfx.data.pixel_sample import GRID, PixelSample, sample_pixels
 GRAY_TOLERANCE = 8  # channels may differ by this much in a photo without colour: rounding in the encoder
 
 Value: TypeAlias = int | float | str | None
-Values: TypeAlias = Any  # a sequence or an array with one value a photo: NumPy's types lose themselves in arithmetic
+Values: TypeAlias = Any  # a sequence or array with one value per photo; arithmetic loses NumPy's types
 
 # The 8 lowest frequencies of a 32-point DCT-II, in whole numbers: products stay below 2**53, so they are exact on every machine.
 _DCT = np.array([[round(4096 * math.cos(math.pi * k * (2 * n + 1) / 64)) for n in range(32)] for k in range(8)], np.float64)
@@ -45,7 +45,7 @@ def properties(data: bytes, max_pixels: int) -> dict[str, Value]:
 
 
 def measure(samples: Sequence[PixelSample], names: Sequence[str] = features.PROPERTY_NAMES) -> list[dict[str, Value]]:
-    """The properties of these names of each photo, whatever the others are."""
+    """The properties with these names, of each photo."""
     batch = PhotoBatch(samples)
     columns = [_column(name, batch) for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -233,7 +233,7 @@ def _band(bands: tuple[tuple[str, float | None], ...], value: float) -> str:
 
 
 def check_functions(names: Sequence[str] = features.PROPERTY_NAMES) -> None:
-    """Raises RuntimeError where a row has no function or a function no row."""
+    """Raises RuntimeError if a row has no function or a function has no row."""
     if unmatched := sorted(set(names) ^ _FUNCTIONS.keys()):
         raise RuntimeError(
             f"Image properties need a row in features.PROPERTIES and a function in data/properties.py: {', '.join(unmatched)} lack one."

@@ -1,4 +1,4 @@
-"""From what the workers wrote to a span: rows merged into photos.parquet, shards under their final names, the manifest."""
+"""Makes a span from the workers' files: merges rows into photos.parquet, gives shards their final names, writes the manifest."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def _open_merged(paths: Sequence[Path]) -> Iterator[Iterator[str]]:
 
 
 def _merge_groups(paths: Sequence[Path], scratch: Path) -> list[Path]:
-    """At most MAX_OPEN_FILES files with the lines of all `paths`: a process may often open 1,024 files, and a span has three a shard."""
+    """At most MAX_OPEN_FILES files with the lines of all `paths`: a process can often open only 1,024 files, and a span has three per
+    shard."""
     queue = deque(paths)
     while len(queue) > MAX_OPEN_FILES:
         merged = scratch / str(len(queue))
@@ -83,13 +84,13 @@ def _row(line: str, span: int, update: Any) -> dict[str, Any]:
 def collect_shards(
     scratch: Path, add_file: Callable[[str, str], None], shards: Sequence[Mapping[str, Any]], total: int
 ) -> dict[str, dict[str, Any]]:
-    """Passes each shard file with its final name to `add_file`, an empty one where no photo fell. Returns sizes and sha256 by name."""
+    """Passes each shard file with its final name to `add_file`, an empty one if it has no photos. Returns sizes and sha256 by name."""
     written = {(shard["split"], shard["index"]): shard for shard in shards}
     files: dict[str, dict[str, Any]] = {}
     for split in features.SPLITS:
         for index in range(total):
             name = f"{split}-{index:05d}-of-{total:05d}.tfrecord.gz"
-            # A reader's glob must match for every split, even where a small delivery has no photo in it.
+            # A reader's glob must match for every split, even if a small delivery has no photo in it.
             shard = written.get((split, index)) or _empty_shard(scratch / name)
             add_file(shard["path"], name)
             files[name] = {"bytes": shard["bytes"], "sha256": shard["sha256"]}

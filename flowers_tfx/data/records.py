@@ -24,7 +24,7 @@ _FLOAT = struct.Struct("<f")
 
 
 def example_bytes(values: Mapping[str, Feature]) -> bytes:
-    """A serialized tf.train.Example with one value a feature, in the order of deterministic serialization (sorted keys)."""
+    """A serialized tf.train.Example with one value per feature, in the order of deterministic serialization (sorted keys)."""
     pieces: list[bytes] = []
     for key in sorted(values):
         value = values[key]
@@ -41,7 +41,7 @@ def example_bytes(values: Mapping[str, Feature]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _head(key: str, kind: int, size: int) -> bytes:
-    """What stands before the value's own bytes in the map entry of a feature; `kind` is the field number in tf.train.Feature."""
+    """The bytes before the value in the map entry of a feature; `kind` is the field number in tf.train.Feature."""
     name = key.encode()
     head = _tag(1, size)  # the only value of the list
     head = _tag(kind, len(head) + size) + head  # the list
@@ -66,7 +66,7 @@ def _varint(value: int) -> bytes:
 
 
 def bytes_feature(record: bytes, name: str) -> bytes:
-    """The one value of a bytes feature of a serialized tf.train.Example, whoever wrote it. Raises ValueError where there is none."""
+    """The one value of a bytes feature of a serialized tf.train.Example, from any writer. Raises ValueError if it has none."""
     for _, whole in _fields(memoryview(record)):
         for _, entry in _fields(whole):
             parts = dict(_fields(entry))
@@ -144,7 +144,7 @@ class RecordWriter:
 
 
 def read_records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """The records of a TFRecord file, uncompressed. Raises ValueError where it is cut off or damaged."""
+    """The records of a TFRecord file, uncompressed. Raises ValueError if it is truncated or damaged."""
     while head := file.read(_HEAD_BYTES):
         length = head[:8]
         if len(head) < _HEAD_BYTES or head[8:] != _masked_crc(length):

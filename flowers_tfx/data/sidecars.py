@@ -1,8 +1,8 @@
 """Sidecars: image properties that were measured after their span was written.
 
-Spans are never changed. What `flowers spans measure` adds lies beside them, in DATA_ROOT/measured/span-<N>/<digest>-<id>.parquet: a row
-a photo, its digest and the properties. `<digest>` is the span's, so a sidecar of other content under this number does not count; `<id>`
-begins the sha256 of the file, so a sidecar is never changed either, and the ids say which values a reader sees.
+Spans are never changed. What `flowers spans measure` adds lies beside them, in DATA_ROOT/measured/span-<N>/<digest>-<id>.parquet: one row
+per photo with its digest and the properties. `<digest>` is the span's, so a sidecar of other content under this number is ignored; `<id>`
+is the start of the file's sha256, so a sidecar is never changed either, and the ids say which values a reader sees.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def sidecar_ids(span_dir: StoragePath, digest: str) -> tuple[str, ...]:
 
 
 def read_sidecars(span_dir: StoragePath, digest: str, ids: Sequence[str]) -> Iterator[pa.Table]:
-    """The tables in the order of `ids`. Raises InputError where a file is missing or damaged."""
+    """The tables in the order of `ids`. Raises InputError if a file is missing or damaged."""
     for sidecar in ids:
         path = sidecar_dir(span_dir) / f"{digest}-{sidecar}.parquet"
         hint = "Delete it, and run `flowers spans measure` again."
@@ -56,7 +56,7 @@ def read_sidecars(span_dir: StoragePath, digest: str, ids: Sequence[str]) -> Ite
 
 
 def with_sidecars(photos: pd.DataFrame, tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """The rows of photos.parquet with the columns that only sidecars have; of two sidecars with one property the first counts."""
+    """The rows of photos.parquet with the columns that only sidecars have; if two sidecars have a property, the first is used."""
     for table in tables:
         added = [name for name in table.column_names if name not in photos]
         if added:
@@ -73,7 +73,7 @@ class MeasuredValues:
         self._tables = [(table[features.DIGEST].to_numpy().astype("S"), table.drop([features.DIGEST])) for table in tables]
 
     def for_photo(self, digest: str) -> dict[str, Any]:
-        """Empty for a photo that no sidecar has; of two sidecars with one property the first counts."""
+        """Empty for a photo that no sidecar has; if two sidecars have a property, the first is used."""
         values: dict[str, Any] = {}
         key = np.bytes_(digest)
         for digests, columns in self._tables:
@@ -84,7 +84,7 @@ class MeasuredValues:
 
 
 def write_sidecar(span_dir: StoragePath, digest: str, table: pa.Table) -> StoragePath:
-    """Writes it aside and gives it its name when it is whole. Raises InputError where the data root can't be written to."""
+    """Writes the sidecar under a temporary name, then renames it. Raises InputError if the data root can't be written to."""
     folder = sidecar_dir(span_dir)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "sidecar.parquet"

@@ -30,12 +30,12 @@ from flowers_tfx.errors import EngineFailed
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.storage import configure_beam_worker, endpoint_url
 
-_NO_LIMIT = 1 << 40  # pixels: what was let in once is measured
+_NO_LIMIT = 1 << 40  # pixels: photos that ingest accepted are always measured
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was added to a span; no properties and no sidecar where it has them all."""
+    """What was added to a span; no properties and no sidecar if it lacked none."""
 
     span: int
     digest: str
@@ -73,7 +73,7 @@ def measure_span(span: Span, make_pipeline: Callable[[], beam.Pipeline], progres
 
 @dataclass(frozen=True)
 class MeasureJob:
-    """What every worker needs to know."""
+    """Parameters of a measurement job, sent to every worker."""
 
     work_dir: str
     names: tuple[str, ...]
@@ -128,7 +128,7 @@ class MeasureShard(beam.DoFn):
 
 
 class WriteMeasurementLedger(beam.DoFn):
-    """The rows' files that count, from one group, as ledger.json."""
+    """Lists the files of rows, from one group, in ledger.json."""
 
     def __init__(self, job: MeasureJob) -> None:
         self._job = job
@@ -145,7 +145,7 @@ class WriteMeasurementLedger(beam.DoFn):
 
 
 def _table(draft: Draft, names: Sequence[str], photos: int) -> pa.Table:
-    """The rows of all files by digest. Raises EngineFailed where they are not those of all photos of the span."""
+    """The rows of all files by digest. Raises EngineFailed if any photo of the span is missing."""
     rows: list[dict[str, Any]] = []
     for shard in read_ledger("measuring", draft)["shards"]:
         with draft.local_file(shard["path"]).open(encoding="utf-8") as lines:

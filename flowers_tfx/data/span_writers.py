@@ -1,7 +1,7 @@
-"""How spans are written: as drafts that nobody sees, which then become visible whole. `span_writer(data_root)` is the one way.
+"""How spans are written: as invisible drafts that then become visible as a whole. `span_writer(data_root)` is the only entry point.
 
-On a disk a span appears by a rename. In a bucket its manifest is written last, only where there is none, and a folder without one is not a
-span. There, `.span-<N>.claim` is written first, only where there is none: no two ingests ever have the same number, even if both believe
+On a disk a span appears by a rename. In a bucket its manifest is written last, only if it does not exist, and a folder without one is not
+a span. There, `.span-<N>.claim` is written first, only if it does not exist: no two ingests ever have the same number, even if both believe
 that they hold the lock. The claim of an ingest that was killed stays, and its number is not used again.
 """
 
@@ -46,19 +46,19 @@ class Draft(Protocol):
         ...
 
     def publish(self, manifest: str) -> None:
-        """Makes the span visible. InputError where its number is taken, or the lock was lost."""
+        """Makes the span visible. InputError if its number is taken or the lock was lost."""
         ...
 
 
 class SpanWriter(Protocol):
-    """One ingest at a time has one."""
+    """Only one ingest at a time has one."""
 
     def claim_number(self, requested: int | None, earlier: Sequence[spans.Span]) -> int:
         """Reserves the requested number, or else the next one. Raises InputError for one that is taken."""
         ...
 
     def check_space(self, photo_bytes: int) -> None:
-        """Raises InputError where so many bytes of photos do not fit."""
+        """Raises InputError if so many bytes of photos do not fit."""
         ...
 
     def draft(self, number: int) -> AbstractContextManager[Draft]:
@@ -68,7 +68,7 @@ class SpanWriter(Protocol):
 
 @contextmanager
 def span_writer(root: StoragePath) -> Iterator[SpanWriter]:
-    """Waits until no other ingest is at work in the data root, and removes what killed ones left."""
+    """Waits for other ingests in the data root to end, and removes what killed ones left."""
     with lock(root) as root_lock:
         remove_unfinished(root, _SPAN_NAMES)
         if isinstance(root, Path):

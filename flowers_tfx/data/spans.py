@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 PHOTOS = "photos.parquet"
 REJECTS = "rejects.jsonl"
-LABEL_CONFLICT = "label conflict"  # how the reason of such a reject begins
+LABEL_CONFLICT = "label conflict"  # the start of the reason of such a reject
 ROWS_PER_GROUP = 50_000
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
@@ -55,7 +55,7 @@ class Span:
 
 
 def photos_schema() -> pa.Schema:
-    """Columns of photos.parquet: a row a photo."""
+    """Columns of photos.parquet, which has one row per photo."""
     fixed = [(name, pa.string(), False) for name in (features.URI, features.DIGEST, features.LABEL, "split")]
     fixed.append((features.SPAN, pa.int64(), False))
     measured = [(p.name, _ARROW[p.kind], p.optional) for p in features.PROPERTIES]
@@ -63,7 +63,7 @@ def photos_schema() -> pa.Schema:
 
 
 def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
-    """All spans, by number; none where the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
+    """All spans, by number; none if the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
     without one is not a span yet."""
     root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
@@ -131,13 +131,13 @@ def processed_photos(span: Span) -> Iterator[tuple[str, str]]:
 
 
 def canonical(row: Mapping[str, Any]) -> str:
-    """The row of a photo as its span's digest sees it: where the photo came from and when do not count."""
+    """The row of a photo as it enters the span's digest: without origin and time."""
     content = {key: value for key, value in row.items() if key not in (features.URI, features.SPAN)}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """sha256 over the canonical rows, a line each, in the order of the photos' digests."""
+    """sha256 over the canonical rows, one per line, in the order of the photos' digests."""
     digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: str(row[features.DIGEST])):
         digest.update(canonical(row).encode() + b"\n")
@@ -145,13 +145,13 @@ def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePath:
-    """Absolute on a disk. InputError for anything but a folder or one in a bucket."""
+    """Absolute on a disk. InputError for anything but a folder on a disk or in a bucket."""
     root = storage.storage_path(data_root)
     return root.absolute() if isinstance(root, Path) else root
 
 
 def _with_class_names(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What an older version wrote may spell its classes otherwise."""
+    """Older versions may have spelled classes differently."""
     labels = list(dict.fromkeys(class_names(manifest.get("labels", ()))))
     by_split = {split: _spell_counts(counts) for split, counts in manifest.get("label_counts_by_split", {}).items()}
     counts = _spell_counts(manifest.get("label_counts", {}))

@@ -1,4 +1,4 @@
-"""Per-photo tables on disk: parquet, a row a photo, with the facts that a comparison of two needs."""
+"""Per-photo tables on disk: parquet with one row per photo, and the metadata that a comparison needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _META = b"flowers_tfx"
 
 @dataclass(frozen=True)
 class Table:
-    """`network`: what made the embeddings, empty without any; `rejected`: lines that gave no photo; `base`: where relative URIs start."""
+    """`network`: what made the embeddings, empty without any; `rejected`: lines without a usable photo; `base`: where relative URIs
+    start."""
 
     frame: pd.DataFrame
     network: str = ""
@@ -37,7 +38,7 @@ class Table:
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Writes it whole or not at all. Raises InputError where the folder can't be written to."""
+    """Writes the table whole or not at all. Raises InputError if the folder can't be written to."""
     columns: dict[str, Any] = {}
     for name in table.frame.columns:
         values = table.frame[name]

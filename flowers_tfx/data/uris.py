@@ -1,4 +1,4 @@
-"""Where photos and deliveries lie: paths, file://, gs:// and s3://, and why one can't be read."""
+"""Paths and URIs of photos and deliveries (file://, gs://, s3://): reads them, or says why one can't be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READ_BYTES = 1 << 20
 
 
 class UnusableLine(Exception):
-    """A line that gives no photo: `kind` never changes and goes into digests, `str(error)` is for people."""
+    """A line without a usable photo: `kind` never changes and goes into digests, `str(error)` is for people."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(kind, reason)
@@ -85,7 +85,7 @@ def _open_regular_file(path: str) -> IO[bytes]:
 
 
 def unusable_line(error: OSError) -> UnusableLine:
-    """The line's fault, for an error of the file that it names."""
+    """Turns an error of the file into the reason why its line is rejected."""
     kinds = {
         errno.ENOENT: ("missing", "no such file"),
         errno.ENOTDIR: ("missing", "no such file"),

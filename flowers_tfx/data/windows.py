@@ -24,7 +24,7 @@ def span_identities(window: str) -> list[dict[str, Any]]:
 
 
 def window_spans(data_root: str, window: str) -> list[Span]:
-    """The spans that a window names. Raises InputError when one is gone or is not the one that was selected."""
+    """The spans that a window names. Raises InputError if one is missing or has other content than the selected one."""
     by_number = {span.number: span for span in list_spans(data_root)}
     spans = []
     for entry in json.loads(window):

@@ -34,7 +34,7 @@ class Predictions:
 def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | None, progress: ProgressCallback) -> Predictions:
     """`images` are photos and folders of photos; `model` is a version's folder or a registry, the configured one by default.
 
-    Raises InputError where there is no model or no photo; a file that cannot be read gets a row with its error.
+    Raises InputError if there is no model or no photo; a file that cannot be read gets a row with its error.
     """
     model_path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
     files = [file for image in images for file in photo_files(image)]
@@ -64,7 +64,7 @@ def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | 
 
 
 def photo_files(image: Path) -> list[Path]:
-    """The file itself, or the photos below a folder. Hidden files and folders below it hold none."""
+    """The file itself, or the photos below a folder. Hidden files and folders are skipped."""
     if not image.is_dir():
         return [image]
     return sorted(

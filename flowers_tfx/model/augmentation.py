@@ -1,4 +1,4 @@
-"""Random changes of training pictures: flips, crops, colour. A batch at a time, deterministic by seed.
+"""Random changes of training pictures: flips, crops, colour. Works on whole batches, deterministic by seed.
 
 `crop` and `flip` are one crop-and-resize (a mirrored box is a mirrored picture), `color` is one 3x3 matrix and an
 offset per picture, so all three together cost a few per cent of a training step on a CPU.
@@ -66,7 +66,7 @@ def _change_color(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     chroma = tf.stack([tf.stack([tf.ones([count]), zero, zero], 1), tf.stack([zero, cos, -sin], 1), tf.stack([zero, sin, cos], 1)], 1)
     matrix = tf.einsum("ij,njk,kl->nil", np.linalg.inv(_RGB_TO_YIQ), chroma, _RGB_TO_YIQ)
     matrix *= contrast[:, None, None]
-    # The matrix scales a gray pixel by the contrast alone: this puts the picture's mean gray back where it was.
+    # The matrix scales a gray pixel by the contrast alone: this restores the picture's mean gray.
     offset = (1 - contrast) * tf.reduce_mean(pictures, axis=[1, 2, 3]) + brightness
     flat = tf.reshape(pictures, [count, -1, 3])
     changed = tf.matmul(flat, matrix, transpose_b=True) + offset[:, None, None]

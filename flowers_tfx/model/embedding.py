@@ -20,7 +20,7 @@ _BATCH = 32
 
 
 class Embedder:
-    """Pooled features of a pretrained backbone. Raises InputError where it has no weights, or they cannot be read."""
+    """Pooled features of a pretrained backbone. Raises InputError if it has no weights or they cannot be read."""
 
     def __init__(self, model: ModelConfig) -> None:
         if not model.pretrained:

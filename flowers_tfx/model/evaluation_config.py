@@ -1,4 +1,4 @@
-"""What Evaluator measures on `test`, for which slices, and the floors that a candidate must reach."""
+"""TFMA's configuration: the metrics on `test`, the slices, and the minimum results of a candidate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPLIT = "test"
 ACCURACY = "accuracy"
 SLICES = (LABEL, *sorted(prop.name for prop in PROPERTIES if prop.sliced))
 CALIBRATION_BINS = 10
-BASELINE_NAME = "baseline"  # as TFMA calls it where there are two models
+BASELINE_NAME = "baseline"  # TFMA's name for the second model
 
 
 def eval_config(labels: list[str], min_accuracy: float, max_drop: float) -> config_pb2.EvalConfig:

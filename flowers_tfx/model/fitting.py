@@ -58,7 +58,7 @@ def fit_stage(
 ) -> tuple[Epoch, ...]:
     """Trains a compiled model on endless batches and leaves it with the weights of its best epoch by the loss on `eval`.
 
-    A loss that is not finite ends the stage; the best epoch before it counts.
+    A loss that is not finite ends the stage; the best epoch before it is used.
     """
     epochs: list[Epoch] = []
     meter, started = stage_meter(stage.name), time.monotonic()

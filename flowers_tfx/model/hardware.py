@@ -1,4 +1,4 @@
-"""What to train on: devices, precision, XLA and random seeds. Nothing is set when the module is imported.
+"""Hardware settings for training: devices, precision, XLA and random seeds. Nothing is set when the module is imported.
 
 On a CPU, plain float32 without XLA is fastest by far (mixed_bfloat16 has 0.6 times its speed, XLA 0.07 times). The choices for GPUs
 follow TensorFlow's guides and have not been run on one.
@@ -20,7 +20,7 @@ def gpu_count() -> int:
 
 
 def strategy(devices: tuple[str, ...] = ()) -> tf.distribute.Strategy:
-    """A copy of the model on each GPU where there are several (or on each of `devices`), else TensorFlow's default, one device."""
+    """A copy of the model on each GPU if there are several (or on each of `devices`), else TensorFlow's default, one device."""
     if devices:
         return tf.distribute.MirroredStrategy(devices)
     return tf.distribute.MirroredStrategy() if gpu_count() > 1 else tf.distribute.get_strategy()

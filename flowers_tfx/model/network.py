@@ -57,7 +57,7 @@ class _FrozenStatistics(keras.layers.Layer):
 def build(model: ModelConfig, classes: int, dropout: float = 0.0, seed: int = 0) -> Network:
     """The network with its weights loaded and a new head, deterministic by `seed`. Sets Keras' global random seed.
 
-    Raises InputError where the weights do not fit or cannot be read.
+    Raises InputError if the weights do not fit or cannot be read.
     """
     backbone, application = _build_backbone(model, seed)
     head = keras.Sequential(
@@ -74,7 +74,7 @@ def build(model: ModelConfig, classes: int, dropout: float = 0.0, seed: int = 0)
 
 
 def build_backbone(model: ModelConfig, seed: int = 0) -> keras.Model:
-    """Pictures to pooled features [N, F], without a head. Raises InputError where the weights do not fit or cannot be read."""
+    """Pictures to pooled features [N, F], without a head. Raises InputError if the weights do not fit or cannot be read."""
     return _build_backbone(model, seed)[0]
 
 

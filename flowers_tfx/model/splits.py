@@ -1,4 +1,4 @@
-"""Training pictures as Transform made them: kept in memory where they fit, streamed where they do not."""
+"""Training pictures as Transform made them: kept in memory if they fit, streamed otherwise."""
 
 from __future__ import annotations
 

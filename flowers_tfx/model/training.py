@@ -1,8 +1,8 @@
-"""Transfer learning in two stages, or training of the whole network where there are no pretrained weights.
+"""Transfer learning in two stages, or training of the whole network without pretrained weights.
 
 Stage 1 ("head") computes the frozen backbone's features once and trains the head on them. Stage 2 ("fine_tune") trains the last layers, or
-all, on augmented pictures. The result is the better of the two by the loss on `eval`, so a stage 2 that diverges costs time and nothing
-else. Without pretrained weights a single stage ("from_scratch") trains every layer.
+all, on augmented pictures. The result is the better of the two by the loss on `eval`, so a stage 2 that diverges costs only
+time. Without pretrained weights a single stage ("from_scratch") trains every layer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from flowers_tfx.model.network import Network, build
 from flowers_tfx.model.splits import CachedSplit, Labels, SplitSource
 
 FEATURES, HEAD, FINE_TUNE, FROM_SCRATCH = "features", "head", "fine_tune", "from_scratch"
-_BATCH = 64  # where nothing is trained
+_BATCH = 64  # for inference
 _SHARES = (0.25, 0.5, 0.75)  # of the way from the weights before fine-tuning to those after it
 
 
@@ -72,7 +72,7 @@ def train(
 ) -> TrainResult:
     """Trains and returns the best of the stages. TensorBoard logs go to a folder per stage in `log_dir`.
 
-    Raises InputError where a split is empty or nothing would be trained, TrainingFailed where every stage diverged.
+    Raises InputError if a split is empty or nothing would be trained, TrainingFailed if every stage diverged.
     """
     check_trainable(model, classes, settings)
     for name, part in (("train", train_set), ("eval", eval_set)):
@@ -102,7 +102,7 @@ def train(
 
 
 def check_trainable(model: ModelConfig, classes: int, settings: TrainingConfig) -> None:
-    """Raises InputError where there is nothing to tell apart, or no stage would train anything."""
+    """Raises InputError for fewer than two classes, and if no stage would train anything."""
     if classes < 2:
         raise InputError(f"A classifier needs two classes or more, not {classes}.", "Name them with the configuration key `labels`.")
     if not model.pretrained and settings.scratch_epochs < 1:
@@ -139,7 +139,7 @@ class _Training:
     log_dir: Path
 
     def run_stages(self, pretrained: bool) -> list[_Outcome]:
-        """In order: the first of equally good outcomes counts."""
+        """Trains the stages in order and returns their outcomes; of equally good ones the first wins."""
         if not pretrained:
             return [self._train_from_scratch()]
         outcomes = [self._train_head()] if self.settings.head_epochs > 0 else []
@@ -177,7 +177,7 @@ class _Training:
         return min([end, *points], key=lambda outcome: outcome.loss)
 
     def _train_from_scratch(self) -> _Outcome:
-        """Trains every layer: a head can learn next to nothing from features of random weights."""
+        """Trains every layer: a head learns almost nothing from features of random weights."""
         self.network.unfreeze(-1)
         return self._train_network(FROM_SCRATCH, self.settings.scratch_epochs)
 

@@ -2,7 +2,7 @@
 
 TFX's own key has a node's execution properties, the ids of its input artifacts and its executor's spec. Three things in it are not content:
 - a string output (`window`, `baseline`) is an artifact with a new id each time, and also an execution property of its reader: the
-  property is enough, so a node that looks outside may run again without a miss of all nodes behind it;
+  property is enough, so a node that reads outside the pipeline may run again without a miss of all later nodes;
 - Beam's options, the number of workers among them, are part of the executor's spec: they change no result;
 - a node that reads or writes outside the pipeline is not a function of its properties: its driver sets the property
   `cache_key` to what the result depends on.
@@ -24,7 +24,7 @@ __all__ = ["CACHE_KEY", "content_keys", "without_beam_options"]
 
 @contextlib.contextmanager
 def content_keys() -> Iterator[None]:
-    """Within it, TFX's launcher uses keys by content."""
+    """Inside the `with` block, TFX's launcher uses keys by content."""
     stock = cache_utils.get_cache_context
 
     def by_content(

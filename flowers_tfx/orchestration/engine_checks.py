@@ -1,4 +1,4 @@
-"""What is checked of Beam's engine before anything starts: that it answers, that its job server can be started, that Google knows us."""
+"""Checks of Beam's engine before a run starts: that it answers, that its job server can be started, that there are Google credentials."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JAR = re.compile(r"beam-runners-(?P<engine>flink|spark)-(?P<engine_version>[\d.
 
 
 def check_engine(beam: BeamConfig, folders: Mapping[str, str]) -> None:
-    """Raises InputError for what would stop the engine later. `folders`: configuration keys of what its workers read and write."""
+    """Raises InputError for anything that would stop the engine later. `folders`: configuration key to a folder that its workers use."""
     options = _parsed(beam_options(beam))
     if beam.engine == "portable":
         here = [_connect("beam.job_endpoint", _address("beam.job_endpoint", beam.job_endpoint))]
@@ -50,7 +50,7 @@ def check_engine(beam: BeamConfig, folders: Mapping[str, str]) -> None:
 
 
 def _parsed(args: Sequence[str]) -> PipelineOptions:
-    """argparse leaves the program over a wrong value."""
+    """Raises InputError for a wrong value, for which argparse would exit."""
     stderr = io.StringIO()
     options = PipelineOptions(list(args))
     try:
@@ -70,7 +70,7 @@ def _address(key: str, value: str) -> tuple[str, int]:
 
 
 def _connect(key: str, address: tuple[str, int]) -> bool:
-    """Whether who answers there is this machine. Raises InputError when nobody does."""
+    """Whether the server at the address is this machine. Raises InputError if none answers."""
     host, port = address
     try:
         with socket.create_connection(address, CONNECT_S) as connection:
@@ -81,7 +81,7 @@ def _connect(key: str, address: tuple[str, int]) -> bool:
 
 
 def _connect_any(key: str, addresses: Sequence[tuple[str, int]]) -> bool:
-    """As `_connect`, for the masters of which one leads and the others wait."""
+    """As `_connect`, for several masters, of which only the leader answers."""
     for address in addresses[:-1]:
         with contextlib.suppress(InputError):
             return _connect(key, address)
@@ -148,9 +148,9 @@ def _check_jar(engine: str, path: Path) -> None:
 
 
 def _check_dataflow(beam: BeamConfig, options: PipelineOptions, folders: Mapping[str, str]) -> None:
-    # A dry run: what Beam's own check would ask the network for is asked when the job is submitted.
+    # A dry run: Beam's requests over the network happen only when the job is submitted.
     validator = PipelineOptionsValidator(PipelineOptions([*beam_options(beam), "--dry_run=True"]), DataflowRunner())
-    # First, since Beam would make up a bucket for one that cannot be.
+    # First, since Beam would invent a bucket for an invalid one.
     wrong: list[Any] = validator.validate_gcs_path(options.view_as(GoogleCloudOptions), "temp_location") or validator.validate()
     if wrong:
         raise InputError(f"Dataflow would refuse the job: {str(wrong[0]).rstrip('.')}.", "Correct the keys below beam.")

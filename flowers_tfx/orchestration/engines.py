@@ -1,7 +1,7 @@
 """Beam's engines: from the configuration section `beam` to Beam's own options.
 
 Each engine takes some of the section's keys and needs some of them; a key that it does not take is refused rather than ignored.
-Nothing here looks outside: flowers_tfx/orchestration/engine_checks.py does, before a run starts.
+Nothing here connects to an engine: flowers_tfx/orchestration/engine_checks.py does, before a run starts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Engine:
 
 
 def beam_options(beam: BeamConfig) -> list[str]:
-    """Beam's options for the engine. Raises InputError for a key that the engine lacks, or does not take."""
+    """Beam's options for the engine. Raises InputError for a key that the engine needs or does not take."""
     engine = ENGINES[beam.engine]
     _check_keys(beam, engine)
     args = [f"--runner={engine.runner}", *engine.args(beam)]
@@ -139,7 +139,7 @@ def _need(beam: BeamConfig, key: str, what: str) -> None:
 
 
 def _check_own_options(options: tuple[str, ...], args: list[str]) -> None:
-    """An option that this section sets itself must not be set twice, or which one counts would be anyone's guess."""
+    """An option that this section sets itself must not be set twice: which value wins would be unclear."""
     taken = {arg.partition("=")[0] for arg in args}
     for option in options:
         name = option.partition("=")[0]

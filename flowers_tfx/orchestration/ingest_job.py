@@ -1,4 +1,4 @@
-"""A delivery of photos, taken in as the configuration says."""
+"""Ingests a delivery of photos with the settings of a configuration."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from flowers_tfx.progress import ProgressCallback
 
 
 def measure_spans(config: PipelineConfig, numbers: Sequence[int], progress: ProgressCallback) -> list[Measurement]:
-    """Measures what the spans with these numbers lack, of all spans without any; one result a span that was measured.
+    """Measures what the spans with these numbers lack, of all spans if there are none; one result per measured span.
 
-    `progress` counts the photos of all of them. Raises InputError for a number that is not there, and for bad input of Beam's engine,
+    `progress` counts the photos of all of them. Raises InputError for an unknown number, and for bad input of Beam's engine,
     before anything starts; EngineFailed when a job fails: the spans before it keep their values.
     """
     spans = {span.number: span for span in list_spans(config.data_root)}

@@ -15,7 +15,7 @@ Watcher = Callable[[str, Event], None]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a node raised, as it raised it: runners wrap it."""
+    """The original error of a node: runners wrap it."""
 
     node_id: str
     error: BaseException
@@ -23,9 +23,10 @@ class Failure:
 
 @contextlib.contextmanager
 def watch_nodes(watcher: Watcher) -> Iterator[list[Failure]]:
-    """Within it, every node that a TFX runner launches in this process is reported to `watcher(node_id, event)`; yields the failures.
+    """Inside the `with` block, every node that a TFX runner launches in this process is reported to `watcher(node_id, event)`. Yields the
+    failures.
 
-    TFX's runners have no hook of their own: they look `launcher.Launcher` up for each node, which is where this one steps in.
+    TFX's runners have no hook of their own: they look up `launcher.Launcher` for each node, so it is replaced here.
     """
 
     failures: list[Failure] = []

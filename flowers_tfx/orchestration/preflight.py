@@ -1,5 +1,5 @@
-"""What is checked before hours of work, not after: folders and buckets that can be written, disk that suffices, no second run in the same
-place."""
+"""Checks before a run that may take hours: folders and buckets are writable, the disk is large enough, no second run uses the same
+root."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SLACK_BYTES = 500 * 2**20
 
 
 def check(config: PipelineConfig) -> None:
-    """Raises InputError naming the first thing that would stop the run later."""
+    """Raises InputError for the first problem that would stop the run later."""
     check_root(config)
     if config.ingest.csv and "://" not in config.ingest.csv and not Path(config.ingest.csv).is_file():
         raise InputError(
@@ -46,7 +46,7 @@ def check(config: PipelineConfig) -> None:
 
 @contextlib.contextmanager
 def lock_pipeline_root(pipeline_root: str) -> Iterator[None]:
-    """Holds the pipeline root for this run; the lock goes with the process, however it ends, in a bucket a minute later."""
+    """Locks the pipeline root for this run; the lock ends with the process, in a bucket a minute later."""
     with lock(storage_path(pipeline_root), wait=False, holder="run", hint="Wait for it, or give this run a pipeline_root of its own."):
         yield
 
@@ -74,7 +74,7 @@ def _check_network(config: PipelineConfig) -> None:
 
 
 def _check_disk(config: PipelineConfig) -> None:
-    """Examples once more, and each picture as the network sees it, must fit."""
+    """The disk must have room for another copy of the Examples and for every picture at the network's size."""
     spans = list_spans(config.data_root)
     photos = sum(span.examples for span in spans)
     files = (file for span in spans for file in file_sizes(span.path).items())

@@ -1,4 +1,4 @@
-"""Where runs in this process put artifacts and logs. Nothing heavy is imported: a command asks before it shows that it is loading."""
+"""Where runs in this process put artifacts and logs. Imports nothing heavy: commands use it before they show that they are loading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_root(config: PipelineConfig) -> None:
 
 
 def log_folder(config: PipelineConfig) -> Path:
-    """On this machine, whatever the pipeline root is: in it, beside the SQLite file, or where programs of this user keep their state."""
+    """A folder on this machine: in the pipeline root, beside the SQLite file, or in the user's state folder."""
     if "://" not in config.pipeline_root:
         return Path(config.pipeline_root) / "logs"
     if config.metadata and "://" not in config.metadata:

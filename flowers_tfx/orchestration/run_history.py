@@ -59,12 +59,12 @@ class PastRun:
 
 
 def past_runs(config: PipelineConfig) -> list[PastRun]:
-    """Newest first. Raises InputError where nothing is recorded."""
+    """Newest first. Raises InputError if nothing is recorded."""
     return [PastRun(record) for record in _records(config).runs()]
 
 
 def past_run(config: PipelineConfig, run_id: str) -> PastRun:
-    """The run with this id, or the newest for `latest`. Raises InputError where there is none."""
+    """The run with this id, or the newest for `latest`. Raises InputError if there is none."""
     records = _records(config)
     record = next(iter(records.runs()), None) if run_id == "latest" else records.run(run_id)
     if record is None:

@@ -1,4 +1,4 @@
-"""What ML Metadata knows of runs: their nodes, states, times and artifacts."""
+"""Runs in ML Metadata: their nodes, states, times and artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run came to: the states of its nodes, the metrics, the verdict, and where everything lies."""
+"""The result of a run: the states of its nodes, the metrics, the verdict, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NodeReport:
 @dataclass(frozen=True)
 class RunReport:
     """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed;
-    `bad_input` where the input was at fault; `commands` decide on the findings of the data review that blocked it."""
+    `bad_input`: whether the input was at fault; `commands` decide on the findings of the data review that blocked it."""
 
     status: str
     run_id: str
@@ -75,7 +75,7 @@ def summarize(
     """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did; `commands` decide on
     the findings of the data review that stopped it.
 
-    LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record tells, so every node must be in it,
+    LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record shows it, so every node must be in it,
     complete or cached.
     """
     nodes = {node_id: _node(node_id, record, failed) for node_id in node_ids}
@@ -119,7 +119,7 @@ def _output(record: RunRecord | None, node_id: str, key: str) -> ArtifactRecord 
 
 
 def _metrics(evaluation_home: StoragePath | None) -> dict[str, Any]:
-    """The numbers of the evaluation's own report.json that programs ask for first."""
+    """The main numbers of the evaluation's report.json."""
     if evaluation_home is None:
         return {}
     report = json.loads((evaluation_home / "report.json").read_text(encoding="utf-8"))

@@ -32,8 +32,8 @@ class PipelineSchema:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What nodes take from a configuration as a whole. `delivery_labels`: the classes that a delivery may hold; `digest`: of all that makes
-    a model besides its data; `embedding_network`: the frozen backbone that embeds photos for the data review, as JSON."""
+    """Values that nodes derive from the whole configuration. `delivery_labels`: the classes that a delivery may hold; `digest`: of all that
+    makes a model besides its data; `embedding_network`: the frozen backbone that embeds photos for the data review, as JSON."""
 
     labels: list[str]
     delivery_labels: list[str]
@@ -65,7 +65,7 @@ def delivery_labels(config: PipelineConfig, labels: list[str]) -> list[str]:
 
 
 def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
-    """Everything that makes one model another, as plain values: settings, class order, weights and code by their digests."""
+    """Everything that a model depends on besides its data, as plain values: settings, class order, weights and code by their digests."""
     return {
         "labels": labels,
         "model": config.model.model_dump(),
@@ -76,7 +76,7 @@ def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
 
 
 def model_settings_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str:
-    """Digest of all that makes a model besides its data. Weights count by content, not by the path that they lie at."""
+    """Digest of all that makes a model besides its data. Weights enter by content, not by path."""
     model = {**settings["model"], "weights": settings["weights_digest"] or settings["model"]["weights"]}
     return settings_digest({**settings, "model": model, "schema": schema_text(schema)})
 
@@ -93,7 +93,7 @@ def node_settings(config: PipelineConfig) -> NodeSettings:
         model=model,
         digest=model_settings_digest(model, schema.proto),
         policy=review_policy(config, schema.proto).as_json(),
-        # How long the network is trained does not matter there.
+        # The training settings do not affect embeddings.
         embedding_network=json.dumps({key: model[key] for key in ("labels", "model", "weights_digest")}, sort_keys=True),
     )
 
@@ -145,8 +145,8 @@ def _mysql(address: str, config: metadata_store_pb2.MySQLDatabaseConfig) -> None
 
 
 def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
-    """Class names as listed, or those of the file that the one entry names. Without any, the schema's stand, unless the delivery has
-    classes that the schema does not know."""
+    """Class names as listed, or those of the file that the one entry names. If empty, the schema's classes, unless the delivery has
+    classes that the schema lacks."""
     if len(config.labels) == 1:
         return tuple(read_labels(config.labels[0]))
     if not config.labels and config.ingest.csv and config.ingest.labels:
@@ -156,7 +156,7 @@ def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
 
 
 def _weights_digest(model: ModelConfig) -> str:
-    """sha256 of a local weights file: other weights under the same name make another model. Empty without a local file."""
+    """sha256 of a local weights file: other weights in a file of the same name give another model. Empty without a local file."""
     path = model.weights_path
     if path is None:
         return ""

@@ -18,7 +18,7 @@ REASON_FILE = "none.txt"
 
 
 def baseline_digest(registry: str, version: int) -> str:
-    """Digest of the baseline that lies beside a version; empty where there is none: an older version, or a killed push."""
+    """Digest of the baseline beside a version; empty if there is none, as for an older version or after a killed push."""
     folder = version_path(registry, version) / BASELINE_DIR
     return files_digest(folder) if (folder / BASELINE_FILE).is_file() else ""
 
@@ -30,17 +30,17 @@ def baseline_is_whole(registry: str, version: int) -> bool:
 
 
 def baseline_files_digest(folder: StoragePath) -> str:
-    """Of a baseline's files, its own record left out, which holds this digest."""
+    """Digest of a baseline's files without its record, which contains this digest."""
     return files_digest(folder, lambda name: name != BASELINE_FILE)
 
 
 def baseline_push_id(registry: str, version: int) -> str:
-    """The token that the baseline beside a version was published with; empty where there is none that can be read."""
+    """The token that the baseline beside a version was published with; empty if no baseline can be read."""
     return str(_read_baseline_record(version_path(registry, version) / BASELINE_DIR).get("push_id", ""))
 
 
 def _read_baseline_record(folder: StoragePath) -> Mapping[str, Any]:
-    """The content of baseline.json; empty where it is missing or damaged."""
+    """The content of baseline.json; empty if it is missing or damaged."""
     try:
         facts = json.loads((folder / BASELINE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
 """How the registry writes to a bucket, where nothing can be renamed.
 
 A version's variables and assets go first, then saved_model.pb, which TensorFlow Serving looks for, and last the registry's record, only
-where there is none: without it the version does not exist. `.<version>.claim` is there from before the first file until after the last.
-It tells what a killed push left, which the next push removes, from models that another program put there.
+if it does not exist: without it there is no version. `.<version>.claim` exists from before the first file until after the last. It marks
+the files of a killed push, which the next push removes; models of other programs have no claim.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class BucketVersions:
         return [int(name) for name in names if name.isdecimal()] + self._claimed()
 
     def write_version(self, model: Path, version: int, record: str) -> None:
-        """Raises FileExistsError where the version is there, InputError where the lock was lost."""
+        """Raises FileExistsError if the version exists, InputError if the lock was lost."""
         folder = self._root / str(version)
         self._claim(version).write_new(uuid.uuid4().hex.encode())
         self._upload(model, folder, omit={MODEL_FILE, ENTRY_FILE})
@@ -53,7 +53,7 @@ class BucketVersions:
         (folder / BASELINE_FILE).upload(source / BASELINE_FILE)
 
     def _upload(self, source: Path, target: BucketPath, omit: set[str]) -> None:
-        """All files but those that make it visible, which `omit` names."""
+        """Uploads all files except those in `omit`, which make the version visible."""
         with ThreadPoolExecutor(UPLOAD_THREADS) as pool:
             list(pool.map(lambda name: (target / name).upload(source / name), [name for name in file_sizes(source) if name not in omit]))
 

@@ -21,7 +21,7 @@ _UNFINISHED_NAMES = r"\d+|baseline"
 def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[str, Any], ...], push_id: str) -> Entry:
     """Publishes a SavedModel as the next version. The same model with the same fingerprint is published once.
 
-    Raises InputError where the registry cannot be written to.
+    Raises InputError if the registry cannot be written to.
     """
     digest = model_digest(model)
     with _registry_writer(registry) as writer:
@@ -29,7 +29,7 @@ def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[s
             known = entry(registry, version)
             if (known.digest, known.fingerprint) == (digest, fingerprint) and not damage(registry, known):
                 return known
-        # Seconds since 1970 tell people when a version was pushed; a clock that was set back must not break the order.
+        # A version is its push time in seconds since 1970; a clock that was set back must not break the order.
         version = max(int(time.time()), max(writer.used_numbers(), default=0) + 1)
         pushed = Entry(version, digest, fingerprint, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
         writer.write_version(model, version, json.dumps(pushed.as_json(), indent=2))
@@ -39,7 +39,7 @@ def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[s
 def publish_baseline(source: Path, registry: str, version: int) -> str:
     """Puts the files of `source` beside a version, and replaces those that lie there. Returns their digest.
 
-    Raises InputError where the version is gone or the registry cannot be written to.
+    Raises InputError if the version is missing or the registry cannot be written to.
     """
     folder = version_path(registry, version)
     if not folder.is_dir():
@@ -51,7 +51,7 @@ def publish_baseline(source: Path, registry: str, version: int) -> str:
 
 @contextlib.contextmanager
 def _registry_writer(registry: str) -> Iterator[_FolderVersions | BucketVersions]:
-    """Holds the registry, which is made if need be, for one writer, and removes what killed ones left."""
+    """Locks the registry, which is created if needed, for one writer, and removes what killed writers left."""
     root = storage.storage_path(registry)
     with storage.lock(root) as lock:
         if isinstance(root, Path):

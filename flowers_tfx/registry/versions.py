@@ -21,7 +21,7 @@ from flowers_tfx.storage import BucketPath, StoragePath
 
 ENTRY_FILE = "assets.extra/registry.json"
 MODEL_FILE = "saved_model.pb"
-# What the data review compares new photos with: published after the model, beside it.
+# The baseline of the data review, published after the model.
 BASELINE_DIR = "assets.extra/baseline"
 
 
@@ -51,7 +51,7 @@ class Entry:
 
 
 def version_path(registry: str, version: int) -> StoragePath:
-    """Raises InputError for a registry that is neither a folder nor one in a bucket."""
+    """Raises InputError for a registry that is not a folder on a disk or in a bucket."""
     return storage.storage_path(registry) / str(version)
 
 
@@ -68,7 +68,7 @@ def versions(registry: str) -> list[int]:
 
 
 def entry(registry: str, version: int) -> Entry:
-    """The record of a version; its fingerprint is empty where another program put the version there, or the record is broken."""
+    """The record of a version; its fingerprint is empty if another program wrote the version or the record is damaged."""
     folder = version_path(registry, version)
     try:
         record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
@@ -85,7 +85,7 @@ def newest_with_other_fingerprint(registry: str, fingerprint: str) -> Entry | No
 
 
 def newest_with_fingerprint(registry: str, fingerprint: str) -> Entry | None:
-    """What was pushed with this fingerprint already; a damaged version is to be pushed anew."""
+    """The version that was already pushed with this fingerprint; a damaged version must be pushed again."""
     return next((known for known in _newest_first(registry) if known.fingerprint == fingerprint and not damage(registry, known)), None)
 
 
@@ -94,7 +94,7 @@ def _newest_first(registry: str) -> Iterator[Entry]:
 
 
 def damage(registry: str, known: Entry) -> str:
-    """What is wrong with a version, whose files are read once; empty where nothing is."""
+    """What is wrong with a version, or an empty string. Reads all its files once."""
     if known.damage or model_digest(version_path(registry, known.version)) == known.digest:
         return known.damage
     return "its files were changed after it was pushed"

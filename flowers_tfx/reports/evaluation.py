@@ -1,4 +1,4 @@
-"""What an evaluation found, in plain types, as HTML and as JSON.
+"""The result of an evaluation in plain types, as HTML and as JSON.
 
 Shares (accuracy, precision, recall, predicted and observed probabilities) run from 0 to 1; None or NaN: not measurable.
 """
@@ -57,7 +57,7 @@ class Evaluation:
     run_id: str
     created: str  # ISO 8601
     blessed: bool
-    reasons: tuple[str, ...]  # of the verdict, a sentence each
+    reasons: tuple[str, ...]  # reasons of the verdict, one sentence each
     split: str
     examples: int
     accuracy: float | None
@@ -89,14 +89,14 @@ class Evaluation:
 
     @property
     def overconfidence(self) -> float | None:
-        """Mean of predicted less observed over all photos: positive where the model promises too much."""
+        """Mean of predicted less observed over all photos: positive if the model is overconfident."""
         bins = [(finite_or_none(bin.predicted), finite_or_none(bin.observed), bin.count) for bin in self.calibration]
         gaps = [(p - o, count) for p, o, count in bins if p is not None and o is not None and count]
         total = sum(count for _, count in gaps)
         return sum(gap * count for gap, count in gaps) / total if total else None
 
     def mistakes(self, most: int = 3) -> list[tuple[int, int, str, str]]:
-        """The largest confusions: how many, of how many, true class, taken for."""
+        """The largest confusions: (photos, photos of the true class, true class, predicted class)."""
         names = [score.name for score in self.classes]
         found = [
             (wrong, sum(row), names[i], names[j]) for i, row in enumerate(self.confusion) for j, wrong in enumerate(row) if i != j and wrong
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 
 def render_html(evaluation: Evaluation) -> str:
-    """One file that needs no other: styles and pictures are in it, scripts there are none."""
+    """One file that needs no other: it contains styles and pictures, and no scripts."""
     by_feature = groupby(sorted(evaluation.slices, key=lambda part: part.feature), key=lambda part: part.feature)
     features = [(feature, list(parts)) for feature, parts in by_feature]
     return render("evaluation.html.j2", e=evaluation, features=features)

@@ -13,7 +13,7 @@ NONE = "\N{EN DASH}"  # in the place of a number that is unknown
 
 
 def finite_or_none(value: float | None) -> float | None:
-    """The number, or None where it is missing, NaN or infinite."""
+    """The number, or None if it is missing, NaN or infinite."""
     return None if value is None or not math.isfinite(value) else value
 
 

@@ -19,7 +19,7 @@ def amount(value: float | None, unit: str = "") -> str:
     if number is None:
         return NONE
     text = f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
-    # Some properties have a range, such as 0-255, in the place of a unit.
+    # Some properties have a range, such as 0-255, instead of a unit.
     with_unit = f"{text} {unit}" if unit and not any(c.isdigit() for c in unit) else text
     return with_unit.replace("-", "\N{MINUS SIGN}", text.startswith("-"))
 
@@ -30,7 +30,7 @@ def effect(value: float | None, unit: str) -> str:
 
 
 def chance(p_value: float | None) -> str:
-    """What a p-value means."""
+    """A p-value in words."""
     if p_value is None:
         return "counted, no test needed"
     value = finite_or_none(p_value)

@@ -1,4 +1,4 @@
-"""The audit of a delivery before it is taken in: the review of its photos, and labels that are probably wrong."""
+"""The audit of a delivery before ingest: the review of its photos, and labels that are probably wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLE, REVIEW, SUSPECTS, JSON = "photos.parquet", "review.html", "suspects.html"
 
 @dataclass(frozen=True)
 class Audit:
-    """`no_suspects`: why labels were not examined, empty where they were."""
+    """`no_suspects`: why labels were not examined; empty if they were."""
 
     review: Review
     suspects: tuple[Suspect, ...]
@@ -50,7 +50,7 @@ class Audit:
 
 
 def make_out_dir(out: Path) -> None:
-    """Raises InputError where it cannot be made."""
+    """Raises InputError if it cannot be created."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

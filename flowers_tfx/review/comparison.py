@@ -13,7 +13,7 @@ from flowers_tfx.validation import Policy, Review, compare, inspect
 
 @dataclass(frozen=True)
 class Comparison:
-    """`baseline` has no rows where nothing was compared. `earlier`: all photos before, where the baseline is only a sample of them."""
+    """`baseline` has no rows if nothing was compared. `earlier`: all earlier photos, if the baseline is only a sample of them."""
 
     review: Review
     baseline: Side
@@ -29,8 +29,8 @@ class Comparison:
 def compare_sides(
     baseline: Side | None, new: Side, policy: Policy, *, seed: int = 0, earlier: Side | None = None, with_tfdv: bool = False
 ) -> Comparison:
-    """The review of `new` against `baseline`, or of `new` alone. Duplicates are looked for in `earlier`, where it is given, instead of
-    the baseline. `with_tfdv` records TFDV's distances, too."""
+    """The review of `new` against `baseline`, or of `new` alone. Duplicates are searched in `earlier`, if given, instead of the
+    baseline. `with_tfdv` records TFDV's distances, too."""
     subject = new.as_new or {"name": new.name}
     if baseline is None:
         alone = inspect(new.rows, policy, delivery=new.delivery, subject=subject, unmeasured=new.unmeasured, labelled=new.labelled)
@@ -50,7 +50,7 @@ def compare_sides(
         labelled=new.labelled,
     )
     if with_tfdv:
-        from flowers_tfx.review.tfdv_distances import tfdv_distances  # loads TFDV, which the command line does without
+        from flowers_tfx.review.tfdv_distances import tfdv_distances  # loads TFDV, which the command line does not need
 
         review = review.with_scores(tfdv_distances(baseline.rows, new.rows))
     return Comparison(review, baseline, new, earlier)

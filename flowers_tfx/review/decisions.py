@@ -22,7 +22,7 @@ Action = Literal["accept", "reject"]
 
 @dataclass(frozen=True)
 class Decision:
-    """`findings`: ids that `accept` lets pass, none for `reject`; `when` in ISO 8601, UTC."""
+    """`findings`: ids that `accept` lets pass, empty for `reject`; `when` in ISO 8601, UTC."""
 
     action: Action
     span: int
@@ -59,7 +59,7 @@ def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
 
 
 def _reviews_of(roots: Sequence[str], span: int) -> list[StoredReview]:
-    """Newest first: the newest review of the span and, where it has no new photos, the newest of all. Such a review belongs to no span: its
+    """Newest first: the newest review of the span and, if it has no new photos, the newest of all. Such a review belongs to no span: its
     findings on the serving model are accepted with the newest span of the window."""
     every = stored_reviews(*roots)
     of_span = next((stored for stored in every if span in stored.spans), None)
@@ -67,7 +67,7 @@ def _reviews_of(roots: Sequence[str], span: int) -> list[StoredReview]:
 
 
 def open_errors(roots: Sequence[str], span: int) -> list[str]:
-    """Ids of the findings that stop the run in the newest review of the span. Raises InputError where there is nothing to accept."""
+    """Ids of the findings that stop the run in the newest review of the span. Raises InputError if there is nothing to accept."""
     reviews = _reviews_of(roots, span)
     if not reviews:
         raise InputError(
@@ -83,7 +83,7 @@ def open_errors(roots: Sequence[str], span: int) -> list[str]:
 
 
 def check_findings(roots: Sequence[str], span: int, findings: Sequence[str]) -> None:
-    """Raises InputError for a finding that the newest review of the span does not have, where there is a review."""
+    """Raises InputError for a finding that the newest review of the span does not have, if there is a review."""
     reviews = _reviews_of(roots, span)
     known = [finding["id"] for stored in reviews for finding in stored.review["findings"]]
     unknown = [name for name in findings if reviews and name not in known]
@@ -116,7 +116,7 @@ def decisions_on(decisions: Iterable[Decision], span: Span) -> list[Decision]:
 
 
 def is_rejected(decisions: Iterable[Decision], span: Span) -> bool:
-    """The last decision counts: accepting after a rejection takes the span back in."""
+    """The last decision wins: accepting after a rejection includes the span again."""
     own = decisions_on(decisions, span)
     return bool(own) and own[-1].action == "reject"
 

@@ -1,4 +1,4 @@
-"""Embeddings for one side of a comparison, of as many photos as the tests look at."""
+"""Embeddings for one side of a comparison, for as many photos as the tests use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PhotoEmbedder(Protocol):
 def load_embedder(model: ModelConfig, weights: str) -> PhotoEmbedder:
     """The frozen backbone of `model` with these weights. Raises InputError when they are missing or do not fit."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from flowers_tfx.model.embedding import Embedder  # loads TensorFlow, which a review without embeddings does without
+    from flowers_tfx.model.embedding import Embedder  # loads TensorFlow, which a review without embeddings does not need
 
     return Embedder(parse_config({"model": {**model.model_dump(), "weights": weights}}).model)
 
@@ -63,7 +63,7 @@ def embed_side(side: Side, embedder: PhotoEmbedder | None, most: int, progress: 
 
 
 def embed_spans(sides: Sequence[Side], embedder: PhotoEmbedder | None, most: int, progress: ProgressCallback, seed: int) -> list[Side]:
-    """Both sides with embeddings that can be compared: spans get them from `embedder`, tables bring theirs. Raises InputError where they
+    """Both sides with embeddings that can be compared: spans get them from `embedder`, tables bring theirs. Raises InputError if they
     come from different networks."""
     networks = {side.network for side in sides if features.EMBEDDING in side.rows and side.network}
     if embedder is None:
@@ -80,7 +80,7 @@ def embed_spans(sides: Sequence[Side], embedder: PhotoEmbedder | None, most: int
 
 
 def batches(photos: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Few enough photos to lie in memory together."""
+    """Batches of photos that fit into memory."""
     remaining = iter(photos)
     while batch := list(islice(remaining, _BATCH)):
         yield batch

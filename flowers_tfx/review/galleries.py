@@ -1,4 +1,4 @@
-"""The photos on the page of a review: which ones stand beside which finding, and as many pictures of them as a page may hold."""
+"""The photos on the page of a review: the examples of each finding, with as many pictures as a page may contain."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPICAL = 8
 
 @dataclass(frozen=True)
 class Photo:
-    """An example at its place. `picture`: base64 of a JPEG, empty where there is none."""
+    """An example photo. `picture`: base64 of a JPEG, empty if absent."""
 
     name: str
     uri: str
@@ -71,7 +71,7 @@ def galleries(review: Review, baseline: pd.DataFrame) -> Iterator[Gallery]:
 
 
 class _TypicalPhotos:
-    """Chooses photos of the baseline: the same ones for the same finding, whatever the order of the table."""
+    """Chooses photos of the baseline: the same ones for the same finding, in any order of the table."""
 
     def __init__(self, baseline: pd.DataFrame, scores: Mapping[str, Mapping[str, float | None]]) -> None:
         digests, uris = texts(baseline, features.DIGEST), texts(baseline, features.URI)
@@ -112,7 +112,7 @@ class _TypicalPhotos:
 
 
 class Album:
-    """Hands out pictures as long as the page may hold more of them."""
+    """Gives pictures to photos until the page is full."""
 
     def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
         self._thumbnails, self._left, self._chars = thumbnails, MAX_THUMBNAILS, MAX_THUMBNAIL_CHARS

@@ -27,7 +27,7 @@ class Gate:
 
     @property
     def commands(self) -> list[str]:
-        """Shell commands that accept what blocks or reject the photos; none where nothing blocks."""
+        """Shell commands that accept what blocks or reject the photos; empty if nothing blocks."""
         if self.review.verdict != "blocked":
             return []
         newest = self.numbers[-1]
@@ -40,7 +40,7 @@ class Gate:
 
     @property
     def message(self) -> str:
-        """Which findings stop the run; empty where none does."""
+        """Which findings stop the run; empty if none does."""
         if self.review.verdict != "blocked":
             return ""
         first, *more = self.review.blocking
@@ -48,7 +48,7 @@ class Gate:
         return f"The data review stopped the run: {first.id}: {first.message}{others}"
 
     def outcome(self, page: str) -> str:
-        """What the node DataGate decides by, as JSON: {verdict, message, page, commands}. `page`: the address of the report."""
+        """The input of the node DataGate, as JSON: {verdict, message, page, commands}. `page`: the address of the report."""
         value = {"verdict": self.review.verdict, "message": self.message, "page": page, "commands": self.commands}
         return json.dumps(value, ensure_ascii=False)
 

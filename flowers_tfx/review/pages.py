@@ -27,7 +27,7 @@ def now() -> str:
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """HTML of a comparison outside any run."""
+    """HTML of a comparison outside a run."""
     new = comparison.new
     context = Context(
         title=new.name,
@@ -47,7 +47,7 @@ def run_context(
     history: Sequence[Mapping[str, Any]],
     comparisons: Sequence[tuple[str, Review]],
 ) -> Context:
-    """What the page of a run says besides the review."""
+    """The context of a review in a run."""
     return Context(
         title=", ".join(f"span-{number}" for number in gate.numbers),
         run_id=run_id,
@@ -81,6 +81,6 @@ def review_files(
 
 
 def write_page(path: Path, text: str, option: str) -> None:
-    """Writes it whole or not at all. Raises InputError, which names `option`, where it cannot be written."""
+    """Writes the page whole or not at all. Raises InputError, which names `option`, if it cannot be written."""
     with output_file(path, option) as unfinished:
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")

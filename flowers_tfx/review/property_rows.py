@@ -24,7 +24,7 @@ from flowers_tfx.validation.subjects import ALL_PROPERTIES, OUTLYING_PHOTOS
 _BINS = 24
 _FEW_VALUES = 12
 _TITLES = {features.LABEL: "class shares", ALL_PROPERTIES: "all properties together", features.EMBEDDING: "content (embedding)"}
-# Methods of a score, the first that is known counts, with the factor to the unit that the page shows.
+# Methods of a score with the factor to the page's unit; the first method with a value is used.
 _DISTANCES: Mapping[str, float] = {"kolmogorov_smirnov": 100.0, "total_variation": 100.0, "separation_points": 1.0}
 _TFDV: Mapping[str, float] = {"jensen_shannon_divergence": 1.0, "l_infinity_norm": 1.0}
 
@@ -57,7 +57,7 @@ class ScoreTrend:
 
 
 def title(feature: str) -> str:
-    """What people call a property, or another thing that has scores."""
+    """The title of a property or another subject with scores."""
     return PROPERTIES[feature].title if feature in PROPERTIES else _TITLES.get(feature, feature)
 
 
@@ -118,7 +118,7 @@ def count_drifted_properties(review: Review) -> tuple[int, int]:
 
 
 def _histogram(prop: features.Property, baseline: pd.DataFrame, new: pd.DataFrame) -> Histogram | None:
-    """Shares of both sides: of each value where there are few, else in bins from the 1st to the 99th percentile of both."""
+    """Shares of both sides: of each value if there are few, otherwise in bins from the 1st to the 99th percentile of both."""
     if prop.kind == "string":
         return _bars([[text for text in texts(frame, prop.name) if text] for frame in (baseline, new)], prop.values)
     sides = [values[np.isfinite(values)] for values in (numbers(frame, prop.name) for frame in (baseline, new))]
@@ -147,7 +147,7 @@ def _bars(sides: Sequence[Sequence[Any]], order: Iterable[Any]) -> Histogram | N
 
 
 def trends(review: Review, rows: Sequence[Row], history: Sequence[Mapping[str, Any]]) -> list[ScoreTrend]:
-    """Of everything that has a score in any review. `history`: earlier reviews, oldest first."""
+    """The trends of everything that has a score in any review. `history`: earlier reviews, oldest first."""
     thresholds = {row.name: row.threshold for row in rows}
     earlier = [(str(entry.get("name", "")), entry.get("scores") or {}) for entry in history]
     reviews = [*earlier, ("this review", review.scores)]
@@ -160,7 +160,7 @@ def trends(review: Review, rows: Sequence[Row], history: Sequence[Mapping[str, A
 
 
 def class_shares(baseline: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, float | None, float | None]]:
-    """Class, its share in the baseline and among the new photos; None where a side has no labels."""
+    """Class, its share in the baseline and among the new photos; None if a side has no labels."""
     counts = [Counter(label for label in texts(frame, features.LABEL) if label) for frame in (baseline, new)]
     totals = [sum(side.values()) for side in counts]
     order = sorted({**counts[0], **counts[1]}, key=lambda name: (-counts[0][name], -counts[1][name], name))

@@ -1,6 +1,6 @@
 """The page of a review: one HTML file for reviewers.
 
-Whatever comes from outside (labels, URIs, reasons) is cleaned and clipped, so that neither its content nor its amount spoils the page.
+Text from outside (labels, URIs, reasons) is cleaned and clipped, so that neither its content nor its length breaks the page.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Context:
 
 
 def render_html(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, thumbnails: Mapping[str, bytes], context: Context) -> str:
-    """One file that needs no other, whatever the size of the samples. `thumbnails`: digest to what `thumbnail` made."""
+    """One self-contained file. `thumbnails`: digest to what `thumbnail` made."""
     baseline = baseline if is_compared(review) else baseline.iloc[:0]
     album = Album(thumbnails)
     rows = property_rows(review, baseline, new)

@@ -56,7 +56,7 @@ def _code_block(commands: Sequence[str]) -> list[str]:
 
 
 def _escape(text: object, most: int = 300) -> str:
-    """Text that Markdown leaves as it is: no markup, no links, nobody notified."""
+    """Escaped text: no markup, no links, no mentions."""
     plain = clean(text, most).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     plain = "".join(f"\\{c}" if c in "\\`*_{}[]()#!|~" else c for c in plain)
     return plain.replace("@", "@\N{WORD JOINER}").replace("://", ":&#47;&#47;").replace("www.", "www&#46;")

@@ -1,4 +1,4 @@
-"""The verdict of a review and both its sides in words, as the page and the Markdown form show them."""
+"""Sentences on the verdict and the two sides of a review, for the page and the Markdown form."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reason(review: Review) -> str:
         return f"Reviewers accepted {count(accepted, 'finding')}." if accepted else "No finding is large enough to warn or to stop."
     level: Level = "error" if review.verdict == "blocked" else "warn"
     still_open = [finding for finding in review.of_level(level) if not finding.accepted]
-    # A finding that people can see in the photos is easier to understand than one on all properties together.
+    # Findings that are visible in the photos go first: they are easier to understand than those on all properties together.
     first = max(still_open, key=lambda finding: (finding.spec.visible, finding.effect or 0.0))
     effect = "stop" if level == "error" else "warn"
     others = len(still_open) - 1

@@ -29,7 +29,7 @@ def schema_changes(baseline_uri: str, curated_uri: str) -> list[Finding]:
 
 
 def comparator_findings(curated_uri: str) -> list[Finding]:
-    """That the curated schema has TFDV's comparators, where it has any: whoever set a threshold there must know that it stops nothing."""
+    """A note if the curated schema has TFDV's comparators: their thresholds do not stop a run."""
     schema = read_schema(curated_uri)
     names = [feature.name for feature in schema.feature if feature.HasField("drift_comparator") or feature.HasField("skew_comparator")]
     constraints = schema.dataset_constraints

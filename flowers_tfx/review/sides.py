@@ -27,13 +27,13 @@ MAX_REJECT_EXAMPLES = 50
 
 
 def no_photos(digests: set[str]) -> Iterable[tuple[str, bytes]]:
-    """For a side of which only the table is left."""
+    """For a side without photos, only a table."""
     return ()
 
 
 @dataclass(frozen=True)
 class Rejects:
-    """Lines of a delivery that gave no photo: how many for each reason, and the first ones as {uri, label, line, reason}."""
+    """Lines of a delivery without a usable photo: how many for each reason, and the first ones as {uri, label, line, reason}."""
 
     reasons: Mapping[str, int] = field(default_factory=dict)
     examples: Sequence[Mapping[str, Any]] = ()
@@ -43,10 +43,10 @@ class Rejects:
 class Side:
     """One side of a comparison.
 
-    `rows`: a row a photo, with the columns uri, digest, label, image properties and, of the photos that `network` was asked about,
+    `rows`: one row per photo, with the columns uri, digest, label, image properties and, for the photos embedded by `network`,
     `embedding`. `unmeasured`: image properties that `rows` lack because they were added to the table later, and in which photos.
-    `labelled`: whether these photos should have labels; those of requests, for one, should not.
-    `as_baseline` and `as_new`: what the JSON of a review says of this side in either role; without them it says the name.
+    `labelled`: whether these photos should have labels; photos of requests, for example, should not.
+    `as_baseline` and `as_new`: this side in the JSON of a review in either role; without them, its name.
     """
 
     name: str
@@ -135,7 +135,7 @@ def joint_digest(chosen: Sequence[Span]) -> str:
 
 
 def read_span_photos(chosen: Sequence[Span], digests: set[str]) -> Iterator[tuple[str, bytes]]:
-    from flowers_tfx.data.span_pictures import span_pictures  # loads TensorFlow, which a comparison of tables does without
+    from flowers_tfx.data.span_pictures import span_pictures  # loads TensorFlow, which a comparison of tables does not need
 
     yield from chain.from_iterable(span_pictures(span.path, digests) for span in chosen)
 

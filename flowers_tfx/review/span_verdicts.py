@@ -1,4 +1,4 @@
-"""The spans of a data root with what their reviews found and what reviewers decided."""
+"""The spans of a data root with the verdicts of reviews and the decisions of reviewers."""
 
 from __future__ import annotations
 

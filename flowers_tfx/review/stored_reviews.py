@@ -1,5 +1,5 @@
-"""The reviews of runs, where people look for them: ROOT/reviews/<name>/{report.html, report.md, review.json}. ROOT is the pipeline root of
-a run in this process, and the data root of a run on Kubeflow: every step of it and whoever decides can reach that."""
+"""The stored reviews of runs: ROOT/reviews/<name>/{report.html, report.md, review.json}. ROOT is the pipeline root of
+a run in this process, and the data root of a run on Kubeflow: all its steps and all reviewers can reach that."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def review_roots(pipeline_root: str, data_root: str) -> tuple[str, ...]:
 
 
 def store_review(root: str, name: str, files: Mapping[str, str]) -> StoragePath:
-    """Puts the files into a folder of this name by one rename, in a bucket the JSON last, and returns the folder. No review takes the place
-    of another one: a step that is tried again after it had stored its review gets a folder beside the first."""
+    """Stores the files in a folder of this name by one rename, in a bucket with the JSON last, and returns the folder. A review is never
+    replaced: a retried step that had already stored its review gets a second folder beside the first."""
     home = storage_path(root) / REVIEWS / name
     if (home / JSON).is_file():
         home = home.parent / f"{name}-{uuid.uuid4().hex[:8]}"
@@ -83,7 +83,7 @@ def stored_reviews(*roots: str) -> list[StoredReview]:
 
 
 def newest_review(*roots: str, span: int | None = None) -> StoredReview | None:
-    """The newest review, or the newest one that this span was new in."""
+    """The newest review, or the newest one in which this span was new."""
     return next((stored for stored in stored_reviews(*roots) if span is None or span in stored.spans), None)
 
 
@@ -109,7 +109,7 @@ def review_history(root: str, spans: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def local_page(stored: StoredReview) -> Path:
-    """The page on this machine. Of one in a bucket it is a copy, which is not deleted: a browser reads it later."""
+    """The page on this machine. For a bucket, a copy that is not deleted, since a browser reads it later."""
     if isinstance(stored.html, Path):
         return stored.html
     copy = Path(tempfile.mkdtemp(prefix="flowers-review-")) / stored.html.name

@@ -13,7 +13,7 @@ MOST = 300
 
 
 def render_suspects(suspects: Sequence[Suspect], photos: int, thumbnails: Mapping[str, bytes], title: str, why_none: str = "") -> str:
-    """HTML. `photos`: how many were looked at; `why_none`: why labels were not looked at, where they weren't."""
+    """HTML. `photos`: how many were examined; `why_none`: why labels were not examined, empty if they were."""
     pictures = {digest: base64.b64encode(data).decode("ascii") for digest, data in thumbnails.items()}
     return render(
         "suspects.html.j2",

@@ -1,6 +1,6 @@
 """TFDV's own distances between two tables of photos, as its drift comparators measure them.
 
-They are recorded and shown, and decide nothing: without drift, too, they depend on the size of the samples and on ties.
+They are recorded and shown, but do not affect the verdict: even without drift they depend on sample sizes and ties.
 """
 
 from __future__ import annotations

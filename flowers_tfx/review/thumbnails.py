@@ -50,7 +50,7 @@ def write_thumbnails(home: Path, thumbnails: Mapping[str, bytes]) -> None:
 
 
 def read_thumbnails(home: Path) -> dict[str, bytes]:
-    """None of them where `home` has no such file."""
+    """Empty if `home` has no such file."""
     path = home / THUMBNAILS
     if not path.is_file():
         return {}

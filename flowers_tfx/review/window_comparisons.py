@@ -1,5 +1,5 @@
-"""The comparisons of a run: the photos that the serving model was not trained on against a sample of those that it was, and the newest
-span against the span before it."""
+"""The comparisons of a run: the photos that the serving model was not trained on against a sample of its training photos, and the newest
+span against the previous one."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BASELINE_FINDING = "schema:baseline"
 def compare_window(
     window: Sequence[Span], serving: Mapping[str, Any] | None, sample_home: Path, policy: Policy, embedder: PhotoEmbedder | None
 ) -> tuple[Comparison, Comparison | None]:
-    """The comparison that decides whether the run goes on, and a further one for information, where there is one.
+    """The comparison that decides whether the run goes on, and a further one for information, or None.
 
     `window`: the spans of the run, oldest first. `serving`: version, data, spans and damage of the serving model, None without one.
-    `sample_home`: the folder with its baseline sample, or with the reason why there is none.
+    `sample_home`: the folder with its baseline sample, or with the reason why it is missing.
     """
     comparisons = _WindowComparisons(window, serving, sample_home, policy, embedder)
     main = comparisons.main()
@@ -62,7 +62,7 @@ class _WindowComparisons:
         return replace(compared, review=downgrade_known_drift(compared.review, compared.baseline.rows, new.rows, self._policy))
 
     def further(self, main: Comparison) -> Comparison | None:
-        """The newest span against the span before it: None where that is the main comparison, or is impossible."""
+        """The newest span against the span before it: None if that is the main comparison or is impossible."""
         if main.review.compared_with["kind"] != "serving" or len(self._window) < 2:
             return None
         previous, newest = (self._embedded([span]) for span in self._window[-2:])
@@ -78,7 +78,7 @@ class _WindowComparisons:
         return compare_sides(None, spans_side(spans), self._policy)
 
     def _without_new_photos(self, serving: Mapping[str, Any]) -> Comparison:
-        """Without new photos, too, a damaged serving model is a finding: a candidate is not compared with one."""
+        """Even without new photos a damaged serving model is a finding: no candidate is compared with it."""
         review = Review((), {}, _as_baseline(serving, 0), {"spans": [], "digest": None, "photos": 0})
         baseline = self._baseline(serving) if serving.get("damage") else None
         empty = Side("", span_rows([]))
@@ -98,7 +98,7 @@ class _WindowComparisons:
                 cause = error.message
         text = f"Nothing was compared with the serving model's photos: {cause}."
         level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
-        # Reviewers accept it for this version as it is; the next version that breaks is another finding.
+        # Reviewers accept it for this version only; another damaged version is another finding.
         return Finding(f"{BASELINE_FINDING}:{serving['version']}", level, "schema", "baseline", text)
 
     def _embedded(self, spans: Sequence[Span]) -> Side:

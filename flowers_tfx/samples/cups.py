@@ -10,7 +10,7 @@ import numpy as np
 from flowers_tfx.samples.pen import OVAL, Colour, Floats, Pen, Points, curve, mix, shade, shades
 from flowers_tfx.samples.petals import SMALL_PX, gauss, lights, ring, uniform
 
-# Roses and tulips share red and pink, so that colour alone does not tell them apart.
+# Roses and tulips share red and pink, so that colour alone does not distinguish them.
 _ROSE_COLOURS: dict[Colour, float] = {
     (206, 24, 44): 0.25, (184, 12, 40): 0.2, (226, 44, 60): 0.2, (236, 110, 150): 0.1, (246, 160, 184): 0.08, (214, 60, 112): 0.07,
     (250, 238, 224): 0.03, (250, 208, 92): 0.03, (248, 170, 124): 0.04,

@@ -68,7 +68,7 @@ def download_flower_photos(
 ) -> Path:
     """Fills `out` with a folder per class, and returns it.
 
-    What was fetched before a cut lies beside `out`, hidden, and is not fetched again. A folder that was filled by an
+    A partial download stays beside `out` as a hidden file and is resumed. A folder that was filled by an
     earlier call stays as it is.
     """
     if _is_complete(out, archive):
@@ -123,7 +123,7 @@ def _locked(part: Path, out: Path) -> Iterator[IO[bytes]]:
 
 
 def _fetch(archive: Archive, file: IO[bytes], progress: ProgressCallback | None, pause_s: float, timeout_s: float) -> None:
-    """Appends what is missing. A broken connection is opened again as long as bytes arrive, and _ATTEMPTS times without any."""
+    """Appends what is missing. A broken connection is reopened while bytes arrive, and _ATTEMPTS times without any."""
     idle, most = 0, _length(file)
     while _length(file) != archive.size:
         try:
@@ -174,7 +174,7 @@ def _fetch_rest(archive: Archive, file: IO[bytes], progress: ProgressCallback | 
         if total != archive.size:
             raise InputError(f"{archive.host} offers a file of {total} bytes, and the archive has {archive.size}.", _NOT_THE_FILE)
         if first != start:
-            file.truncate(0)  # a server that does not do ranges sends all of it again
+            file.truncate(0)  # a server without range support sends the whole file again
         while block := response.read(min(_BLOCK, archive.size - _length(file) + 1)):
             file.write(block)
             file.flush()

@@ -15,7 +15,7 @@ from flowers_tfx.storage import atomic_folder
 
 CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 MARKER = ".samples.json"  # hidden: indexing leaves it out
-# What is planted: a class in another's folder, copies, and little light.
+# Planted faults: a class in another's folder, copies, and little light.
 MISNAMED, WRONG_NAME = "tulips", "roses"
 COPY_EVERY = 10
 PLANTED_EXPOSURE = 0.62

@@ -1,4 +1,4 @@
-"""Stems and leaves."""
+"""Draws stems and leaves below the flower heads."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Pen:
         self.draw.polygon(_flat(self._on_canvas(points))[0], fill=colour)
 
     def polygons(self, points: Points, colours: Sequence[Colour]) -> None:
-        """`points` is [..., N]: a polygon a row, painted in order."""
+        """`points` is [..., N]: one polygon per row, painted in order."""
         for row, colour in zip(_flat(self._on_canvas(points)), colours, strict=True):
             self.draw.polygon(row, fill=colour)
 

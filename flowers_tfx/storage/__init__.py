@@ -1,4 +1,4 @@
-"""Where files lie: paths on a disk and in buckets, atomic writes, locks, and the stores behind gs:// and s3://."""
+"""Files on disks and in buckets: paths, atomic writes, locks, and the stores behind gs:// and s3://."""
 
 from flowers_tfx.storage.atomic_writes import (
     atomic_file,

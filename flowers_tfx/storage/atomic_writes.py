@@ -1,6 +1,6 @@
 """Atomic writes on a disk: a file or a folder is written under another name and then renamed, so that readers see all of it or nothing.
 
-What is being written to NAME lies beside it as `.NAME.<hex>.tmp`. A killed process leaves that behind, and nothing under NAME. A bucket
+Until it is complete, NAME is written as `.NAME.<hex>.tmp` in the same folder. A killed process leaves that file and no NAME. A bucket
 has no rename (docs/adr/0008).
 """
 
@@ -30,8 +30,8 @@ def unfinished_path(path: P) -> P:
 
 
 def remove_unfinished(folder: Path | BucketPath, names: str) -> None:
-    """Deletes what killed writers of folders left, where the names of these match the regular expression `names`. Only the holder of the
-    lock of `folder` may call it."""
+    """Deletes the unfinished folders of killed writers whose names match the regular expression `names`. Only the holder of the lock of
+    `folder` may call it."""
     pattern = re.compile(rf"\.(?:{names})\.[0-9a-f]+\.tmp")
     paths: list[Path | BucketPath] = list(folder.iterdir())
     for path in paths:
@@ -61,8 +61,8 @@ def atomic_folder(path: Path, *, durable: bool = False, replace: bool = False, p
     """A new folder beside `path`, or in `parent` on the same disk, which becomes `path` when the block ends without an error, and is
     deleted otherwise.
 
-    `durable`: see `rename_folder`. `replace`: a folder that lies at `path` is replaced; without, it must be empty or absent.
-    Raises InputError where it isn't, and for an OSError in the block or of the rename.
+    `durable`: see `rename_folder`. `replace`: an existing folder `path` is replaced; otherwise it must be empty or absent.
+    Raises InputError if it isn't, and for an OSError in the block or of the rename.
     """
     if not replace:
         require_empty(path)
@@ -87,8 +87,8 @@ def atomic_folder(path: Path, *, durable: bool = False, replace: bool = False, p
 
 
 def rename_folder(unfinished: Path, path: Path, *, durable: bool) -> None:
-    """One rename. With `durable`, everything reaches the disk before the name does: after a power cut, too, the folder is whole or absent.
-    Raises FileExistsError where a folder that isn't empty is there."""
+    """One rename. With `durable`, everything reaches the disk before the name does: even after a power cut the folder is whole or absent.
+    Raises FileExistsError if the folder exists and isn't empty."""
     if durable:
         for file in [*unfinished.rglob("*"), unfinished]:
             _flush(file)
@@ -118,7 +118,8 @@ def require_empty(folder: Path) -> None:
 
 
 def check_target(path: Path, option: str) -> None:
-    """Before hours of work. Raises InputError where no file can be written to: a rename would replace even /dev/null."""
+    """Checks an output path before hours of work. Raises InputError if no file can be written there: a rename would replace even
+    /dev/null."""
     try:
         if not path.parent.is_dir():
             raise InputError(f"The folder {path.parent} is not there.", f"Make it, or name another file with {option}.")
@@ -138,7 +139,7 @@ def output_file(path: Path, option: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _moved_away(folder: Path, old: Path) -> Iterator[None]:
-    """Calls `folder` `old` during the block, and deletes it after; it comes back if there is an error."""
+    """Renames `folder` to `old` during the block and deletes it afterwards; an error restores it."""
     os.rename(folder, old)
     try:
         yield

@@ -1,6 +1,6 @@
 """Folders and files in a bucket, and which store a URI means.
 
-A bucket has no rename and no lock (docs/adr/0008): who writes there writes a marker last, and holds a lease first.
+A bucket has no rename and no lock (docs/adr/0008): writers take a lease first and write a marker last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _BUFFER_BYTES, _PIECE_BYTES = 1 << 16, 1 << 20
 
 @dataclass(frozen=True, order=True)
 class BucketPath:
-    """As much of `pathlib.Path` as the program needs, for gs:// and s3://. A folder exists when an object lies below it.
+    """The part of the interface of `pathlib.Path` that the program needs, for gs:// and s3://. A folder exists when an object lies below
+    it.
 
     Methods raise InputError, FileNotFoundError and RuntimeError as `Store` does.
     """
@@ -62,7 +63,7 @@ class BucketPath:
         return next(self.store.list_objects(self._prefix), None) is not None
 
     def iterdir(self) -> Iterator[BucketPath]:
-        """What lies directly in the folder, files and folders."""
+        """The files and folders directly in the folder."""
         for entry in self.store.list_objects(self._prefix, recursive=False):
             if name := entry.key[len(self._prefix) :].rstrip("/"):
                 yield self / name
@@ -82,7 +83,7 @@ class BucketPath:
         return copy if "b" in mode else io.TextIOWrapper(copy, encoding=encoding)
 
     def stream(self) -> io.BufferedReader:
-        """For reading in order."""
+        """Opens the file for sequential reading."""
         return io.BufferedReader(self.store.stream(self.key), _BUFFER_BYTES)
 
     def download(self, target: Path) -> None:
@@ -93,7 +94,7 @@ class BucketPath:
         self.store.write(self.key, data)
 
     def write_new(self, data: bytes) -> None:
-        """Raises FileExistsError where there is a file; of several writers one succeeds. No other writer may have the same `data`."""
+        """Raises FileExistsError if the file exists; of several writers one succeeds. No other writer may have the same `data`."""
         try:
             write_conditionally(self.store, self.key, data, ABSENT)
         except ConditionFailed:
@@ -103,14 +104,14 @@ class BucketPath:
         self.store.upload(source, self.key)
 
     def copy_to(self, target: BucketPath) -> None:
-        """Within one bucket."""
+        """Copies the file to another name in the same bucket."""
         self.store.copy(self.key, target.key)
 
     def unlink(self) -> None:
         self.store.delete([self.key])
 
     def file_sizes(self) -> dict[str, int]:
-        """Names below the folder, with slashes, and sizes in bytes."""
+        """Relative name to size in bytes, of all files below the folder."""
         files = self.store.list_objects(self._prefix)
         return {file.key[len(self._prefix) :]: file.size for file in files if not file.key.endswith("/")}
 

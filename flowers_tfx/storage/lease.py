@@ -35,7 +35,7 @@ class Lease:
         self._thread.start()
 
     def renew_or_fail(self) -> None:
-        """Raises InputError where the lock was lost to somebody else."""
+        """Raises InputError if another writer took over the lock."""
         with self._guard:
             try:
                 self._renew()
@@ -53,7 +53,7 @@ class Lease:
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(LEASE_S / 4):
-            # A store that fails now may answer the next time, and renew_or_fail() finds out whether the lock is lost.
+            # A store that fails now may answer the next time, and renew_or_fail() detects a lost lock.
             with self._guard, contextlib.suppress(ConditionFailed, InputError, RuntimeError):
                 self._renew()
 
@@ -72,11 +72,11 @@ def hold_lease(
     holder: str = "process",
     hint: str = "Wait for it, or use another folder.",
 ) -> Iterator[Lease]:
-    """Waits for its turn; without `wait`, only until it is known whether the holder is alive. `folder` is what messages call the locked
-    one.
+    """Waits for its turn; without `wait`, only until it is known whether the holder is alive. `folder`: the name of the locked folder
+    in messages.
 
-    Raises InputError where another `holder` is at work and is not waited for, for a store that ignores the conditions of writes, and as
-    the store does.
+    Raises InputError if another `holder` is at work and is not waited for, for a store that ignores the conditions of writes, and the
+    errors of the store.
     """
     owner = uuid.uuid4().hex
     tag = _acquire(store, key, owner, folder, f"Another {holder}", None if wait else hint)
@@ -91,7 +91,7 @@ def hold_lease(
 
 
 def _acquire(store: Store, key: str, owner: str, folder: str, other: str, refusal_hint: str | None) -> str:
-    """The tag of the lock that was made or taken over."""
+    """The tag of the created or taken over lock."""
     last_tag, since, announced = "", time.monotonic(), False
     data = f"{owner} 0\n".encode()
     while True:

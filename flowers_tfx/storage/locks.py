@@ -1,7 +1,7 @@
-"""One writer at a time in a folder, whether it lies on a disk or in a bucket, and lines appended to a file by several.
+"""One writer at a time in a folder, on a disk or in a bucket, and lines appended to a file by several writers.
 
-On a disk the lock is `flock` on the file `.lock` of the folder: the system releases it when the process dies, however it dies. The file
-stays, and holds the process id of its last holder. In a bucket the lock is a lease on the object `.lock`.
+On a disk the lock is `flock` on the file `.lock` of the folder: the system releases it when the process ends for any reason. The file
+stays and contains the process id of its last holder. In a bucket the lock is a lease on the object `.lock`.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ LOCK_NAME = ".lock"
 
 class Lock(Protocol):
     def renew_or_fail(self) -> None:
-        """To be called before the write that makes the work visible. Raises InputError where the lock was lost to somebody else."""
+        """Call this before the write that makes the work visible. Raises InputError if another writer took over the lock."""
         ...
 
 
 class _FileLock:
     def renew_or_fail(self) -> None:
-        """The system takes no lock away."""
+        """Does nothing: the system never revokes a file lock."""
 
 
 @contextlib.contextmanager
 def lock(
     folder: StoragePath, *, wait: bool = True, holder: str = "process", hint: str = "Wait for it, or use another folder."
 ) -> Iterator[Lock]:
-    """Holds the folder, which is made if need be, during the block.
+    """Locks the folder, which is created if needed, during the block.
 
-    Waits for its turn and gives notice of it once; without `wait`, raises InputError where another `holder` is at work.
-    Raises InputError where the folder can't be written to, and as the store does in a bucket.
+    Waits for its turn and shows one notice; without `wait`, raises InputError if another `holder` is at work. Raises InputError
+    if the folder can't be written to, and in a bucket the errors of the store.
     """
     if isinstance(folder, BucketPath):
         with hold_lease(folder.store, (folder / LOCK_NAME).key, str(folder), wait=wait, holder=holder, hint=hint) as lease:
@@ -63,7 +63,7 @@ def lock(
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Locks an open file until it is closed or the process ends. False where another open file, here or in another process, has the
+    """Locks an open file until it is closed or the process ends. False if another open file, here or in another process, has the
     lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,10 +73,10 @@ def try_lock(file: IO[Any]) -> bool:
 
 
 def check_bucket(folder: BucketPath) -> None:
-    """Writes, reads, lists and deletes a probe, so that what would fail after hours of work fails now.
+    """Writes, reads, lists and deletes a probe, so that errors appear now and not after hours of work.
 
     Raises InputError for a bucket that is not there or can't be written to, wrong credentials, a store that can't be reached, and one
-    that ignores the conditions of writes: in such a one two writers could take the same number.
+    that ignores the conditions of writes: there two writers could take the same number.
     """
     probe = folder / ".probe"
     with hold_lease(probe.store, probe.key, str(folder)):
@@ -85,7 +85,7 @@ def check_bucket(folder: BucketPath) -> None:
 
 
 def append_line(file: StoragePath, line: str) -> None:
-    """Appends a line whole, whoever else appends; on a disk it is flushed, under the lock of the folder."""
+    """Appends a whole line, even with other writers; on a disk it is flushed, under the lock of the folder."""
     if isinstance(file, BucketPath):
         return _append_to_object(file, line.encode() + b"\n")
     with lock(file.parent), file.open("a+b") as out:
@@ -100,7 +100,7 @@ def append_line(file: StoragePath, line: str) -> None:
 
 
 def _append_to_object(file: BucketPath, line: bytes) -> None:
-    """Nothing can be appended to an object: it is written anew, on the condition that it is still the one that was read."""
+    """Objects cannot be appended to: the object is rewritten on the condition that it has not changed since it was read."""
     while True:
         try:
             content, tag = file.store.read(file.key)

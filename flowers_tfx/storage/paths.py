@@ -37,7 +37,7 @@ def in_bucket(uri: str | os.PathLike[str]) -> bool:
 
 
 def file_sizes(folder: StoragePath) -> dict[str, int]:
-    """Names below the folder, with slashes, and sizes in bytes; in the order in which pathlib sorts them."""
+    """Relative name to size in bytes, of all files below the folder, in pathlib's order."""
     if isinstance(folder, BucketPath):
         sizes = folder.file_sizes()
     else:
@@ -67,7 +67,7 @@ def local_file(file: StoragePath) -> Iterator[Path]:
 
 
 def fetch(folder: StoragePath, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Copies the content of a folder into a local one, which may exist; of a bucket only the files whose names are `wanted`."""
+    """Copies the content of a folder into a local one, which may exist; from a bucket only the files for which `wanted(name)` is true."""
     if isinstance(folder, Path):
         shutil.copytree(folder, target, dirs_exist_ok=True)
         return

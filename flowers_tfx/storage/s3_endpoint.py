@@ -1,4 +1,4 @@
-"""Where s3:// lies: for this process, and for Beam's file systems on its workers."""
+"""The endpoint of s3://, for this process and for Beam's file systems on its workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def endpoint_url() -> str:
-    """What the environment says, as boto3 reads it, or on a Beam worker whose environment says nothing, the job's options. Empty for
+    """From the environment, as boto3 reads it, or, on a Beam worker without it, from the job's options. Empty for
     Amazon S3."""
     url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     beam = sys.modules.get("apache_beam.io.filesystems")
@@ -19,7 +19,7 @@ def endpoint_url() -> str:
 
 
 def configure_beam_worker(endpoint: str) -> None:
-    """To be called on a Beam worker before it reads or writes. `endpoint`: where s3:// lies, "" for what the worker's own environment says.
+    """Call this on a Beam worker before it reads or writes. `endpoint`: the address of s3://, "" for that of the worker's own environment.
     Workers of a pool are started without the job's options, and without any Beam's file systems fail."""
     from apache_beam.io.filesystems import FileSystems
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -29,7 +29,7 @@ def configure_beam_worker(endpoint: str) -> None:
 
 
 def s3_beam_args() -> list[str]:
-    """Options that tell Beam, on any machine, where this process finds s3://. They hold no credentials: options end in logs and job
-    records, and each worker has an environment of its own."""
+    """Beam options with the endpoint of s3:// of this process, for workers on any machine. They hold no credentials: options end in logs
+    and job records, and each worker has an environment of its own."""
     endpoint = endpoint_url()
     return [f"--s3_endpoint_url={endpoint}"] if endpoint else []

@@ -1,4 +1,4 @@
-"""What the program asks of an object store: one bucket of Google Cloud Storage or S3, or one in the memory of a test."""
+"""The interface of an object store: one bucket of Google Cloud Storage or S3, or one in the memory of a test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from flowers_tfx.errors import InputError
 
-ABSENT = ""  # as a tag: only where there is no such object
+ABSENT = ""  # as a tag: the object must not exist
 
 
 class BucketNotFound(InputError):
@@ -24,7 +24,7 @@ class PermissionDenied(InputError):
 
 
 class ConditionFailed(Exception):
-    """A conditional write found another object than the one in its condition, or any where there should be none."""
+    """The condition of a write failed: the object has another tag, or exists although it should not."""
 
 
 class ObjectStream(io.RawIOBase):
@@ -54,7 +54,7 @@ class ObjectStream(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """From the start or from here: the end is not known."""
+        """Relative to the start or the current position: the end is unknown."""
         if whence == io.SEEK_END:
             raise io.UnsupportedOperation("seek from the end")
         target = offset + (self._position if whence == io.SEEK_CUR else 0)
@@ -95,7 +95,7 @@ class ObjectStream(io.RawIOBase):
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """`key` of an object, or of a folder where it ends with a slash; `size` in bytes."""
+    """`key` of an object, or of a folder if it ends with a slash; `size` in bytes."""
 
     key: str
     size: int = 0
@@ -105,7 +105,7 @@ class Store(Protocol):
     """One bucket. A tag names an object's content: an ETag or a generation number.
 
     All methods raise InputError for a bucket that is not there, credentials or permissions that do not suffice and an endpoint that
-    cannot be reached, and RuntimeError where the store fails.
+    cannot be reached, and RuntimeError if the store fails.
     """
 
     def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
@@ -117,24 +117,25 @@ class Store(Protocol):
         ...
 
     def stream(self, key: str) -> io.RawIOBase:
-        """For reading in order; each jump to another position costs a request. FileNotFoundError, also at the first read."""
+        """Opens the object for sequential reading; each jump to another position costs a request. FileNotFoundError, also at the first
+        read."""
         ...
 
     def write(self, key: str, data: bytes, tag: str | None = None) -> str:
-        """The new tag. With a tag, ConditionFailed unless the object there has it, or unless there is none for ABSENT: the store decides,
+        """The new tag. With a tag, ConditionFailed unless the object has this tag, or does not exist for ABSENT: the store decides,
         so of several writers one succeeds."""
         ...
 
     def upload(self, path: Path, key: str) -> None:
-        """In pieces; the object appears when the last one has arrived."""
+        """Uploads a file in parts; the object appears when the last part has arrived."""
         ...
 
     def copy(self, source: str, key: str) -> None:
-        """Within the bucket, by the store itself. FileNotFoundError."""
+        """Copies an object in the bucket, on the server. FileNotFoundError."""
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Those that are there."""
+        """Deletes these objects; missing ones are ignored."""
         ...
 
 

@@ -12,7 +12,7 @@ from flowers_tfx.validation.tables.photo_table import Floats
 
 @dataclass(frozen=True)
 class DerivedProperty:
-    """`name` is also what people call it. `compute` takes the values of `bases`, [photos] each."""
+    """`name` is also its title. `compute` takes the values of `bases`, [photos] each."""
 
     name: str
     unit: str

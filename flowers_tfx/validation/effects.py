@@ -3,7 +3,7 @@
 - property: largest difference of the shares of photos below any value (Kolmogorov-Smirnov), or of a category's share;
 - tail: how many more photos lie beyond a value; label: photos that would have to change their class (total variation);
 - joint, content: how much better than by tossing a coin the best line between the groups sorts a photo: 100 (Phi(d/2) - 1/2), with d the
-  distance of the means in standard deviations (Mahalanobis), freed of what chance gives.
+  distance of the means in standard deviations (Mahalanobis), minus the value expected by chance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def kolmogorov_smirnov(old: Floats, new: Floats) -> float | None:
-    """The largest difference of the shares below any value, 0 to 1. None where a side is empty."""
+    """The largest difference of the shares below any value, 0 to 1. None if a side is empty."""
     if not len(old) or not len(new):
         return None
     values = np.concatenate([old, new])
@@ -36,13 +36,13 @@ def word_shares(words: Iterable[object]) -> dict[str, float]:
 
 
 def share_differences(old: Iterable[object], new: Iterable[object]) -> list[float]:
-    """One of each word that either side has; empty where a side has no words."""
+    """One of each word that either side has; empty if a side has no words."""
     before, after = word_shares(old), word_shares(new)
     return [abs(before.get(word, 0.0) - after.get(word, 0.0)) for word in {*before, *after}] if before and after else []
 
 
 def total_variation(old: Iterable[object], new: Iterable[object]) -> float | None:
-    """Share of photos that would have to change their word, 0 to 1. None where a side has no words."""
+    """Share of photos that would have to change their word, 0 to 1. None if a side has no words."""
     differences = share_differences(old, new)
     return sum(differences) / 2 if differences else None
 

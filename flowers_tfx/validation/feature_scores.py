@@ -1,4 +1,4 @@
-"""Scores by feature: what people know (TFDV's distances, medians), for every feature, whether anything fires or not."""
+"""Well-known scores (TFDV's distances, medians) of every feature, with and without findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Words = npt.NDArray[np.object_]
 
 
 def feature_scores(baseline: Photos, new: Photos) -> dict[str, dict[str, float | None]]:
-    """Feature to method to value; None where nothing can be measured."""
+    """Feature to method to value; None if it cannot be measured."""
     scores = {name: _number_scores(values, new.numbers[name]) for name, values in baseline.numbers.items()}
     scores[features.LABEL] = _word_scores(baseline.labels, new.labels)
     return scores | {name: _word_scores(values, new.words[name]) for name, values in baseline.words.items()}

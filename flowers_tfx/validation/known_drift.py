@@ -1,4 +1,4 @@
-"""Photos that are like one of the spans that the serving model was trained on are not drift, even where they are not like all of them."""
+"""Photos that resemble one of the spans of the serving model's training data are not drift, even if they do not resemble all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TESTED_KINDS = tuple(spec.key for spec in KINDS if spec.evidence == "tested")
 
 
 def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
-    """The review with its tested findings as notes, where one of the newest spans of the baseline alone has none against the new photos.
+    """The review with its tested findings as notes if the new photos show no drift against one of the newest spans of the baseline.
 
     A baseline of two kinds of photos differs from a delivery of either kind; that is not drift. Counts and schema findings stay.
     """

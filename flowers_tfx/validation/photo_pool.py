@@ -30,14 +30,14 @@ class PhotoPool:
         return {**{name: numbers[name] for name in names if name in numbers}, **derived_values(numbers)}
 
     def categories(self) -> dict[str, list[object]]:
-        """Tested properties that are compared by the shares of their values; None where a photo has no value."""
+        """Tested properties that are compared by the shares of their values; None if a photo has no value."""
         props = [prop for prop in PROPERTIES if prop.tested and prop.role == "category"]
         strings = {prop.name: list(self.photos.words[prop.name]) for prop in props if prop.name in self.photos.words}
         codes = {prop.name: self.photos.numbers[prop.name] for prop in props if prop.name in self.photos.numbers}
         return {**strings, **{name: [None if np.isnan(value) else int(value) for value in values] for name, values in codes.items()}}
 
     def class_codes(self) -> Codes:
-        """[photos]: a number a class. All 0 where a side has no labels at all: a finding reports that, and there is nothing to compare."""
+        """[photos]: a number for each class. All 0 if a side has no labels at all: a finding reports that, and nothing is compared."""
         sides = (self.photos.labels[self.is_new == side] for side in (False, True))
         if all(any(label is not None for label in side) for side in sides):
             return codes_of(self.photos.labels)

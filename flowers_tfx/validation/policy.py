@@ -19,7 +19,7 @@ from flowers_tfx.validation.review import Level
 class Policy(ReviewConfig):
     """The fields of `ReviewConfig`, by their names or the configuration's; without any, the levels are those of `finding_kinds`.
 
-    Raises InputError where a value is out of its bounds.
+    Raises InputError if a value is out of its bounds.
     """
 
     levels: Levels = Field(default_factory=lambda: dict(DEFAULT_LEVELS))

@@ -16,7 +16,7 @@ LEVELS: tuple[Level, ...] = ("note", "warn", "error")
 
 @dataclass(frozen=True)
 class Example:
-    """A photo that shows what a finding means. `value`: the feature's, where it has one."""
+    """A photo that shows what a finding means. `value`: the feature's, if it has one."""
 
     uri: str
     digest: str
@@ -80,8 +80,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """`scores`: {feature: {method: value}}, also where nothing fires. `compared_with`: {kind, version, digest, photos}; `new`: {spans,
-    digest, photos}; `decisions`: those of reviewers that count here. `digest` names both samples and the policy."""
+    """`scores`: {feature: {method: value}}, also without findings. `compared_with`: {kind, version, digest, photos}; `new`: {spans,
+    digest, photos}; `decisions`: those of reviewers that were applied. `digest` names both samples and the policy."""
 
     findings: tuple[Finding, ...]
     scores: Mapping[str, Mapping[str, float | None]]
@@ -148,5 +148,5 @@ def _order(finding: Finding) -> tuple[int, int, float, str]:
 
 
 def number(value: float | None) -> float | None:
-    """JSON knows no NaN and no infinity. Six significant digits are more than any test can tell."""
+    """JSON knows no NaN and no infinity. Six significant digits are more than any test can resolve."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

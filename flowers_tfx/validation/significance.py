@@ -2,7 +2,7 @@
 
 Views are combined by their p-values: the smallest one, over views, has its own permutation distribution, from the same draws (Westfall and
 Young, "Resampling-based multiple testing", 1993, step 2.3 and algorithm 2.8). That keeps the probability of any false alarm in the review
-at alpha, and views that say the same cost nothing.
+at alpha, and redundant views cost nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 from flowers_tfx.validation.permutation import Floats
 from flowers_tfx.validation.views.view_result import ViewResult
 
-# Shares of the error rate: what people act on most gets most.
+# Shares of the error rate: the views that people act on most get the largest.
 WEIGHTS = {"property": 1.0, "joint": 0.7, "tail": 0.6, "label": 1.0, "consistency": 0.5, "content": 0.8, "omnibus": 1.0}
 # Views in which each column is on a feature of its own.
 BY_FEATURE = ("property", "tail", "consistency")
 
 
 class Significance:
-    """Adjusted p-values: the probability that any test of a review without drift gives as small a one."""
+    """Adjusted p-values: the probability that any test of a review without drift gives a p-value as small."""
 
     def __init__(self, views: Mapping[str, ViewResult]) -> None:
         self._views = views

@@ -23,7 +23,7 @@ class Spectrum:
     @classmethod
     def of_gram(cls, permutations: Permutations, gram: Floats, directions: int, rows: npt.NDArray[np.int64] | None = None) -> Spectrum:
         """From a Gram or kernel matrix [photos, photos] of centred columns, of all photos or of `rows`; only the largest `directions`
-        count. Photos that are left out stand in the middle."""
+        are used. Photos that are left out get the position 0."""
         keep = min(directions, len(gram) - 1)
         values, vectors = _largest(gram, keep)
         kept = values > values.max(initial=0.0) * 1e-6
@@ -51,7 +51,7 @@ class Spectrum:
         return np.stack([squares @ (unit / (unit + ridge)) for ridge in ridges], axis=1)
 
     def newness(self, ridge: float) -> Floats:
-        """[photos]: position on the line that tells the groups apart best (Fisher's discriminant with a ridge); larger is newer."""
+        """[photos]: position on the line that separates the groups best (Fisher's discriminant with a ridge); larger is newer."""
         unit = self.weights * len(self.weights)
         position: Floats = self.vectors @ (self.scores[0] * unit / (unit + ridge))
         return position

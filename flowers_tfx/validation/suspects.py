@@ -23,7 +23,7 @@ FEWEST_OF_A_CLASS = 2 * FOLDS
 
 @dataclass(frozen=True)
 class Suspect:
-    """`given`: the label, `seen`: what a classifier that has not seen this photo makes of it, each with its probability, 0 to 1."""
+    """`given`: the label, `seen`: the prediction of a classifier that was not trained on this photo, each with its probability, 0 to 1."""
 
     uri: str
     digest: str
@@ -46,7 +46,7 @@ class Suspect:
 def label_suspects(frame: pd.DataFrame, seed: int = 0) -> list[Suspect]:
     """Photos whose label is probably wrong, the surest first. Classes with fewer than FEWEST_OF_A_CLASS photos are left out.
 
-    Raises InputError where there are no embeddings, or fewer than two classes to tell apart.
+    Raises InputError without embeddings, or with fewer than two classes.
     """
     if features.EMBEDDING not in frame or frame[features.EMBEDDING].isna().all():
         raise InputError(

@@ -81,7 +81,7 @@ def inspect(
     policy = policy or Policy()
     tables = read_tables(new, new, unmeasured, labelled)
     photos = tables.new
-    # The table stands for both sides: findings on the other side, or on a comparison that nobody asked for, are left out.
+    # The table stands for both sides: findings on the baseline and on the comparison are left out.
     findings = [
         finding
         for finding in tables.findings
@@ -107,7 +107,7 @@ def _compare_photos(old: Photos, new: Photos, policy: Policy, seed: int) -> tupl
 
 
 def _unlabelled(tables: Tables) -> dict[str, Any]:
-    """What the review says of new photos whose labels were not compared."""
+    """The part of the review's JSON that marks new photos whose labels were not compared."""
     return {} if tables.labelled else {"labelled": False}
 
 

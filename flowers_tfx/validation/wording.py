@@ -1,4 +1,4 @@
-"""Numbers and names as the messages of findings write them."""
+"""Formats numbers and names for the messages of findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNITS = {prop.name: prop.unit for prop in PROPERTIES} | {derived.name: derived.
 
 
 def title_of(feature: str) -> str:
-    """What people call a property."""
+    """The title of a property."""
     return _TITLES.get(feature, feature)
 
 

@@ -108,7 +108,7 @@ def test_nothing_is_asked_for_that_was_not_given(checkout: Path) -> None:
     ("variable", "value", "expected"),
     [
         ("ACCELERATOR", "tpu", "cpu or gpu, not tpu"),
-        ("WEIGHTS", "absent.h5", "absent.h5 is no file"),
+        ("WEIGHTS", "absent.h5", "absent.h5 is not a file"),
         ("ENGINE", "no-engine", "No container engine"),
     ],
 )

@@ -52,7 +52,7 @@ class PipelinesClient(Client):  # type: ignore[misc]
         self._context_setting = {"namespace": ""}
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-        """No request: it only tells kfp whether to look for a namespace, and ours is an option."""
+        """No request: kfp only uses it to decide whether to look for a namespace, and ours is an option."""
         return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
 
     def is_multi_user(self) -> bool:
@@ -60,7 +60,7 @@ class PipelinesClient(Client):  # type: ignore[misc]
         return bool(self.get_json("healthz").get("multi_user"))
 
     def read_run(self, run_id: str, timeout_s: float | None = None) -> dict[str, Any]:
-        """A run as the server writes it: the models of an older kfp lose the fields of a newer server."""
+        """A run as the server's JSON: the models of an older kfp drop the fields of a newer server."""
         return self.get_json(f"runs/{quote(run_id, safe='')}?view=FULL", timeout_s)
 
     def read_log(self, run_id: str, node_id: str) -> str:

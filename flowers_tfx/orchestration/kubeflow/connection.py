@@ -30,7 +30,7 @@ class RunTarget:
 
 @dataclass(frozen=True)
 class Connection:
-    """What the options and the configuration say of the cluster. An option that is None leaves it to the configuration."""
+    """The options and the configuration of a cluster. If an option is None, the configuration decides."""
 
     config: PipelineConfig
     host: str
@@ -54,7 +54,7 @@ class Connection:
         return RunTarget(self.experiment, namespace, account)
 
     def token(self) -> str:
-        """The token as it is now; empty where none is given. Raises InputError for a file that does not hold one."""
+        """The token as it is now; empty if none is given. Raises InputError for a file that does not hold one."""
         if self.token_file is None:
             return _checked_token(os.environ.get(TOKEN, ""), f"The variable {TOKEN}")
         try:

@@ -18,7 +18,7 @@ class _Field:
     name: str
     low: int
     high: int
-    words: tuple[str, ...] = ()  # that may stand for the numbers from `low`
+    words: tuple[str, ...] = ()  # names for the numbers from `low`
     question_mark: bool = False
 
     def accepts(self, text: str) -> bool:

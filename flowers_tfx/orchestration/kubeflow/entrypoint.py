@@ -26,7 +26,7 @@ REASON = "step failed: "
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a step and ends the process at once: destructors of C++ libraries can crash after all the work is done.
 
-    The exit code is one of ours. The launcher of a cluster ends with 1 whatever it is, and only the log tells one failure from another.
+    The exit code is one of ours. The launcher of a cluster always ends with 1, so only the log distinguishes failures.
     """
     code: int = ExitCode.DONE
     try:

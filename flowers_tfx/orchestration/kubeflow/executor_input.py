@@ -37,7 +37,7 @@ class StepCall:
 
     @property
     def run_id(self) -> str:
-        """The backend's id of the run; empty where no URI contains it. It is not an argument, since cache keys contain the arguments."""
+        """The backend's id of the run; empty if no URI contains it. It is not an argument, since cache keys contain the arguments."""
         matches = (_RUN.search(uri) for uri, _ in self.outputs.values())
         return next((match[1] for match in matches if match), "")
 
@@ -83,7 +83,7 @@ def _unique_names(artifacts: list[dict[str, Any]]) -> list[str]:
 
 
 def clear_outputs(call: StepCall) -> None:
-    """Removes what a failed attempt left, and makes the folders of the outputs, of which backends only make the parents. A value's URI is a
+    """Removes the files of a failed attempt, and creates the folders of the outputs; backends create only their parents. A value's URI is a
     file."""
     call.output_file.unlink(missing_ok=True)
     call.output_file.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def clear_outputs(call: StepCall) -> None:
 
 def require_outputs(call: StepCall) -> None:
     """Makes the folder of an output that an executor removed. Raises InputError for a value that was not written: newer launchers refuse
-    a step that lacks an output, and older ones hand the lack on."""
+    a step that lacks an output, and older ones pass the error on."""
     for key, (uri, title) in call.outputs.items():
         path = Path(mount_path(uri))
         if title in VALUES and not path.is_file():
@@ -131,7 +131,7 @@ def _is_accepted(title: str, value: Any) -> bool:
 
 
 def title_of(artifact_type: Mapping[str, Any]) -> str:
-    """The title of an ArtifactTypeSchema in either of its two forms; empty where there is none."""
+    """The title of an ArtifactTypeSchema in either of its two forms; empty if absent."""
     if artifact_type.get("schemaTitle"):
         return str(artifact_type["schemaTitle"])
     schema = yaml.safe_load(artifact_type.get("instanceSchema") or "") or {}

@@ -33,12 +33,12 @@ class Problem:
 
 
 def lint(package: Package) -> list[Problem]:
-    """Every problem, errors first. What cannot be parsed as a pipeline is not checked any further."""
+    """Every problem, errors first. A package that cannot be parsed as a pipeline is not checked further."""
     from google.protobuf.json_format import ParseError
 
     try:
         package = _parse(package)
-    except (ParseError, TypeError, AttributeError) as error:  # the last two: what ParseDict raises on a list for a map
+    except (ParseError, TypeError, AttributeError) as error:  # the last two: ParseDict raises them for a list in place of a map
         reason = one_line(str(error))
         return [Problem("error", "spec", f"It does not fit the protos of Kubeflow Pipelines: {reason}.")]
     problems = [
@@ -90,7 +90,7 @@ def _parse(package: Package) -> Package:
 
 
 def _unknown_field(package: Package) -> str:
-    """Why kfp's client would refuse what `_parse` ignores: a field that the installed protos do not have. Empty where it would not."""
+    """Why kfp's client would refuse what `_parse` ignores: a field that the installed protos do not have. Empty if it would not."""
     from google.protobuf.json_format import ParseDict, ParseError
     from kfp.pipeline_spec import pipeline_spec_pb2
 
@@ -197,7 +197,7 @@ def _check_artifacts(spec: dict[str, Any], name: str, task: dict[str, Any], comp
 
 
 def _check_output(spec: dict[str, Any], name: str, subject: str, producer: str, kind: str, key: str) -> Iterator[Problem]:
-    """That the producer of an input exists, and has this output."""
+    """Checks that the producer of an input exists and has this output."""
     task = _get(spec, "root", "dag", "tasks").get(producer)
     if task is None:
         yield Problem("error", name, f"{subject} comes from {producer or 'nowhere'}, which is not a task.")
@@ -236,7 +236,7 @@ def _check_retries(package: Package) -> Iterator[Problem]:
 
 
 def _get(value: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """The map under these keys; empty where there is none."""
+    """The map under these keys; empty if absent."""
     for key in keys:
         value = value.get(key) or {}
     return value

@@ -18,7 +18,7 @@ from flowers_tfx.storage import output_file
 
 @dataclass(frozen=True)
 class Package:
-    """`job` is the PipelineJob around the spec (Vertex AI), `platform` the second document (open source); empty where there is none."""
+    """`job` is the PipelineJob around the spec (Vertex AI), `platform` the second document (open source); empty if absent."""
 
     spec: dict[str, Any]
     platform: dict[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def read_package(path: Path) -> Package:
 
 
 def write_package(package: Package, path: Path) -> None:
-    """Whole or not at all. Raises InputError when the file cannot be written."""
+    """Writes the whole file or nothing. Raises InputError if the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Why a run did not succeed, as far as the cluster tells, and else where to look."""
+"""Why a run did not succeed, if the cluster reports it, and otherwise where to look."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def failure_of(client: PipelinesClient, run_id: str, run: Run, steps: list[str],
 
 
 def _reason(client: PipelinesClient, run_id: str, run: Run, step: str) -> str:
-    """From the log of the step's last attempt, which Argo stores and the API gives; else what the backend says itself."""
+    """From the log of the step's last attempt, which Argo stores and the API returns; else the backend's own message."""
     pods = executor_pods(run, step)
     log = ""
     if pods:

@@ -1,5 +1,5 @@
-"""What the API says of a run's steps. Pure functions on its JSON, in both of its shapes: `run_details.task_details` lists all of Argo's
-nodes; a server without ML Metadata lists its own tasks as `tasks`."""
+"""The states of a run's steps in the API's answer. Pure functions on its JSON, in both of its shapes: `run_details.task_details` lists all
+of Argo's nodes; a server without ML Metadata lists its own tasks as `tasks`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 SUCCEEDED, FAILED, CANCELING = "SUCCEEDED", "FAILED", "CANCELING"
 CACHED, PENDING, NOT_REACHED = "CACHED", "PENDING", "NOT REACHED"
 END_STATES = frozenset({SUCCEEDED, FAILED, "CANCELED", "SKIPPED"})
-# Retries of one node that are looked for; `kubeflow.retries` goes to 10.
+# How many retries of a node are searched; `kubeflow.retries` is at most 10.
 _MAX_ATTEMPTS = 12
 _ATTEMPTS = tuple(f"({number})" for number in range(_MAX_ATTEMPTS))
 
@@ -21,7 +21,7 @@ def run_state(run: Run) -> str:
 
 
 def is_terminated(run: Run) -> bool:
-    """Whether somebody stopped the run: it is CANCELING, and FAILED in the end."""
+    """Whether somebody stopped the run: it is CANCELING, then FAILED."""
     return any(entry.get("state") == CANCELING for entry in (run, *(run.get("state_history") or [])))
 
 
@@ -46,10 +46,10 @@ def status_message(run: Run, step: str) -> str:
 
 
 def executor_pods(run: Run, step: str) -> list[str] | None:
-    """Argo's ids of the pods that ran a step's container, one for each attempt. Empty: it was a hit, and none ran. None: it is not known.
+    """Argo's ids of the pods that ran a step's container, one for each attempt. Empty: a cache hit, no pod ran. None: unknown.
 
-    The API does not tell the id of a node, only those of its children. An id is the hash of the node's full name, so that a guess of the
-    name is proved by an id among the children.
+    The API does not give the id of a node, only those of its children. An id is the hash of the node's full name, so a guessed name is
+    confirmed by an id among the children.
     """
     rows = _rows(run)
     ids = {str(child["pod_name"]) for row in rows for child in row.get("child_tasks") or [] if child.get("pod_name")}

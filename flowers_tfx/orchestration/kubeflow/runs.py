@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowers_tfx.orchestration.kubeflow.client import PipelinesClient
 
 POLL_S = 10.0
-# A server that restarts, or a port that is forwarded anew, must not end the wait for a run of hours.
+# A restarted server or port forwarding must not end the wait for a run of hours.
 PATIENCE_S = 300.0
 # The last request of a wait with a time limit has at least this long.
 LAST_REQUEST_S = 1.0
@@ -81,7 +81,7 @@ def check_parameters(package: Package, parameters: Mapping[str, str]) -> None:
 
 
 def experiment_id(client: PipelinesClient, target: RunTarget) -> str:
-    """The experiment's id; it is made where there is none."""
+    """The experiment's id; it is created if absent."""
     try:
         with client.quiet():
             experiment = client.create_experiment(target.experiment, namespace=target.namespace)
@@ -102,7 +102,7 @@ def require_id(client: PipelinesClient, value: str | None) -> str:
 def wait_for_run(
     client: PipelinesClient, run_id: str, steps: list[str], watch: Callable[[str, str], None], timeout_s: float | None = None
 ) -> dict[str, Any]:
-    """The run's JSON when it has ended, or as it is after `timeout_s`; empty if the host has not answered until then.
+    """The run's JSON when it has ended, or its current JSON after `timeout_s`; empty if the host has not answered by then.
 
     `watch(step, state)` is called for every change. kfp's own wait shows no steps, ends at the first failed request, and never ends for a
     run that was cancelled. Raises Unavailable when the host has not answered for PATIENCE_S.
@@ -126,6 +126,6 @@ def wait_for_run(
                 watch(step, state.lower())
         left_s = POLL_S if timeout_s is None else min(POLL_S, started + timeout_s - time.monotonic())
         if left_s <= 0 or run_state(run) in END_STATES:
-            # That somebody terminated it, a server need not say in the end.
+            # The final state need not show that somebody terminated the run.
             return {**run, "state_history": [{"state": CANCELING}]} if terminated else run
         time.sleep(left_s)

@@ -1,4 +1,5 @@
-"""What TFX compiles, changed so that backends run it as intended. Pure functions on the pipeline spec as plain values (JSON)."""
+"""Patches the pipeline that TFX compiles so that backends run it as intended. Pure functions on the pipeline spec as plain values
+(JSON)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 from flowers_tfx.config import KubeflowConfig, StepConfig
 
-# What a run may set, and the names of the parameters of steps that take it.
+# Run parameters, and the parameters of steps that take their values.
 RUN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "data_root": ("data_root", "input_base"),
     "registry": ("registry",),
@@ -24,7 +25,7 @@ Spec = dict[str, Any]
 def patch_spec(spec: Spec, kubeflow: KubeflowConfig, never_cached: Collection[str]) -> Spec:
     """A copy with correct producer names, caching, run parameters, types of reports, resources, retries and environment.
 
-    `never_cached`: nodes that read what no cache key covers; everything after them is a function of the strings that they output.
+    `never_cached`: nodes whose inputs are not covered by a cache key; later nodes depend only on the strings that these output.
     """
     spec = json.loads(json.dumps(spec))
     _correct_producers(spec)
@@ -54,7 +55,7 @@ def container_of(spec: Mapping[str, Any], task: str) -> dict[str, Any]:
 
 
 def step_of(kubeflow: KubeflowConfig, name: str) -> StepConfig:
-    """A step's own settings, and those of all steps where it has none."""
+    """A step's own settings, completed with those of all steps."""
     own = kubeflow.steps.get(name, StepConfig())  # type: ignore[call-arg]
     common = {key: getattr(kubeflow, key) for key in StepConfig.model_fields}
     return StepConfig(**{**common, **{key: value for key, value in own.model_dump().items() if value is not None}})

@@ -1,5 +1,5 @@
 """How requests to a cluster travel: with a time limit and a certificate check, through the system's proxy, without following redirects.
-Whatever goes wrong is one sentence."""
+Every error is one sentence."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Transport:
 
     def request(self, method: str, url: str, headers: dict[str, Any], timeout: Any = None, **options: Any) -> Any:
         """The response to one attempt, with a JSON object in it. Raises InputError, Unavailable, ServerFailed or Missing."""
-        # A number alone would hold for connecting and for each answer that is awaited, one after the other.
+        # A single number would apply separately to connecting and to each read.
         limit = timeout if isinstance(timeout, urllib3.Timeout) else urllib3.Timeout(total=timeout or TIMEOUT_S)
-        sent = {name: value for name, value in headers.items() if value is not None}  # kfp sends a None where there is no token
+        sent = {name: value for name, value in headers.items() if value is not None}  # kfp sends None without a token
         try:
             response = self._pool.request(method, url, headers=sent, timeout=limit, retries=urllib3.Retry(0), redirect=False, **options)
         except HTTPError as error:
@@ -93,7 +93,7 @@ def _pool(host: str) -> urllib3.PoolManager:
 
 
 def _proxy(host: str) -> str:
-    """The proxy that the system names for this host; empty where there is none."""
+    """The system's proxy for this host; empty if absent."""
     parts = urlsplit(host)
     proxy = urllib.request.getproxies().get(parts.scheme, "")
     if not proxy or urllib.request.proxy_bypass(parts.netloc):
@@ -145,7 +145,7 @@ def _refusal(host: str, code: int, reason: str, with_token: bool) -> InputError:
 
 
 def _reason(body: bytes, headers: dict[str, Any]) -> str:
-    """What the server gives as its reason, in one line without the token; empty for the error page of a proxy."""
+    """The reason that the server gives, in one line without the token; empty for the error page of a proxy."""
     answer = _parse(body)
     if not isinstance(answer, dict):
         return ""

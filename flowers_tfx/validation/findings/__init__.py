@@ -1,1 +1,1 @@
-"""From tests and counts to findings: which there are, how large their effects are, and what they say."""
+"""Findings from tests and counts: their effects, levels and messages."""

@@ -1,4 +1,4 @@
-"""Findings that need no test: the same photo again, the same photo under two labels, lines that gave no photo.
+"""Findings that need no test: the same photo again, the same photo under two labels, lines without a usable photo.
 
 A share of few photos is uncertain: the level goes by the lower end of its 95 % interval (Wilson 1927).
 """
@@ -20,7 +20,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Delivery:
-    """What ingest set aside of the new photos, in lines of the CSV. `conflicts`: the same bytes under two labels, a part of `rejected`."""
+    """Lines of the CSV that ingest did not turn into photos. `conflicts`: the same bytes under two labels, a part of `rejected`."""
 
     rejected: int = 0
     conflicts: int = 0

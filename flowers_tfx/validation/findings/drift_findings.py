@@ -1,4 +1,4 @@
-"""Which findings the views of a review give, and their scores, significant or not."""
+"""The findings of the views of a review, and the scores of all views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowers_tfx.validation.review import Finding
 
 
 def drift_findings(builder: FindingBuilder) -> Iterator[Finding]:
-    """Everything together is worth a finding only where nothing else is."""
+    """The omnibus finding is reported only if there is no other."""
     findings = [*_property_findings(builder), *_other_findings(builder)]
     yield from findings
     if not findings and _is_significant(builder, "omnibus"):
@@ -40,7 +40,7 @@ def drift_scores(builder: FindingBuilder) -> dict[str, dict[str, float | None]]:
 
 
 def _property_findings(builder: FindingBuilder) -> Iterator[Finding]:
-    """A derived property only where none of its bases has a finding, extreme values only where the distribution has none."""
+    """A derived property is reported only if none of its bases is, extreme values only if the distribution is not."""
     significant = {key for key, (_, p_value) in builder.significance.strongest.items() if p_value <= builder.policy.alpha}
     changed = {feature for view, feature in significant if view == "property"}
     for view, feature in builder.significance.strongest:

@@ -12,7 +12,7 @@ from flowers_tfx.validation.tables.photo_table import Photos
 # Of 64 bits. With four bands of 16 bits, two hashes that differ in at most three bits share a band.
 NEAR_BITS = 3
 _BAND_MASK = np.uint64(0xFFFF)
-_LARGEST_BUCKET = 200  # photos of one colour share bands with everything: such buckets say nothing
+_LARGEST_BUCKET = 200  # photos of one colour share bands with everything: such buckets are skipped
 
 Pair = tuple[int, int]
 
@@ -52,7 +52,7 @@ def find_near_copies(photos: Photos, others: Photos) -> tuple[list[Pair], list[P
 
 
 def find_label_conflicts(photos: Photos, others: Photos, inside: list[Pair], across: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Those of the pairs that have two labels which differ."""
+    """The pairs with two different labels."""
     return (
         [(one, other) for one, other in inside if _differ(photos.labels[one], photos.labels[other])],
         [(one, other) for one, other in across if _differ(photos.labels[one], others.labels[other])],

@@ -20,7 +20,7 @@ SEPARATING_VIEWS = {"joint": (ALL_PROPERTIES, ALL_PROPERTIES), "content": (featu
 
 
 def separation_finding(builder: FindingBuilder, view_name: str) -> Finding:
-    """On `joint` or `content`: how well it tells new photos from those of the baseline."""
+    """On `joint` or `content`: how well it separates new photos from those of the baseline."""
     view, feature = builder.views[view_name], SEPARATING_VIEWS[view_name][0]
     effect = separation_points(view.separation)
     return builder.build(

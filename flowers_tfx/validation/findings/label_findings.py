@@ -15,7 +15,7 @@ from flowers_tfx.validation.subjects import CLASS_SHARES, LABEL_CONSISTENCY
 
 
 def class_findings(builder: FindingBuilder) -> Iterator[Finding]:
-    """Classes that only one side has are notes where the shares as a whole are not significant."""
+    """Classes on only one side are notes if the shares as a whole are not significant."""
     old, new = (word_shares(side.labels) for side in (builder.baseline, builder.new))
     classes = [column.method for column in builder.views["label"].columns[1:]]
     p_value = builder.significance.view_p_value("label")

@@ -11,7 +11,7 @@ from flowers_tfx.validation.tables.photo_table import Floats
 from flowers_tfx.validation.views.view_result import Column
 from flowers_tfx.validation.wording import number, percentage, sentence, title_of, value_with_unit
 
-# A share of the baseline below the new median that is so near to one half is no move worth a word.
+# A share of the baseline below the new median that is this close to one half is not mentioned.
 _SAME_MEDIAN = 10.0
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a table, as findings of the kind "schema"."""
+"""Errors in a table, as findings of the kind "schema"."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def has_labels(frame: pd.DataFrame) -> bool:
 
 
 def unlabelled_photos() -> Finding:
-    """The new photos have no labels, and nobody expects any."""
+    """A note: the new photos have no labels, and none are expected."""
     return _finding("unlabelled:new", "note", features.LABEL, "Labels and class shares were not compared: the new photos are not labelled.")
 
 
@@ -104,7 +104,7 @@ def unknown_columns(baseline: pd.DataFrame, new: pd.DataFrame) -> Iterator[Findi
 
 
 def check_embeddings(baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDArray[np.float32] | None], list[Finding]]:
-    """The embeddings of both sides, or None twice and why."""
+    """The embeddings of both sides, or None twice and findings with the reason."""
     old, fresh = (embedding_matrix(frame) for frame in (baseline, new))
     if not isinstance(old, str) and not isinstance(fresh, str):
         if old.shape[1] == fresh.shape[1] or not len(old) or not len(fresh):
@@ -162,7 +162,7 @@ def _bounds(prop: Property) -> tuple[float, float]:
 
 
 def _expected(prop: Property) -> str:
-    """What a value is that it should not be."""
+    """What a value of the property should be."""
     if prop.kind == "string":
         return f"none of {', '.join(prop.values)}"
     low, high = _bounds(prop)

@@ -1,4 +1,4 @@
-"""Columns of a pandas frame as arrays, whatever type pandas gave them."""
+"""Columns of a pandas frame as arrays, from any pandas type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_EMBEDDINGS = "has no embeddings"
 
 
 def number_column(values: pd.Series[Any]) -> npt.NDArray[Any]:
-    """Floats, NaN where a value is missing. Where a value is not a number it is None, and the array holds objects."""
+    """Floats, NaN for missing values. If a value is not a number it becomes None, and the array has dtype object."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         floats: npt.NDArray[Any] = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return floats
@@ -29,14 +29,14 @@ def number_column(values: pd.Series[Any]) -> npt.NDArray[Any]:
 
 
 def word_column(values: pd.Series[Any]) -> Words:
-    """Strings, None where a value is missing or empty."""
+    """Strings, None for missing and empty values."""
     words = np.empty(len(values), object)
     words[:] = [None if blank else _word(value) for value, blank in zip(values.tolist(), blanks(values), strict=True)]
     return words
 
 
 def word_column_of(frame: pd.DataFrame, name: str) -> Words:
-    """The same by name; all None without such a column."""
+    """As `word_column`, by name; all None without such a column."""
     return word_column(frame[name]) if name in frame else np.full(len(frame), None, object)
 
 
@@ -45,12 +45,12 @@ def blanks(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 
 
 def is_missing(value: object) -> bool:
-    """None, NaN, NA and NaT. A list is not missing, whatever it holds."""
+    """None, NaN, NA and NaT. A list is never missing."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
 
 
 def embedding_matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
-    """[N, F], rows of NaN where a photo has no embedding; or why there is no matrix."""
+    """[N, F], rows of NaN for photos without an embedding; or the reason why there is no matrix."""
     if features.EMBEDDING not in frame:
         return NO_EMBEDDINGS
     if not len(frame):
@@ -59,7 +59,7 @@ def embedding_matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
     if all(map(is_missing, values)):
         return NO_EMBEDDINGS
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is reported
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite, which is reported
             vectors = [None if is_missing(value) else np.asarray(value, np.float32) for value in values]
     except (TypeError, ValueError):
         return "has embeddings that are not lists of numbers"

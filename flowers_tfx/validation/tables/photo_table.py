@@ -18,7 +18,7 @@ Words = npt.NDArray[np.object_]
 
 @dataclass(frozen=True)
 class Photos:
-    """An entry a photo in every array. Missing numbers are NaN, missing words None; `embeddings` are [N, F] or None."""
+    """Every array has one entry per photo. Missing numbers are NaN, missing words None; `embeddings` are [N, F] or None."""
 
     uris: Words
     digests: Words
@@ -53,7 +53,7 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """sha256 over every value, whatever the order of the rows."""
+        """sha256 over every value, independent of the order of the rows."""
         lines = []
         names = [*sorted(self.numbers), *sorted(self.words)]
         columns = [self.numbers[name].tolist() if name in self.numbers else self.words[name].tolist() for name in names]

@@ -34,10 +34,10 @@ class Tables:
 def read_tables(
     baseline: pd.DataFrame, new: pd.DataFrame, unmeasured: Mapping[str, str] = NOTHING_UNMEASURED, labelled: bool = True
 ) -> Tables:
-    """Never raises for a value: a finding says what is wrong, and that feature is left out on both sides.
+    """Bad values never raise: each is a finding, and its feature is left out on both sides.
 
     `unmeasured`: image properties that some photos were never measured for, and which photos these are. `labelled`: whether the new photos
-    should have labels. Where they should not, and none has one, labels are not compared; labels that are there are.
+    should have labels. If not, and none has one, labels are not compared; existing labels are.
     """
     findings = [*checks.repeated_columns(baseline, "baseline"), *checks.repeated_columns(new, "new")]
     frames = tuple(_in_order(with_class_names(frame.loc[:, ~frame.columns.duplicated()])) for frame in (baseline, new))
@@ -71,7 +71,7 @@ def _photos(frame: pd.DataFrame, numbers: dict[str, Floats], words: dict[str, Wo
 
 
 def _read_property(prop: Property, baseline: pd.DataFrame, new: pd.DataFrame) -> tuple[list[npt.NDArray[Any]], list[Finding]]:
-    """Its values in both tables, baseline first; none where they cannot be compared."""
+    """The property's values in both tables, baseline first; empty if they cannot be compared."""
     missing = [side for side, frame in zip(checks.SIDES, (baseline, new), strict=True) if prop.name not in frame]
     if missing:
         return [], [checks.missing_column(prop, missing)]

@@ -1,4 +1,4 @@
-"""Every view that the features at hand allow."""
+"""Computes every view for which the features exist."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ DOUBTFUL_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 def consistency_view(permutations: Permutations, content: Content) -> ViewResult | None:
-    """One-sided: labels that contradict the pictures less than before are no reason for alarm. None where the classes are too small."""
+    """One-sided: labels that contradict the pictures less than before are no reason for alarm. None if the classes are too small."""
     classes = int(content.classes.max(initial=0)) + 1
     if not 1 < classes <= len(content.classes) // 5:
         return None

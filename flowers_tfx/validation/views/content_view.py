@@ -38,7 +38,7 @@ class Content:
 
 
 def read_content(photos: Photos, classes: Codes) -> Content | None:
-    """None without embeddings, or where all of them are the same."""
+    """None without embeddings, or if all of them are equal."""
     if photos.embeddings is None or not np.ptp(photos.embeddings, axis=0).any():
         return None
     # At most MOST_PHOTOS photos, of either group: the work grows with the cube of their number.
@@ -65,12 +65,12 @@ def content_view(permutations: Permutations, content: Content) -> ViewResult:
 def _cluster_shares(permutations: Permutations, spectrum: Spectrum, rows: npt.NDArray[np.int64]) -> Floats:
     """[1 + draws]: how different the groups' shares are of the clusters that k-means finds in both together.
 
-    A kind of picture that is gone moves the mean little and along few directions, where T2 is weak. Chi-squared over its degrees of
+    A kind of picture that disappears moves the mean little and along few directions, where T2 is weak. Chi-squared over its degrees of
     freedom, summed over several numbers of clusters and several clusterings, since a single one depends on luck (Strehl and Ghosh 2002).
     """
     # Half way between the positions as they are and directions that all count alike: variances are squares of singular values.
     positions = spectrum.vectors[rows, :CLUSTERED_DIRECTIONS] * spectrum.weights[:CLUSTERED_DIRECTIONS] ** 0.25
-    # Where clusters start must not depend on which photos are new: these stand last in the table.
+    # Where clusters start must not depend on which photos are new: new photos are last in the table.
     order = np.lexsort(positions.T[::-1])
     sizes = [clusters for clusters in CLUSTERS if 5 * clusters <= len(rows) for _ in range(CLUSTERINGS)]
     flags = np.zeros((permutations.photos, sum(sizes)), bool)

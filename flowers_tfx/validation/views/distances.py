@@ -36,7 +36,8 @@ def without_class_means(columns: Floats, classes: Codes) -> Floats:
 
 
 def _separation(permutations: Permutations, distances: Floats, spectrum: Spectrum, ridge: float) -> float:
-    """Squared distance between the groups' means along the directions that count, in their standard deviations, less what chance gives.
+    """Squared distance between the groups' means along the directions that are used, in standard deviations, minus the value expected by
+    chance.
 
     Each direction's squared score is about 1 + distance**2 * new * old / photos; the mean over draws stands for the first term.
     """

@@ -26,7 +26,8 @@ class ViewResult:
     """`statistics` [1 + draws, columns]: larger is more unlike; the first row is the observed one.
 
     `values`: feature to the values [photos] that columns with a cut were cut from. `separation`: squared distance of the groups' means
-    in standard deviations, freed of chance; `newness` [photos]: how far each photo lies in the direction of the new ones.
+    in standard deviations, minus the value expected by chance; `newness` [photos]: how far each photo lies in the direction of the new
+    ones.
     """
 
     statistics: Floats
