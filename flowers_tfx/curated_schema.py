@@ -105,9 +105,9 @@ def _spell_labels(schema: schema_pb2.Schema, source: str) -> None:
 
 def _replace_labels(schema: schema_pb2.Schema, labels: Sequence[str]) -> None:
     feature = next((f for f in schema.feature if f.name == LABEL), None) or schema.feature.add(name=LABEL, type=schema_pb2.BYTES)
-    kept = [domain for domain in schema.string_domain if domain.name != LABEL]
+    other_domains = [domain for domain in schema.string_domain if domain.name != LABEL]
     del schema.string_domain[:]
-    schema.string_domain.extend(kept)
+    schema.string_domain.extend(other_domains)
     schema.string_domain.add(name=LABEL, value=list(labels))
     feature.domain = LABEL
 

@@ -77,7 +77,7 @@ def _check_trainable(window: Sequence[Span], labels: Sequence[str]) -> None:
     for span in window:
         splits.update(span.manifest["splits"])
         classes.update(span.manifest["label_counts"])
-    named = ", ".join(f"span-{span.number}" for span in window)
+    span_names = ", ".join(f"span-{span.number}" for span in window)
     present = sorted(label for label, count in classes.items() if count)
     unknown = [label for label in present if label not in labels]
     if unknown:
@@ -87,13 +87,15 @@ def _check_trainable(window: Sequence[Span], labels: Sequence[str]) -> None:
         )
     if len(present) < 2:
         raise InputError(
-            f"The photos of {named} are all of one class ({', '.join(present) or 'none'}): there is nothing to distinguish.",
+            f"The photos of {span_names} are all of one class ({', '.join(present) or 'none'}): there is nothing to distinguish.",
             "Take in photos of at least two classes.",
         )
     empty = [split for split in SPLITS if not splits[split]]
     if empty:
         sizes = ", ".join(f"{split} {splits[split]}" for split in SPLITS)
-        raise InputError(f"No photo of {named} falls into the split {empty[0]} ({sizes}).", "Take in more photos: each split needs some.")
+        raise InputError(
+            f"No photo of {span_names} falls into the split {empty[0]} ({sizes}).", "Take in more photos: each split needs some."
+        )
 
 
 def _canonical(value: Any) -> str:

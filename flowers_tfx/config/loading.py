@@ -77,14 +77,14 @@ def _put(settings: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _refuse_unknown(settings: Mapping[str, Any]) -> None:
-    known = [key for key, _, _ in known_keys()]
-    sections = {key.split(".")[0] for key in known if "." in key}
+    keys = [key for key, _, _ in known_keys()]
+    sections = {key.split(".")[0] for key in keys if "." in key}
     for name, value in settings.items():
         if name in sections and not isinstance(value, Mapping):
             raise InputError(
-                f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in known if k.startswith(name))}."
+                f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in keys if k.startswith(name))}."
             )
         for key in [f"{name}.{inner}" for inner in value] if isinstance(value, Mapping) else [str(name)]:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.0)
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], keys, 1, 0.0)
                 raise InputError(f"Configuration key {key} is unknown.", f"Did you mean {near[0]}?")

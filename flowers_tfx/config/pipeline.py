@@ -72,6 +72,6 @@ def known_keys() -> Iterator[tuple[str, Any, str]]:
 
 def takes_text(key: str) -> bool:
     """Whether the setting is a string, or one of several strings; False for unknown keys."""
-    annotation = next((field.annotation for known, field in known_fields() if known == key), None)
+    annotation = next((field.annotation for name, field in known_fields() if name == key), None)
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     return annotation is str or (bool(choices) and all(isinstance(choice, str) for choice in choices))

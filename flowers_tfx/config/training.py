@@ -73,8 +73,8 @@ class ModelConfig(Section):
     def _weights_of_the_backbone(cls, value: str, info: ValidationInfo) -> str:
         row, alpha = _row(info), info.data.get("alpha")
         if value == IMAGENET and alpha and row and row.has_alpha and alpha not in row.imagenet_alphas:
-            known = ", ".join(map(str, row.imagenet_alphas))
-            raise ValueError(f"{row.name} has ImageNet weights for alpha {known}, not for alpha {alpha}")
+            alphas = ", ".join(map(str, row.imagenet_alphas))
+            raise ValueError(f"{row.name} has ImageNet weights for alpha {alphas}, not for alpha {alpha}")
         return value
 
 

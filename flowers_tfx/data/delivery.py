@@ -138,14 +138,14 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
 def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_store.Span]) -> DeliveryState:
     """Reads every photo of the delivery: the state that `ingest` would find. InputError as in `survey`."""
     current = span_store.current_spans(spans)
-    known = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
+    known_photos = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
     base, names = uris.folder(csv_uri), frozenset(map(class_name, labels))
     contents: list[bytes] = []
     pending = 0
 
     def read(chunk: Chunk) -> list[tuple[bytes, bool]]:
         lines = [read_line(number, raw, base, names) for number, raw in read_chunk(csv_uri, chunk)]
-        return [(line.content, bool(line.digest) and line.digest + line.label.encode() not in known) for line in lines]
+        return [(line.content, bool(line.digest) and line.digest + line.label.encode() not in known_photos) for line in lines]
 
     chunks = survey(csv_uri).chunks
     with ThreadPoolExecutor(READ_THREADS) as pool:

@@ -84,7 +84,7 @@ class MeasuredValues:
 
 
 def write_sidecar(span_dir: StoragePath, digest: str, table: pa.Table) -> StoragePath:
-    """Writes the sidecar under a temporary name, then renames it. Raises InputError if the data root can't be written to."""
+    """Writes the sidecar whole or not at all. Raises InputError if the data root can't be written to."""
     folder = sidecar_dir(span_dir)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "sidecar.parquet"

@@ -145,13 +145,13 @@ def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def data_root_path(data_root: str | os.PathLike[str] | BucketPath) -> StoragePath:
-    """Absolute on a disk. InputError for anything but a folder on a disk or in a bucket."""
+    """The path of a data root, absolute on a disk. InputError for anything but a folder on a disk or in a bucket."""
     root = storage.storage_path(data_root)
     return root.absolute() if isinstance(root, Path) else root
 
 
 def _with_class_names(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Older versions may have spelled classes differently."""
+    """The manifest with class names as `class_name` spells them: older versions may have spelled them differently."""
     labels = list(dict.fromkeys(class_names(manifest.get("labels", ()))))
     by_split = {split: _spell_counts(counts) for split, counts in manifest.get("label_counts_by_split", {}).items()}
     counts = _spell_counts(manifest.get("label_counts", {}))

@@ -129,10 +129,10 @@ def _load_weights(application: keras.Model, row: Backbone, model: ModelConfig) -
             raise InputError(f"The weights file {model.weights} is not an HDF5 file.", "It must be an .h5 file of keras.applications.")
         with h5py.File(source, "r") as stored:
             older = "layer_names" in stored.attrs or "model_weights" in stored
-        named = Path(folder) / ("older.h5" if older else "model.weights.h5")
-        shutil.copyfile(source, named)
+        copy = Path(folder) / ("older.h5" if older else "model.weights.h5")
+        shutil.copyfile(source, copy)
         try:
-            application.load_weights(named)
+            application.load_weights(copy)
         except Exception as error:  # h5py and Keras raise many kinds for a file of another network
             raise InputError(
                 f"The weights file {model.weights} does not fit {_title(row, model)}: {_first_line(error)}",

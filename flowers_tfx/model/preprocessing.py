@@ -25,8 +25,8 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
 def label_ids(names: tf.Tensor, labels: list[str]) -> tf.Tensor:
     """int64 [N] from class names, string [N]. A name that is not among the labels fails the batch."""
     matches = tf.equal(names[:, tf.newaxis], tf.constant(labels)[tf.newaxis, :])
-    known = tf.debugging.Assert(tf.reduce_all(tf.reduce_any(matches, axis=1)), ["a label is not in the schema's domain:", names])
-    with tf.control_dependencies([known]):
+    check = tf.debugging.Assert(tf.reduce_all(tf.reduce_any(matches, axis=1)), ["a label is not in the schema's domain:", names])
+    with tf.control_dependencies([check]):
         return tf.argmax(tf.cast(matches, tf.int32), axis=1)
 
 

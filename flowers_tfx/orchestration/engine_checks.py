@@ -135,14 +135,14 @@ def _check_jar(engine: str, path: Path) -> None:
         )
     if not zipfile.is_zipfile(path):
         raise InputError(f"The job-server jar {path} is not a jar file.", "Download it again.")
-    named = _JAR.fullmatch(path.name)
-    if named and named["engine"] != engine:
+    match = _JAR.fullmatch(path.name)
+    if match and match["engine"] != engine:
         raise InputError(
-            f"The jar {path} is the job server of {named['engine']}, not of {engine}.", "Correct beam.job_server_jar or beam.engine."
+            f"The jar {path} is the job server of {match['engine']}, not of {engine}.", "Correct beam.job_server_jar or beam.engine."
         )
-    if named and named["version"] != beam_version:
+    if match and match["version"] != beam_version:
         raise InputError(
-            f"The job-server jar {path} is of Beam {named['version']}, but Beam {beam_version} is installed: they must be the same.",
+            f"The job-server jar {path} is of Beam {match['version']}, but Beam {beam_version} is installed: they must be the same.",
             "Take the jar of that version, or leave beam.job_server_jar out: Beam then fetches it.",
         )
 

@@ -24,8 +24,8 @@ def measure_spans(config: PipelineConfig, numbers: Sequence[int], progress: Prog
     """
     spans = {span.number: span for span in list_spans(config.data_root)}
     if absent := [number for number in numbers if number not in spans]:
-        known = ", ".join(map(str, spans)) or "none"
-        raise InputError(f"The data root {config.data_root} has no span {absent[0]}.", f"It has {known}.")
+        numbers_text = ", ".join(map(str, spans)) or "none"
+        raise InputError(f"The data root {config.data_root} has no span {absent[0]}.", f"It has {numbers_text}.")
     chosen = [span for span in spans.values() if (not numbers or span.number in numbers) and missing_properties(span)]
     if not chosen:
         return []

@@ -105,12 +105,12 @@ def summarize(
 
 
 def _node(node_id: str, record: RunRecord | None, failed: str | None) -> NodeReport:
-    known = record.nodes.get(node_id) if record else None
+    node = record.nodes.get(node_id) if record else None
     if node_id == failed:
-        return NodeReport("failed", known.seconds if known else 0.0)
-    if known is None:
+        return NodeReport("failed", node.seconds if node else 0.0)
+    if node is None:
         return NodeReport("skipped", 0.0)
-    return NodeReport("failed" if known.state == "running" else known.state, known.seconds)
+    return NodeReport("failed" if node.state == "running" else node.state, node.seconds)
 
 
 def _output(record: RunRecord | None, node_id: str, key: str) -> ArtifactRecord | None:

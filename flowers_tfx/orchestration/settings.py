@@ -54,14 +54,14 @@ def delivery_labels(config: PipelineConfig, labels: list[str]) -> list[str]:
     """Classes that a delivery may hold. Raises InputError when its labels file names one that the pipeline does not know."""
     if not config.ingest.labels:
         return labels
-    named = list(read_labels(config.ingest.labels))
-    unknown = [label for label in named if label not in labels]
+    file_labels = list(read_labels(config.ingest.labels))
+    unknown = [label for label in file_labels if label not in labels]
     if unknown:
         raise InputError(
             f"The labels file {config.ingest.labels} names {unknown[0]!r}, none of the pipeline's classes ({', '.join(labels)}).",
             "Set the configuration key `labels` to the same file.",
         )
-    return named
+    return file_labels
 
 
 def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def _configured_labels(config: PipelineConfig) -> tuple[str, ...]:
     if len(config.labels) == 1:
         return tuple(read_labels(config.labels[0]))
     if not config.labels and config.ingest.csv and config.ingest.labels:
-        named = tuple(read_labels(config.ingest.labels))
-        return () if set(named) <= set(labels_of(curated_schema(config.schema_path))) else named
+        file_labels = tuple(read_labels(config.ingest.labels))
+        return () if set(file_labels) <= set(labels_of(curated_schema(config.schema_path))) else file_labels
     return config.labels
 
 

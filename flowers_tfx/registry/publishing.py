@@ -26,9 +26,9 @@ def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[s
     digest = model_digest(model)
     with _registry_writer(registry) as writer:
         for version in reversed(versions(registry)):
-            known = entry(registry, version)
-            if (known.digest, known.fingerprint) == (digest, fingerprint) and not damage(registry, known):
-                return known
+            published = entry(registry, version)
+            if (published.digest, published.fingerprint) == (digest, fingerprint) and not damage(registry, published):
+                return published
         # A version is its push time in seconds since 1970; a clock that was set back must not break the order.
         version = max(int(time.time()), max(writer.used_numbers(), default=0) + 1)
         pushed = Entry(version, digest, fingerprint, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)

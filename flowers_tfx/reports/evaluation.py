@@ -98,10 +98,10 @@ class Evaluation:
     def mistakes(self, most: int = 3) -> list[tuple[int, int, str, str]]:
         """The largest confusions: (photos, photos of the true class, true class, predicted class)."""
         names = [score.name for score in self.classes]
-        found = [
+        confusions = [
             (wrong, sum(row), names[i], names[j]) for i, row in enumerate(self.confusion) for j, wrong in enumerate(row) if i != j and wrong
         ]
-        return sorted(found, key=lambda mistake: (-mistake[0], mistake[2:]))[:most]
+        return sorted(confusions, key=lambda mistake: (-mistake[0], mistake[2:]))[:most]
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:

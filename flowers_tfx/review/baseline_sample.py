@@ -28,13 +28,13 @@ class SampleFacts:
 
 def write_baseline_sample(home: Path, spans: Sequence[Span], embedder: PhotoEmbedder | None, most: int) -> SampleFacts:
     """A sample of at most `most` photos of these spans, chosen by a hash of their content."""
-    every = spans_side(spans)
-    rows = every.rows.iloc[sample_rows(every.rows[features.DIGEST], every.rows[features.URI], most, 0)].reset_index(drop=True)
-    sample = embed_side(replace(every, rows=rows), embedder, most)
+    side = spans_side(spans)
+    rows = side.rows.iloc[sample_rows(side.rows[features.DIGEST], side.rows[features.URI], most, 0)].reset_index(drop=True)
+    sample = embed_side(replace(side, rows=rows), embedder, most)
     home.mkdir(parents=True, exist_ok=True)
-    write_table(home / PHOTOS, Table(sample.rows, sample.network, facts={"photos": len(every.rows)}))
+    write_table(home / PHOTOS, Table(sample.rows, sample.network, facts={"photos": len(side.rows)}))
     write_thumbnails(home, make_thumbnails([sample], sample.rows[features.DIGEST]))
-    return SampleFacts(len(every.rows), len(rows), sample.network)
+    return SampleFacts(len(side.rows), len(rows), sample.network)
 
 
 def baseline_side(name: str, sample: Table, trained_on: Sequence[Span] = ()) -> Side:

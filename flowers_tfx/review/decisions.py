@@ -61,9 +61,9 @@ def read_decisions(data_root: str | os.PathLike[str]) -> list[Decision]:
 def _reviews_of(roots: Sequence[str], span: int) -> list[StoredReview]:
     """Newest first: the newest review of the span and, if it has no new photos, the newest of all. Such a review belongs to no span: its
     findings on the serving model are accepted with the newest span of the window."""
-    every = stored_reviews(*roots)
-    of_span = next((stored for stored in every if span in stored.spans), None)
-    return [stored for stored in every if stored is of_span or (stored is every[0] and not stored.spans)]
+    reviews = stored_reviews(*roots)
+    of_span = next((stored for stored in reviews if span in stored.spans), None)
+    return [stored for stored in reviews if stored is of_span or (stored is reviews[0] and not stored.spans)]
 
 
 def open_errors(roots: Sequence[str], span: int) -> list[str]:
@@ -85,10 +85,10 @@ def open_errors(roots: Sequence[str], span: int) -> list[str]:
 def check_findings(roots: Sequence[str], span: int, findings: Sequence[str]) -> None:
     """Raises InputError for a finding that the newest review of the span does not have, if there is a review."""
     reviews = _reviews_of(roots, span)
-    known = [finding["id"] for stored in reviews for finding in stored.review["findings"]]
-    unknown = [name for name in findings if reviews and name not in known]
+    ids = [finding["id"] for stored in reviews for finding in stored.review["findings"]]
+    unknown = [name for name in findings if reviews and name not in ids]
     if unknown:
-        raise InputError(f"The review of span {span} has no finding {unknown[0]}.", f"It has {', '.join(known) or 'none'}.")
+        raise InputError(f"The review of span {span} has no finding {unknown[0]}.", f"It has {', '.join(ids) or 'none'}.")
 
 
 def decide(data_root: str, action: Action, span_number: int, findings: Sequence[str], reason: str, by: str) -> Decision:

@@ -11,7 +11,7 @@ from flowers_tfx.review.stored_reviews import review_roots, stored_reviews
 
 def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
     """Oldest first: counts, date, verdict, decisions (docs/interfaces.md)."""
-    every = decisions.read_decisions(data_root)
+    all_decisions = decisions.read_decisions(data_root)
     reviews = stored_reviews(*review_roots(pipeline_root, data_root))
     rows = []
     for span in list_spans(data_root):
@@ -29,8 +29,8 @@ def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
                 "rejected": span.manifest["rejected"],
                 "verdict": review.review["verdict"] if review else None,
                 "report": str(review.html) if review else None,
-                "rejected_by_reviewer": decisions.is_rejected(every, span),
-                "decisions": [decision.as_json() for decision in decisions.decisions_on(every, span)],
+                "rejected_by_reviewer": decisions.is_rejected(all_decisions, span),
+                "decisions": [decision.as_json() for decision in decisions.decisions_on(all_decisions, span)],
             }
         )
     return rows

@@ -69,17 +69,17 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
 
 def stored_reviews(*roots: str) -> list[StoredReview]:
     """Newest first. Folders without a readable review are left out, and so is what a killed run left."""
-    found = []
+    reviews = []
     homes = [storage_path(root) / REVIEWS for root in roots]
     for folder in (folder for home in homes if home.is_dir() for folder in home.iterdir()):
         if folder.name.startswith("."):
             continue
         try:
             value = json.loads((folder / JSON).read_text(encoding="utf-8"))
-            found.append(StoredReview(folder, {**value, "created": str(value["created"])}))
+            reviews.append(StoredReview(folder, {**value, "created": str(value["created"])}))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return sorted(found, key=lambda stored: (str(stored.review["created"]), stored.folder.name), reverse=True)
+    return sorted(reviews, key=lambda stored: (str(stored.review["created"]), stored.folder.name), reverse=True)
 
 
 def newest_review(*roots: str, span: int | None = None) -> StoredReview | None:

@@ -124,16 +124,16 @@ def _locked(part: Path, out: Path) -> Iterator[IO[bytes]]:
 
 def _fetch(archive: Archive, file: IO[bytes], progress: ProgressCallback | None, pause_s: float, timeout_s: float) -> None:
     """Appends what is missing. A broken connection is reopened while bytes arrive, and _ATTEMPTS times without any."""
-    idle, most = 0, _length(file)
+    idle, largest = 0, _length(file)
     while _length(file) != archive.size:
         try:
             _fetch_rest(archive, file, progress, timeout_s)
         except (OSError, HTTPException) as error:
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 raise
-            idle = 0 if _length(file) > most else idle + 1
-            most = max(most, _length(file))
-            if idle >= _ATTEMPTS or most == 0:
+            idle = 0 if _length(file) > largest else idle + 1
+            largest = max(largest, _length(file))
+            if idle >= _ATTEMPTS or largest == 0:
                 reason = error.reason if isinstance(error, urllib.error.URLError) else error
                 raise _no_network(archive, _length(file), reason) from error
             time.sleep(pause_s)

@@ -26,20 +26,20 @@ class Spectrum:
         are used. Photos that are left out get the position 0."""
         keep = min(directions, len(gram) - 1)
         values, vectors = _largest(gram, keep)
-        kept = values > values.max(initial=0.0) * 1e-6
-        positions = vectors[:, kept]
+        nonzero = values > values.max(initial=0.0) * 1e-6
+        positions = vectors[:, nonzero]
         if rows is not None:
             positions = np.zeros((permutations.photos, positions.shape[1]))
-            positions[rows] = vectors[:, kept]
-        return cls(permutations.scores(positions), values[kept] / values[kept].sum(), positions)
+            positions[rows] = vectors[:, nonzero]
+        return cls(permutations.scores(positions), values[nonzero] / values[nonzero].sum(), positions)
 
     @classmethod
     def from_columns(cls, permutations: Permutations, columns: Matrix) -> Spectrum:
         """From few columns of many photos."""
         vectors, values, _ = linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
         squares = values**2
-        kept = squares > squares.max(initial=0.0) * 1e-6
-        return cls(permutations.scores(vectors[:, kept]), squares[kept] / squares[kept].sum(), vectors[:, kept])
+        nonzero = squares > squares.max(initial=0.0) * 1e-6
+        return cls(permutations.scores(vectors[:, nonzero]), squares[nonzero] / squares[nonzero].sum(), vectors[:, nonzero])
 
     def distances(self, ridges: tuple[float, ...]) -> Floats:
         """[1 + permutations, ridges]: Hotelling's T2 with directions of variance s weighted by s / (s + ridge * mean s).

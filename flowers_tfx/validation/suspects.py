@@ -64,7 +64,7 @@ def label_suspects(frame: pd.DataFrame, seed: int = 0) -> list[Suspect]:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=500))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     probabilities = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
-    found = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    suspect_rows = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     seen = probabilities.argmax(axis=1)
     uris, digests = rows[features.URI].to_numpy(), rows[features.DIGEST].to_numpy()
     return [
@@ -76,6 +76,6 @@ def label_suspects(frame: pd.DataFrame, seed: int = 0) -> list[Suspect]:
             float(probabilities[i, labels[i]]),
             float(probabilities[i, seen[i]]),
         )
-        for i in found
+        for i in suspect_rows
         if seen[i] != labels[i]
     ]

@@ -50,9 +50,9 @@ def check_platform(spec: Mapping[str, Any], platform: Mapping[str, Any]) -> Iter
     for name in sorted(set(platforms) - {"kubernetes"}):
         yield name, "The platform document is for a platform that Kubeflow Pipelines does not have: it has kubernetes."
     executors = ((platforms.get("kubernetes") or {}).get("deploymentSpec") or {}).get("executors") or {}
-    known = (spec.get("deploymentSpec") or {}).get("executors") or {}
+    compiled = (spec.get("deploymentSpec") or {}).get("executors") or {}
     for label, settings in sorted(executors.items()):
-        if label not in known:
+        if label not in compiled:
             yield label, "The platform document names an executor that is not in the package."
         for key in sorted(set(settings) - _KNOWN_KEYS):
             yield label, f"The platform document has a setting {key}, which Kubeflow Pipelines 2.17 does not know."

@@ -26,13 +26,13 @@ def class_findings(builder: FindingBuilder) -> Iterator[Finding]:
         message = messages.class_shares({name: (100 * old.get(name, 0.0), 100 * new.get(name, 0.0)) for name in changed}, effect)
         yield builder.build("label", CLASS_SHARES, message, subject="shares", p_value=p_value, effect=effect)
     for name in sorted({name for name in classes if (name in old) != (name in new)}):
-        gone = name in old
-        share = 100 * (old if gone else new)[name]
+        missing = name in old
+        share = 100 * (old if missing else new)[name]
         finding = builder.build(
             "label",
             name,
-            messages.missing_class(name, share) if gone else messages.new_class(name, share),
-            subject=f"{'missing' if gone else 'new'}:{name}",
+            messages.missing_class(name, share) if missing else messages.new_class(name, share),
+            subject=f"{'missing' if missing else 'new'}:{name}",
             p_value=p_value,
             effect=share,
             rows=np.flatnonzero(builder.pool.is_new & (builder.pool.photos.labels == name))[:SHOWN],

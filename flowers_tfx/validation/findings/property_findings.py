@@ -19,12 +19,12 @@ def property_finding(builder: FindingBuilder, feature: str) -> Finding:
     method, values = view.columns[at].method, view.values.get(feature)
     if values is None:
         return _category_finding(builder, feature, method)
-    known = builder.flag_shares(np.isfinite(values))
-    if method == MISSING or not all(known):
+    finite_shares = builder.flag_shares(np.isfinite(values))
+    if method == MISSING or not all(finite_shares):
         return _category_finding(builder, feature, MISSING)
     old, new = _all_values(builder, feature, values)
     effect = 100 * (kolmogorov_smirnov(old, new) or 0.0)
-    if feature in builder.pool.photos.numbers and abs(known[0] - known[1]) > effect:
+    if feature in builder.pool.photos.numbers and abs(finite_shares[0] - finite_shares[1]) > effect:
         return _category_finding(builder, feature, MISSING)
     order = np.argsort(values, kind="stable")
     order = order[np.isfinite(values[order])]

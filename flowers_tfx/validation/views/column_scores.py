@@ -17,9 +17,9 @@ Flags = npt.NDArray[np.bool_]
 def mid_ranks(values: Floats) -> Floats:
     """Mid-ranks in (0, 1), 0.5 where missing; equal values keep equal ranks."""
     ranks = np.full(len(values), 0.5)
-    known = np.isfinite(values)
-    if known.any():
-        ranks[known] = (stats.rankdata(values[known]) - 0.5) / known.sum()
+    finite = np.isfinite(values)
+    if finite.any():
+        ranks[finite] = (stats.rankdata(values[finite]) - 0.5) / finite.sum()
     return ranks
 
 
@@ -30,11 +30,11 @@ def legendre(ranks: Floats) -> tuple[Floats, Floats]:
 
 def flags_at_quantiles(values: Floats, shares: tuple[float, ...]) -> list[tuple[float, Flags]]:
     """Cut and the photos at or below it, for each quantile; equal cuts once."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return []
     with np.errstate(invalid="ignore"):
-        return [(float(cut), values <= cut) for cut in np.unique(np.quantile(known, shares, method="lower"))]
+        return [(float(cut), values <= cut) for cut in np.unique(np.quantile(finite, shares, method="lower"))]
 
 
 def score_columns(
