@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageEnhance
 
 from benchmarks import node_digests, runners
 from flowers_tfx import registry
+from flowers_tfx.review.stored_reviews import require_review
 from tests.e2e.conftest import round_floats
 from tests.e2e.kfp_local import PackageFailed, Step, Unavailable, kfp_python, run_package
 
@@ -33,11 +35,15 @@ class Bench:
     photos: Path
     delivered: list[str] = field(default_factory=list)
 
-    def deliver(self, first: int, count: int) -> None:
+    def deliver(self, first: int, count: int, light: float = 1.0) -> None:
         for folder in sorted(path for path in self.photos.iterdir() if path.is_dir()):
             (self.home / "photos" / folder.name).mkdir(parents=True, exist_ok=True)
             for photo in sorted(folder.glob("*.jpg"))[first : first + count]:
-                self.delivered.append(f"{shutil.copy(photo, self.home / 'photos' / folder.name)},{folder.name}\n")
+                copy = Path(shutil.copy(photo, self.home / "photos" / folder.name))
+                if light != 1.0:
+                    with Image.open(photo) as image:
+                        ImageEnhance.Brightness(image).enhance(light).save(copy, quality=90)
+                self.delivered.append(f"{copy},{folder.name}\n")
         self.csv.write_text("".join(self.delivered))
 
     @property
@@ -55,11 +61,11 @@ class Bench:
     def local_outputs(self, node: str) -> dict[str, Path]:
         return runners.kept(self.home / "local" / "pipeline" / node)
 
-    def package(self, *settings: str) -> dict[str, Step]:
+    def package(self, *settings: str, watch: Callable[[Step], None] = lambda _: None) -> dict[str, Step]:
         place = self.home / "kubeflow"
         package = runners.compiled(place, settings)
         where = {"data_root": str(place / "data"), "registry": str(place / "registry"), "csv": str(self.csv), "span_window": "all"}
-        return run_package(package, self.home, where)
+        return run_package(package, self.home, where, watch)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,24 @@ def test_new_photos_meet_the_baseline_of_the_first_run(bench: Bench) -> None:
     assert (review["compared_with"]["photos"], review["new"]["photos"]) == (5 * FIRST, 5 * NEW)
     assert read(steps["Evaluator"].folder / "evaluation" / "report.json")["baseline"]["accuracy"] == report["metrics"]["baseline_accuracy"]
     assert len(registry.versions(str(bench.home / "kubeflow" / "registry"))) == 2
+
+
+def test_a_blocked_run_leaves_its_page(bench: Bench) -> None:
+    """DataReview succeeds and DataGate fails: nothing after it runs, and the page is with the review's step and in the data root."""
+    before = registry.versions(str(bench.home / "kubeflow" / "registry"))
+    bench.deliver(FIRST + NEW, NEW, light=0.3)
+    steps: dict[str, Step] = {}
+    with pytest.raises(PackageFailed, match="review accept 3 --all-findings"):
+        bench.package(watch=lambda step: steps.update({step.node: step}))
+    assert (steps["DataReview"].code, steps["DataGate"].code) == (0, 3)
+    assert not {"Transform", "Trainer", "Evaluator", "Pusher", "PublishBaseline"} & set(steps)
+    report = steps["DataReview"].folder / "report"
+    assert read(report / "review.json")["verdict"] == "blocked"
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert "Blocked: a reviewer must decide" in page
+    data_root = str(bench.home / "kubeflow" / "data")
+    assert require_review(data_root, span=3).html.read_text() == page
+    assert registry.versions(str(bench.home / "kubeflow" / "registry")) == before
 
 
 def test_a_step_that_fails_ends_the_run_with_its_message(bench: Bench) -> None:
