@@ -13,7 +13,7 @@ Levels = tuple[float, float]
 
 @dataclass(frozen=True)
 class KindSpec:
-    """`name` is used in the code; `json_key`, where it differs, in the JSON of a review, in ids of findings and in the configuration.
+    """`name` is used in the code; `json_key`, if it differs, in the JSON of a review, in ids of findings and in the configuration.
 
     `title` and `effect_meaning` are for people: the name of the kind, and what its effect, in points, measures.
     `evidence`: whether a statistical test decides that there is a finding, or a count of photos.

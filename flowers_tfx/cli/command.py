@@ -1,4 +1,4 @@
-"""What all commands share: `--json` and the one place that prints, and the configuration.
+"""Shared by all commands: `--json`, printing, and loading of the configuration.
 
 A command is a function with `@GROUP.command()` that returns a CommandResult; `--json` is added to it. `@with_config` adds `--config` and
 `--set` and hands the loaded configuration over as `config`. Nothing heavy is imported here, nor at the head of a file with commands:

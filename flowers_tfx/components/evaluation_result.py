@@ -29,7 +29,7 @@ def write_report(
 
 
 def scalars(evaluation: Evaluation) -> dict[str, float]:
-    """The numbers by which runs are compared, without those that could not be measured."""
+    """The metrics by which runs are compared, without unmeasured ones."""
     values = {
         "accuracy": evaluation.accuracy,
         "baseline_accuracy": evaluation.baseline.accuracy if evaluation.baseline else None,
@@ -143,5 +143,5 @@ def _baseline_accuracy(uri: str) -> float:
 
 
 def _number(value: Mapping[str, Any]) -> float:
-    """NaN stays NaN, which the report shows as not measurable."""
+    """The number; NaN stays NaN, which the report shows as not measurable."""
     return float(next(iter(value.values())))

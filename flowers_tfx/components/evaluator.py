@@ -1,6 +1,6 @@
-"""Evaluator: TFX's own, with a baseline that can be missing, and with a report that people can read.
+"""Evaluator: TFX's own, with an optional baseline and a readable report.
 
-Without a serving model the Baseline artifact is there but marked; the stock executor would try to load it.
+Without a serving model the Baseline artifact exists but is marked; TFX's executor would try to load it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ CODE = "code"
 
 
 class OwnComponent(base_component.BaseComponent):
-    """Subclasses set what differs from these defaults. A parameter with a default is set by the driver, not by the pipeline."""
+    """Subclasses override these defaults. A parameter with a default is set by the driver, not by the pipeline."""
 
     INPUTS: ClassVar[Mapping[str, type[types.Artifact]]] = {}
     OUTPUTS: ClassVar[Mapping[str, type[types.Artifact]]] = {}

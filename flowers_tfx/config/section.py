@@ -1,4 +1,4 @@
-"""What all sections of the configuration share."""
+"""The base class and validators of all sections of the configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Section(BaseModel):
 
 
 def first_problem(error: ValidationError) -> tuple[str, str, Any]:
-    """Dotted key, reason and value of the first thing that is wrong."""
+    """Dotted key, reason and value of the first error."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part not in ("int", "literal['all']"))
     return key, first["msg"].removeprefix("Value error, "), first["input"]

@@ -1,4 +1,4 @@
-"""What makes a model: the network, and how it is trained. The Trainer takes these two sections as they are."""
+"""The sections `model` and `training`: the network and how it is trained. The Trainer reads both."""
 
 from __future__ import annotations
 

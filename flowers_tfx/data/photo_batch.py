@@ -1,6 +1,6 @@
 """Photos that are measured together: the arrays that several properties are computed from.
 
-NumPy's cost for one photo is mostly the calls and not the numbers: 16 photos at a time take a third of the time.
+For one photo NumPy's cost is mostly that of the calls: 16 photos at a time take a third of the time.
 """
 
 from __future__ import annotations

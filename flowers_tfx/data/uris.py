@@ -28,7 +28,7 @@ class UnusableLine(Exception):
 
 
 def folder(csv_uri: str) -> str:
-    """Where relative URIs of this CSV start."""
+    """The folder that relative URIs of this CSV start from."""
     path = local_path(csv_uri)
     return csv_uri.rpartition("/")[0] if path is None else os.path.dirname(os.path.abspath(path))
 

@@ -89,7 +89,7 @@ class Predictor:
         return [photo if isinstance(photo, Unreadable) else next(results) for photo in photos]
 
     def _run_model(self, photos: list[bytes]) -> list[Result]:
-        """A photo that only TensorFlow refuses fails its whole batch, which is then halved until such photos are alone."""
+        """A photo that only TensorFlow refuses fails its whole batch, which is then halved until each such photo is isolated."""
         if not photos:
             return []
         try:

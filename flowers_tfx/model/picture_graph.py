@@ -61,7 +61,7 @@ def turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def exif_orientation(data: tf.Tensor) -> tf.Tensor:
-    """int32 scalar, 1 to 8: of a JPEG's Exif segment, or of a PNG's eXIf chunk, else its XMP; 1 where it is missing or out of range.
+    """int32 scalar, 1 to 8: of a JPEG's Exif segment, or of a PNG's eXIf chunk, else its XMP; 1 if it is missing or out of range.
 
     The same rule as data/file_headers.py, by which photos are measured.
     """

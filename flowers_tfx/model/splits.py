@@ -13,7 +13,7 @@ from flowers_tfx.config.training import Augmentation
 from flowers_tfx.model.augmentation import augment
 
 MEMORY_LIMIT_BYTES = 2 * 2**30
-_SHUFFLE_BUFFER = 2048  # pictures, where they are streamed
+_SHUFFLE_BUFFER = 2048  # pictures, if streamed
 
 Labels = npt.NDArray[np.int64]
 

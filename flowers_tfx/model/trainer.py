@@ -53,7 +53,7 @@ def read_split(patterns: Sequence[str], image_size: int) -> SplitSource:
 
 
 def _record(settings: Mapping[str, Any], result: TrainResult) -> dict[str, Any]:
-    """How the model was trained, as it is stored beside the model."""
+    """The training record that is stored beside the model."""
     return {
         **settings,
         "chosen_stage": result.chosen_stage,

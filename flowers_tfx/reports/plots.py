@@ -29,7 +29,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Trend:
-    """A score over the reviews: lines, the height of the threshold, the last point, its value, and all values in words."""
+    """A score over several reviews: lines, the height of the threshold, the last point, its value, and all values in words."""
 
     lines: tuple[str, ...]
     threshold: float | None

@@ -1,4 +1,4 @@
-"""Texts and numbers as people read them in a report."""
+"""Formats texts and numbers for reports."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def audit_csv(
     embedder: PhotoEmbedder | None,
     progress: ProgressCallback,
 ) -> Audit:
-    """Writes the table, both pages and audit.json into `out`. `labels`: a file of class names; lines with other labels are rejected."""
+    """Audits a CSV: writes the table, both pages and audit.json into `out`. `labels`: a file of class names; lines with other labels are
+    rejected."""
     allowed = frozenset(read_labels(labels)) if labels else None
     measured = measure_csv(csv, max_pixels, embedder, progress, allowed)
     network = embedder.name if embedder else ""

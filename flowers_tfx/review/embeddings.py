@@ -40,7 +40,7 @@ def load_embedder(model: ModelConfig, weights: str) -> PhotoEmbedder:
 
 
 def embedder_of_run(settings: str) -> PhotoEmbedder | None:
-    """The backbone of a run's settings (JSON), None where they have no pretrained weights."""
+    """The backbone of a run's settings (JSON), None if they have no pretrained weights."""
     model = ModelConfig(**json.loads(settings)["model"])
     return load_embedder(model, model.weights) if model.pretrained else None
 

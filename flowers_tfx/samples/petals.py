@@ -1,4 +1,4 @@
-"""What the species share: rings of petals, the light on them, and arrays of random numbers."""
+"""Shared by the species: rings of petals, the light on them, and arrays of random numbers."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from flowers_tfx.samples.leaves import draw_rosette, draw_stem
 from flowers_tfx.samples.pen import Pen, shade
 from flowers_tfx.samples.surroundings import GREENS, Size, background
 
-_FINE = 2  # what is in focus is drawn at twice the size, then reduced: smooth edges
+_FINE = 2  # flowers in focus are drawn at twice the size, then reduced: smooth edges
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _flower(draw: ImageDraw.ImageDraw, rng: Random, label: str, head: _Head, siz
 
 
 def _blurred(image: Image.Image, radius: float) -> Image.Image:
-    """Blurred at half the size where nothing is lost by that."""
+    """Blurred; at half the size if that loses no detail."""
     if radius < 3:
         return image.filter(ImageFilter.GaussianBlur(radius)) if radius else image
     return image.reduce(2).filter(ImageFilter.GaussianBlur(radius / 2)).resize(image.size, Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""What stands behind the flowers: meadow, sky, soil, wall or dark."""
+"""Draws the background of the flowers: meadow, sky, soil, wall or dark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from flowers_tfx.samples.pen import Colour, Pen, mix, shade
 
-Field = npt.NDArray[np.float32]  # [H/2, W/2], 0 to 1: nothing behind the flowers is so fine that half the size would lose it
+Field = npt.NDArray[np.float32]  # [H/2, W/2], 0 to 1: half the size: backgrounds have no finer detail
 Size = tuple[int, int]  # width and height, px
 
 GREENS: tuple[Colour, ...] = ((58, 104, 40), (74, 122, 46), (48, 88, 44), (96, 134, 58), (66, 110, 70))

@@ -1,4 +1,4 @@
-"""Permutation of two groups: which photos count as new is drawn again and again, and every test uses the same draws.
+"""Permutation of two groups: which photos are new is drawn many times, and every test uses the same draws.
 
 Photos without drift are exchangeable: whatever is computed from all of them without knowing their group has, under permutation, the
 distribution that it has without drift, at exactly the sizes at hand (Fisher 1935; Pitman 1937). So all views here are computed once, from
@@ -19,7 +19,7 @@ Matrix = npt.NDArray[Any]
 
 
 class Permutations:
-    """`groups` is float32 [1 + draws, photos]: 1 where a photo counts as new. The first row is what was observed."""
+    """`groups` is float32 [1 + draws, photos]: 1 for a photo drawn as new. The first row is what was observed."""
 
     def __init__(self, is_new: npt.NDArray[np.bool_], draws: int, seed: int) -> None:
         self.new, self.photos = int(is_new.sum()), len(is_new)

@@ -1,4 +1,4 @@
-"""Both groups of photos as one, in which the tests draw which photos count as new."""
+"""Both groups of photos as one pool, in which the tests permute which photos are new."""
 
 from __future__ import annotations
 

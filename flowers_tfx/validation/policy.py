@@ -1,4 +1,4 @@
-"""What counts as drift: the settings of a review with every level filled in."""
+"""The definition of drift: the settings of a review with every level filled in."""
 
 from __future__ import annotations
 

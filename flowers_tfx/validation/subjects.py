@@ -1,4 +1,4 @@
-"""What a finding can concern besides a single feature. These names stand in the `feature` of findings and in the keys of scores."""
+"""Subjects of findings besides single features. These names are used in the `feature` of findings and as keys of scores."""
 
 ALL_PROPERTIES = "all properties"
 OUTLYING_PHOTOS = "outlying photos"

@@ -30,7 +30,7 @@ def value_with_unit(value: float, feature: str) -> str:
 
 
 def percentage(points: float) -> str:
-    """Hundredths as a percentage: whole from 10, with a decimal below, and never 0 or 100 where that is only rounding."""
+    """Hundredths as a percentage: whole from 10, with a decimal below, and never 0 or 100 by rounding."""
     for digits in (0, 1, 2):
         text = f"{points:.{digits}f}"
         exact = abs(float(text) - points) < 1e-9

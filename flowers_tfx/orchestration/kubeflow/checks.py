@@ -30,7 +30,7 @@ def check_image(image: str) -> None:
 
 
 def check_config(config: PipelineConfig, target: Target) -> None:
-    """Raises InputError for what a step in a container of its own could not reach, and for what the target cannot do."""
+    """Raises InputError for paths that a step in its own container could not reach, and for settings that the target does not support."""
     for key in ("data_root", "registry", "pipeline_root"):
         _check_bucket(key, str(getattr(config, key)), target)
     if config.ingest.csv:

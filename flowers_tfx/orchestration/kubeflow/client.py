@@ -21,9 +21,9 @@ USER_AGENT = f"flowers_tfx/{__version__}"
 
 
 class PipelinesClient(Client):  # type: ignore[misc]
-    """kfp's client as it is, but for what it looks up by itself.
+    """kfp's client without its automatic look-ups.
 
-    By itself it reads KF_PIPELINES_* variables, ~/.kube/config, the pod that it runs in and ~/.config/kfp/context.json, writes the last
+    The original reads KF_PIPELINES_* variables, ~/.kube/config, the pod that it runs in and ~/.config/kfp/context.json, writes the last
     one, may start a login at Google, and asks the server for its health, five times in 20 s, before it does anything.
     """
 
@@ -64,7 +64,7 @@ class PipelinesClient(Client):  # type: ignore[misc]
         return self.get_json(f"runs/{quote(run_id, safe='')}?view=FULL", timeout_s)
 
     def read_log(self, run_id: str, node_id: str) -> str:
-        """What a pod wrote, as Argo stored it. Raises Missing where it was not stored."""
+        """The log of a pod, as Argo stored it. Raises Missing if it was not stored."""
         answer = self.get_json(f"runs/{quote(run_id, safe='')}/nodes/{quote(node_id, safe='')}/artifacts/main-logs:read")
         return base64.b64decode(str(answer.get("data", ""))).decode("utf-8", errors="replace")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 _WORDS = re.compile(r"password|passwd|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE)
-# These name a file, or where the secret is, and not the secret.
+# These name a file or the location of a secret, not the secret.
 _HARMLESS = re.compile(r"(_file|_path|_dir|_uri|_name)$|^google_application_credentials$", re.IGNORECASE)
 _ADDRESS = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 

@@ -164,7 +164,7 @@ def one_line(text: str) -> str:
 
 
 def _parse(body: bytes) -> Any:
-    """None for what is not JSON."""
+    """The parsed JSON; None if the body is not JSON."""
     try:
         return json.loads(body)
     except ValueError:

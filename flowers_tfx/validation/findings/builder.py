@@ -1,4 +1,4 @@
-"""Findings from what the views show: their level by the policy, and their photos."""
+"""Makes findings from the results of views: level by the policy, and example photos."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FindingBuilder:
         )
 
     def flag_shares(self, flag: npt.NDArray[np.bool_]) -> tuple[float, float]:
-        """Points of the baseline's photos and of the new ones that are flagged."""
+        """Shares, in points, of flagged photos in the baseline and among the new ones."""
         return 100 * float(flag[~self.pool.is_new].mean()), 100 * float(flag[self.pool.is_new].mean())
 
     def photos_beyond(self, values: Floats, column: Column) -> npt.NDArray[np.bool_]:

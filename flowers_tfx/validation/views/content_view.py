@@ -29,7 +29,7 @@ MOST_PHOTOS = 2000
 
 @dataclass(frozen=True)
 class Content:
-    """What the views of content work on: `rows` of the pool, the unit vectors of their embeddings, their Gram matrix and classes."""
+    """The input of the views of content: `rows` of the pool, the unit vectors of their embeddings, their Gram matrix and classes."""
 
     rows: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]

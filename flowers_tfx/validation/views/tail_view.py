@@ -1,4 +1,4 @@
-"""Do a few photos lie far out? Exact counts in the tails of each property, and of the distance of a photo to all others."""
+"""Are a few photos extreme? Exact counts in the tails of each property, and of the distance of a photo to all others."""
 
 from __future__ import annotations
 
