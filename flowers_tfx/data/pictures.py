@@ -16,9 +16,13 @@ from flowers_tfx.data import file_headers
 # A 16-bit RGBA photo takes 8 bytes a pixel without any compression: no file needs more than that.
 MAX_BYTES_PER_PIXEL = 8
 HEADER_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 18
 MAX_FILE_BYTES = 1 << 27  # with the pixels and a copy in the Example, this keeps a worker under 2 GiB
 
 _PALETTE = 3  # a PNG's colour type
+_CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}  # samples per pixel of each colour type
+# Left, top, and the steps right and down of each pass of an interlaced PNG.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 # How other formats begin, so that the reason can name them: (offset, magic, name).
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
@@ -164,6 +168,32 @@ def _check_chunks(data: bytes) -> None:
     before_pixels = kinds[: kinds.index(b"IDAT")]
     if kinds.count(b"PLTE") > 1 or (colour == _PALETTE and b"PLTE" not in before_pixels):
         raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
+
+    if not _has_all_rows(data):
+        raise BadPicture("truncated or damaged: rows of the PNG are missing")
+
+
+def _has_all_rows(data: bytes) -> bool:
+    """Whether the compressed pixels of a PNG, whose chunks are checked, are enough for its size: Pillow leaves missing rows black."""
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    depth, colour, interlace = data[24], data[25], data[28]
+    missing = 0
+    for left, top, right, down in _PASSES if interlace else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // right), -((top - height) // down)
+        # A byte before each row names its filter.
+        missing += rows * (1 + (columns * _CHANNELS.get(colour, 4) * depth + 7) // 8) if columns > 0 and rows > 0 else 0
+    inflate, at = zlib.decompressobj(), len(file_headers.PNG)
+    while missing > 0 and (kind := data[at + 4 : at + 8]) != b"IEND":
+        size = int.from_bytes(data[at : at + 4], "big")
+        packed = data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
+        while packed and missing > 0 and not inflate.eof:
+            try:
+                missing -= len(inflate.decompress(packed, _PIECE_BYTES))
+            except zlib.error:
+                return False
+            packed = inflate.unconsumed_tail
+        at += size + 12
+    return missing <= 0
 
 
 def _check_chunk(data: bytes, at: int) -> int:

@@ -277,6 +277,14 @@ def _refused() -> list[Kind]:
         Kind("PNG, cut off", lambda: png[: len(png) * 9 // 10], refused=damaged),
         Kind("PNG, wrong checksum", lambda: png[:-20] + bytes([png[-20] ^ 1]) + png[-19:], refused=damaged),
         Kind("PNG, no pixels", lambda: _without_chunk(_apng(False), b"IDAT"), refused="truncated or damaged: the PNG has no pixels"),
+        *(
+            Kind(
+                f"PNG{', interlaced' * interlaced}, rows missing",
+                partial(_with_fewer_rows, interlaced),
+                refused="truncated or damaged: rows of the PNG are missing",
+            )
+            for interlaced in (False, True)
+        ),
         Kind(
             "PNG, no palette",
             lambda: _without_chunk(raw_png(8, 3), b"PLTE"),
@@ -296,6 +304,14 @@ def _refused() -> list[Kind]:
 def _without_chunk(png: bytes, kind: bytes) -> bytes:
     at = png.index(kind) - 4
     return png[:at] + png[at + 12 + struct.unpack(">I", png[at : at + 4])[0] :]
+
+
+def _with_fewer_rows(interlaced: bool) -> bytes:
+    """The last byte of the pixels is missing, and all checksums are right."""
+    png = raw_png(8, 2, interlaced=interlaced)
+    at = png.index(b"IDAT")
+    lines = zlib.decompress(png[at + 4 : at + 4 + int.from_bytes(png[at - 4 : at], "big")])
+    return png[: at - 4] + png_chunk(b"IDAT", zlib.compress(lines[:-1])) + png_chunk(b"IEND", b"")
 
 
 def _unknown_compression(png: bytes) -> bytes:
