@@ -307,11 +307,9 @@ def _without_chunk(png: bytes, kind: bytes) -> bytes:
 
 
 def _with_fewer_rows(interlaced: bool) -> bytes:
-    """The last byte of the pixels is missing, and all checksums are right."""
+    """The header names eight rows more than there are, and all checksums are right."""
     png = raw_png(8, 2, interlaced=interlaced)
-    at = png.index(b"IDAT")
-    lines = zlib.decompress(png[at + 4 : at + 4 + int.from_bytes(png[at - 4 : at], "big")])
-    return png[: at - 4] + png_chunk(b"IDAT", zlib.compress(lines[:-1])) + png_chunk(b"IEND", b"")
+    return with_correct_checksums(png[:20] + struct.pack(">I", SIDE + 8) + png[24:])
 
 
 def _unknown_compression(png: bytes) -> bytes:
