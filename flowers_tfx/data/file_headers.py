@@ -21,9 +21,11 @@ _NO_MORE_HEADERS = (0xD9, 0xDA)  # end of image, start of scan
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_DCT = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 _FIRST_ARITHMETIC = 0xC9
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+# Of several 0xFF only the last starts a marker. The patterns begin with one byte, not with `\xff+`: `re` then looks for that byte first,
+# which takes 0.02 ms for a scan of 60 kB instead of 0.36 ms.
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
 # In a scan a zero or a restart marker can follow 0xFF; any other marker ends the scan.
-_MARKER_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+_MARKER_AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SCAN, _END = 0xDA, 0xD9
 _WITHOUT_BODY = (0x01, *range(0xD0, 0xD8))
 # Frames and scans, tables, conditions, number of lines, restart interval, application data, comment.
