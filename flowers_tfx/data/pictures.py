@@ -7,6 +7,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import ExifTags, Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -42,7 +43,7 @@ _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
 # What Pillow raises on damaged files, besides its own UnidentifiedImageError (an OSError).
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 
-_TRANSPOSE = {
+TRANSPOSE = {  # by EXIF orientation: what turns the stored pixels upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -113,24 +114,30 @@ def decode(picture: Picture, max_analysis_px: int | None = None) -> Image.Image:
     With `max_analysis_px`, larger pictures come at 1/2, 1/4, 1/8... of their size, the first that fits. Every byte of the file is
     still read, so that a truncated one is noticed. BadPicture when the pixels can't be decoded.
     """
-    stored = picture.stored
-    width, height = stored.size
+    width, height = picture.stored.size
     shrink = 1
     while max_analysis_px is not None and (width // shrink) * (height // shrink) > max_analysis_px:
         shrink *= 2
-    turn = _TRANSPOSE.get(picture.orientation or 1)
-    try:
-        if shrink > 1:
-            # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; for PNG this does nothing.
-            stored.draft(None, (max(1, width // shrink), max(1, height // shrink)))
-        stored.load()
-    except DAMAGE as error:
-        raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
-    image = _eight_bits(stored)
+    image = decode_stored(picture, shrink)
     drafted = round(max(width, height) / max(image.size))
     if shrink > drafted:
         image = image.reduce(shrink // drafted)
+    turn = TRANSPOSE.get(picture.orientation or 1)
     return image.transpose(turn) if turn is not None else image
+
+
+def decode_stored(picture: Picture, ratio: int = 1) -> Image.Image:
+    """The pixels as they are stored, not upright, in mode RGB or L. A JPEG comes at the largest of 1/1, 1/2, 1/4 and 1/8 of its size that
+    is not below 1/`ratio`: libjpeg's scaled decoding, for a fraction of the cost. BadPicture when the pixels can't be decoded."""
+    stored = picture.stored
+    try:
+        if ratio > 1:
+            # For PNG this does nothing.
+            stored.draft(None, (max(1, stored.width // ratio), max(1, stored.height // ratio)))
+        stored.load()
+    except DAMAGE as error:
+        raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
+    return _eight_bits(stored)
 
 
 def capture_time(picture: Picture) -> str:
@@ -210,12 +217,19 @@ def _eight_bits(stored: Image.Image) -> Image.Image:
     if stored.mode.startswith("I"):
         # convert("L") would clip 16-bit samples at 255 instead of scaling them.
         return stored.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
-    if stored.mode == "CMYK" and "adobe_transform" not in stored.info:
-        # Pillow reads every CMYK JPEG as inverted; only Adobe's are.
-        return ImageChops.invert(stored).convert("RGB")
+    if stored.mode == "CMYK":
+        return _rgb_of_inks(stored)
     # Alpha is dropped; Pillow would warn of a palette with transparency.
     stored.info.pop("transparency", None)
     return stored.convert("L" if stored.mode in ("1", "LA") else "RGB")
+
+
+def _rgb_of_inks(stored: Image.Image) -> Image.Image:
+    """RGB as TensorFlow computes it; Pillow's own conversion rounds otherwise."""
+    # Pillow reads every CMYK JPEG as inverted; only Adobe's are.
+    paper = stored if "adobe_transform" not in stored.info else ImageChops.invert(stored)
+    channels = np.asarray(paper).astype(np.uint16)
+    return Image.fromarray((channels[..., :3] * channels[..., 3:] // 255).astype(np.uint8), "RGB")
 
 
 def _not_supported(data: bytes) -> str:

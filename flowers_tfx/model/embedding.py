@@ -17,6 +17,7 @@ from flowers_tfx.model.network import build_backbone
 from flowers_tfx.model.picture_graph import prepare_pictures
 
 _BATCH = 32
+_PICTURE = "halved"  # how the network's picture is made (docs/adr/0017); embeddings of pictures that are made otherwise do not compare
 
 
 class Embedder:
@@ -47,11 +48,11 @@ class Embedder:
 
 
 def network_name(model: ModelConfig) -> str:
-    """Backbone, width, picture size, and weights by their content; empty for a network without pretrained weights."""
+    """Backbone, width, picture size, weights by their content, and how pictures are made; empty for a network without pretrained weights."""
     if not model.pretrained:
         return ""
     path = model.weights_path
     weights = storage.file_sha256(path)[:16] if path else model.weights
     row = find_backbone(model.backbone)
     width = f"{model.alpha:g}-" if row and row.has_alpha else ""
-    return f"{model.backbone}-{width}{model.image_size}-{weights}"
+    return f"{model.backbone}-{width}{model.image_size}-{weights}-{_PICTURE}"

@@ -159,8 +159,8 @@ def test_backbones_are_known_by_several_spellings(spelling: str, name: str) -> N
 
 def test_the_name_of_a_network_has_a_width_where_the_backbone_has_one(weights: Path) -> None:
     with_width, without = SMALL | {"weights": str(weights)}, SMALL | {"backbone": "ConvNeXtTiny", "alpha": 1.0, "weights": "imagenet"}
-    assert re.fullmatch("MobileNetV2-0.35-32-[0-9a-f]{16}", network_name(ModelConfig(**with_width)))
-    assert network_name(ModelConfig(**without)) == "ConvNeXtTiny-32-imagenet"
+    assert re.fullmatch("MobileNetV2-0.35-32-[0-9a-f]{16}-halved", network_name(ModelConfig(**with_width)))
+    assert network_name(ModelConfig(**without)) == "ConvNeXtTiny-32-imagenet-halved"
     assert network_name(ModelConfig(**SMALL)) == ""
 
 
