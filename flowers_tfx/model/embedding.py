@@ -48,7 +48,7 @@ class Embedder:
 
 
 def network_name(model: ModelConfig) -> str:
-    """Backbone, width, picture size, weights by their content, and how pictures are made; empty for a network without pretrained weights."""
+    """Backbone, width, picture size, weights by content, how pictures are made; empty for a network without pretrained weights."""
     if not model.pretrained:
         return ""
     path = model.weights_path
