@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
-from flowers_tfx.artifact_files import LABELS_FILE, TRAINING_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, TRAINING_FILE
 from flowers_tfx.features import IMAGE, LABEL
+from flowers_tfx.litert import FEATURES, PROBABILITIES
+from flowers_tfx.model.conversion import convert
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
+from flowers_tfx.model_folder import write_litert_record
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
@@ -22,8 +25,18 @@ _BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's RE
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 
 
-def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -> tf.Module:
-    """Photos in, classes out: `network` maps pictures (float32 [N, s, s, 3], 0-255) to logits [N, classes].
+class ServedNetwork(Protocol):
+    """`backbone` maps pictures (float32 [N, s, s, 3], 0-255) to pooled features [N, F], and `head` these to logits [N, classes]."""
+
+    @property
+    def backbone(self) -> keras.Model: ...
+
+    @property
+    def head(self) -> keras.Model: ...
+
+
+def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str]) -> tf.Module:
+    """Photos in, classes out.
 
     Only the variables and these functions are saved: a SavedModel that also holds the Keras model took three times as long to write and
     to load.
@@ -33,7 +46,7 @@ def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -
     @tf.function(input_signature=[_BYTES])
     def probabilities_of(photos: tf.Tensor) -> tf.Tensor:
         prepared = tf.cast(prepare_pictures(photos, image_size), tf.float32)
-        return tf.nn.softmax(tf.cast(network(prepared, training=False), tf.float32))
+        return answers(network, prepared)[PROBABILITIES]
 
     @tf.function(input_signature=[_BYTES])
     def serving_default(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -48,7 +61,7 @@ def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -
     @tf.function(input_signature=[_EXAMPLES])
     def serving_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized Examples, string [N] -> probabilities float32 [N, classes]; what Evaluator asks."""
-        return {"probabilities": probabilities_of(_feature(examples, IMAGE))}
+        return {PROBABILITIES: probabilities_of(_feature(examples, IMAGE))}
 
     @tf.function(input_signature=[_EXAMPLES])
     def transform_labels(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -56,7 +69,7 @@ def flower_model(network: keras.Model, image_size: int, labels: Sequence[str]) -
         return {LABEL_ID: label_ids(_feature(examples, LABEL), list(labels))}
 
     model = tf.Module()
-    model.weights = [variable.value for variable in network.variables]
+    model.weights = [variable.value for variable in _variables(network)]
     model.serving_default, model.serving_examples, model.transform_labels = serving_default, serving_examples, transform_labels
     return model
 
@@ -65,8 +78,19 @@ def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
     return tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.string)})[name]
 
 
-def export(network: keras.Model, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
-    """Writes the SavedModel, and into its assets.extra/ the class order and how it was trained."""
+def answers(network: ServedNetwork, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Probabilities and pooled features, float32, of pictures (float32 [N, s, s, 3], 0-255): the outputs of the LiteRT model."""
+    features = network.backbone(pictures, training=False)
+    logits = network.head(features, training=False)
+    return {PROBABILITIES: tf.nn.softmax(tf.cast(logits, tf.float32)), FEATURES: tf.cast(features, tf.float32)}
+
+
+def _variables(network: ServedNetwork) -> list[Any]:
+    return [*network.backbone.variables, *network.head.variables]
+
+
+def export(network: ServedNetwork, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
+    """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained and the same network for LiteRT."""
     model = flower_model(network, image_size, labels)
     signatures = {
         "serving_default": model.serving_default,
@@ -74,10 +98,13 @@ def export(network: keras.Model, image_size: int, labels: Sequence[str], trainin
         LABELS_SIGNATURE: model.transform_labels,
     }
     tf.saved_model.save(model, folder, signatures=signatures)
-    for name, text in (
-        (LABELS_FILE, "\n".join(labels) + "\n"),
-        (TRAINING_FILE, json.dumps(training, indent=2, sort_keys=True) + "\n"),
+    litert = convert(lambda pictures: answers(network, pictures), _variables(network), image_size)
+    for name, content in (
+        (LABELS_FILE, ("\n".join(labels) + "\n").encode()),
+        (TRAINING_FILE, (json.dumps(training, indent=2, sort_keys=True) + "\n").encode()),
+        (LITERT_FILE, litert),
     ):
         path = Path(folder) / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
+    write_litert_record(Path(folder), (LITERT_FILE,))

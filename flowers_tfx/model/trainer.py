@@ -37,7 +37,7 @@ def run_fn(fn_args: TrainerArguments) -> None:
         read_split(fn_args.eval_files, model.image_size),
         fn_args.model_run_dir,
     )
-    export(result.model, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
+    export(result.network, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
 
 
 def read_split(patterns: Sequence[str], image_size: int) -> SplitSource:

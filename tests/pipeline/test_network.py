@@ -19,6 +19,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.model import signatures
 from flowers_tfx.model.embedding import network_name
 from flowers_tfx.model.network import Network, build
+from flowers_tfx.model_folder import load_litert
 
 SIZE, CLASSES = 32, 5
 SMALL = {"backbone": "MobileNetV2", "alpha": 0.35, "image_size": SIZE, "weights": "none"}
@@ -185,11 +186,16 @@ def test_networks_that_rescale_pixels_themselves_load_train_and_export(name: str
     assert not np.array_equal(kernel, network.full.trainable_variables[0])
 
     labels = [f"class {number}" for number in range(CLASSES)]
-    signatures.export(network.full, SIZE, labels, {}, str(tmp_path / "model"))
+    signatures.export(network, SIZE, labels, {}, str(tmp_path / "model"))
     served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
     photo = tf.io.encode_png(tf.cast(pictures[0], tf.uint8))
     expected = tf.nn.softmax(network.full(pictures[:1], training=False))
     np.testing.assert_allclose(served(image_bytes=photo[None])["probabilities"], expected, atol=1e-5)
+
+    answers = load_litert(tmp_path / "model").run_batch(pictures.astype(np.uint8))
+    whole = np.floor(pictures)
+    np.testing.assert_allclose(answers["features"], network.backbone(whole, training=False), atol=1e-3)
+    np.testing.assert_allclose(answers["probabilities"], tf.nn.softmax(network.full(whole, training=False)), atol=1e-5)
 
 
 def test_unfreezing_counts_from_the_end(weights: Path) -> None:

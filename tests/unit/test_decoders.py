@@ -42,13 +42,23 @@ def transformed(data: bytes) -> np.ndarray:
     return tf.io.parse_tensor(transform(tf.constant([data]))[0], tf.uint8).numpy().astype(int)
 
 
-class PixelNetwork:
-    """A network without weights whose logits are the pixels, so that its probabilities say what it saw."""
+class Layer:
+    """A function without weights."""
 
     variables: tuple[tf.Variable, ...] = ()
 
-    def __call__(self, pictures: tf.Tensor, training: bool) -> tf.Tensor:
-        return tf.reshape(pictures, [-1, SIDE * SIDE * 3]) / 16
+    def __init__(self, function: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        self._function = function
+
+    def __call__(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        return self._function(inputs)
+
+
+class PixelNetwork:
+    """A network without weights whose logits are the pixels, so that its probabilities say what it saw."""
+
+    backbone = Layer(lambda pictures: tf.reshape(pictures, [-1, SIDE * SIDE * 3]))
+    head = Layer(lambda pixels: pixels / 16)
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ network = build(model, classes=3)
 pictures = numpy.random.default_rng(0).integers(0, 256, (2, 40, 40, 3)).astype("float32")
 scaled = keras.applications.densenet.preprocess_input(pictures.copy())
 print(model.backbone, numpy.allclose(network.backbone(pictures), network.application(scaled), atol=1e-4))
-served = flower_model(network.full, 40, ["daisy", "roses", "tulips"])
+served = flower_model(network, 40, ["daisy", "roses", "tulips"])
 photo = tf.io.encode_png(tf.cast(pictures[0], tf.uint8))
 print(served.serving_default(photo[None])["probabilities"].shape)
 """
