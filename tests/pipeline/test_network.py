@@ -18,6 +18,7 @@ from flowers_tfx.config import ModelConfig, parse_config
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import signatures
 from flowers_tfx.model.embedding import network_name
+from flowers_tfx.model.frozen_statistics import FrozenStatistics
 from flowers_tfx.model.network import Network, build
 from flowers_tfx.model_folder import load_litert
 
@@ -218,6 +219,43 @@ def test_pretrained_statistics_stay_while_their_scale_trains(weights: Path) -> N
     network.full.fit(pictures, np.zeros(8), epochs=1, verbose=0)
     assert np.array_equal(before, norm.moving_mean)
     assert any(norm.gamma is variable for variable in network.full.trainable_variables)
+
+
+@pytest.mark.parametrize("row", BACKBONES, ids=lambda row: row.name)
+def test_folded_normalisation_has_the_values_and_gradients_of_the_network(row: Backbone) -> None:
+    size, rng = 64, np.random.default_rng(0)
+    alpha = {"alpha": 0.75} if row.has_alpha else {}
+    plain = getattr(keras.applications, row.name)(
+        input_shape=(size, size, 3), include_top=False, weights=None, pooling=row.pooling, **alpha, **row.arguments
+    )
+    for variable in plain.variables:
+        if len(variable.shape) == 1:  # scales, offsets and statistics that are not those of a new layer
+            variable.assign(variable + rng.uniform(0.0, 0.2, variable.shape))
+    folded = FrozenStatistics(plain)
+    assert [id(variable) for variable in folded.variables] == [id(variable) for variable in plain.variables]
+    pictures = tf.constant(rng.uniform(-1, 1, (4, size, size, 3)), tf.float32)
+
+    def features_and_gradients(network: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+        with tf.GradientTape() as tape:
+            features = network(pictures, training=False)
+            total = tf.reduce_sum(features * tf.linspace(0.0, 1.0, features.shape[-1]))
+        gradients = tape.gradient(total, [variable.value for variable in plain.trainable_variables])
+        return np.asarray(features), [np.asarray(gradient) for gradient in gradients]
+
+    (expected, expected_gradients), (features, gradients) = features_and_gradients(plain), features_and_gradients(folded)
+    np.testing.assert_allclose(features, expected, atol=1e-5 * np.abs(expected).max())
+    for gradient, wanted in zip(gradients, expected_gradients, strict=True):
+        assert np.linalg.norm(gradient - wanted) <= 1e-4 * np.linalg.norm(wanted) + 1e-6
+
+
+def test_no_normalisation_is_left_where_it_follows_a_convolution(weights: Path) -> None:
+    """It would cost a third of a training step."""
+    network = network_of(weights=str(weights))
+    graph = tf.function(network.full).get_concrete_function(tf.TensorSpec([2, SIZE, SIZE, 3])).graph
+    activations = [
+        op for op in graph.get_operations() if op.type == "Mul" and op.outputs[0].shape.rank == 4 and op.outputs[0].shape[0] == 2
+    ]
+    assert len(activations) == 1  # the scaling of the pictures
 
 
 def test_without_weights_normalisation_trains_and_forgets_its_start() -> None:
