@@ -15,11 +15,11 @@ import google_crc32c
 Feature = bytes | str | int | float
 
 # ID, method deflate, no flags, time 0, no extra flags, unknown system (RFC 1952).
-_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-_LAST_BLOCK = b"\x01\0\0\xff\xff"
-_BLOCK_BYTES = 65535
+GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+LAST_BLOCK = b"\x01\0\0\xff\xff"
+BLOCK_BYTES = 65535
 _MASK = 0xFFFFFFFF
-_HEAD_BYTES = 12  # a record's length and the checksum of that
+HEAD_BYTES = 12  # a record's length and the checksum of that
 _FLOAT = struct.Struct("<f")
 
 
@@ -114,17 +114,17 @@ class RecordWriter:
         self._crc32 = 0
         self._plain_bytes = 0
         self.bytes = 0
-        self._write(_GZIP_HEADER)
+        self._write(GZIP_HEADER)
 
     def write(self, record: bytes) -> None:
         length = struct.pack("<Q", len(record))
-        self._store(length + _masked_crc(length))
+        self._store(length + masked_crc(length))
         self._store(record)
-        self._store(_masked_crc(record))
+        self._store(masked_crc(record))
 
     def close(self) -> str:
         """Ends the gzip stream and returns the file's sha256; closing the file is the caller's."""
-        self._write(_LAST_BLOCK + struct.pack("<II", self._crc32, self._plain_bytes & _MASK))
+        self._write(LAST_BLOCK + struct.pack("<II", self._crc32, self._plain_bytes & _MASK))
         return self._sha256.hexdigest()
 
     def _store(self, plain: bytes) -> None:
@@ -132,8 +132,8 @@ class RecordWriter:
         self._crc32 = zlib.crc32(plain, self._crc32)
         self._plain_bytes += len(plain)
         view = memoryview(plain)
-        for start in range(0, len(plain), _BLOCK_BYTES):
-            block = view[start : start + _BLOCK_BYTES]
+        for start in range(0, len(plain), BLOCK_BYTES):
+            block = view[start : start + BLOCK_BYTES]
             self._write(struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF))
             self._write(block)
 
@@ -145,18 +145,18 @@ class RecordWriter:
 
 def read_records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """The records of a TFRecord file, uncompressed. Raises ValueError if it is truncated or damaged."""
-    while head := file.read(_HEAD_BYTES):
+    while head := file.read(HEAD_BYTES):
         length = head[:8]
-        if len(head) < _HEAD_BYTES or head[8:] != _masked_crc(length):
+        if len(head) < HEAD_BYTES or head[8:] != masked_crc(length):
             raise ValueError("a TFRecord file is damaged")
         size = struct.unpack("<Q", length)[0]
         record, crc = file.read(size), file.read(4)
-        if len(record) < size or crc != _masked_crc(record):
+        if len(record) < size or crc != masked_crc(record):
             raise ValueError("a TFRecord file is damaged")
         yield record
 
 
-def _masked_crc(data: bytes) -> bytes:
+def masked_crc(data: bytes) -> bytes:
     """TFRecord's checksum: CRC-32C, rotated by 15 bits, plus a constant."""
     crc: int = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & _MASK)

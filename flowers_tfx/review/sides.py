@@ -14,6 +14,7 @@ import pandas as pd
 
 from flowers_tfx import features
 from flowers_tfx.data import pictures, spans, uris
+from flowers_tfx.data.span_pictures import span_pictures
 from flowers_tfx.data.spans import REJECTS, Span
 from flowers_tfx.data.tables import Table, open_span, read_table
 from flowers_tfx.data.windows import delivery_counts, unmeasured_in
@@ -135,8 +136,6 @@ def joint_digest(chosen: Sequence[Span]) -> str:
 
 
 def read_span_photos(chosen: Sequence[Span], digests: set[str]) -> Iterator[tuple[str, bytes]]:
-    from flowers_tfx.data.span_pictures import span_pictures  # loads TensorFlow, which a comparison of tables does not need
-
     yield from chain.from_iterable(span_pictures(span.path, digests) for span in chosen)
 
 
