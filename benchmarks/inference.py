@@ -190,7 +190,7 @@ def table(result: dict[str, Any]) -> str:
     """Markdown."""
     rows = {(row["step"], row["engine"], row["batch"]): row for row in result["rows"]}
     lines = [
-        f"{result['photos']} photos of {result['photo_bytes'] / 1e3:.0f} kB, {result['cores']} processors; CPU ms a photo (times decoding).",
+        f"{result['photos']} photos of {result['photo_bytes'] / 1e3:.0f} kB, {result['cores']} cores; CPU ms a photo (times decoding).",
         f"Largest difference of a probability: {result['largest_difference']:.1e}",
         "",
         "| step | TensorFlow, 1 photo | 32 photos | without TensorFlow, 1 photo | 32 photos | times faster, 1 photo | 32 photos |",
