@@ -1,6 +1,6 @@
 """Hardware settings for training: devices, precision, XLA and random seeds. Nothing is set when the module is imported.
 
-On a CPU, plain float32 without XLA is fastest by far (mixed_bfloat16 has 0.6 times its speed, XLA 0.07 times). The choices for GPUs
+On a CPU, plain float32 without XLA is best (mixed_bfloat16 is no faster, XLA has 0.04 times its speed). The choices for GPUs
 follow TensorFlow's guides and have not been run on one.
 """
 
