@@ -12,7 +12,7 @@ from flowers_tfx.class_names import class_names
 from flowers_tfx.errors import InputError
 from flowers_tfx.litert import PROBABILITIES, LiteRtModel
 
-_HINT = "Push the model again, or ask the SavedModel with --engine savedmodel."
+_HINT = "Push the model again."
 
 
 def write_litert_record(folder: Path, litert_files: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ LAYERS = (
 # Libraries, and the packages that must not import them, inside functions neither.
 FORBIDDEN = {
     "tfx": ("data", "samples", "registry", "validation", "reports", "model", "inference", "review"),
-    "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config"),
+    "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config", "inference"),
     "apache_beam": ("validation", "reports", "samples", "registry", "config", "model", "inference"),
 }
 LONGEST_FILE, LONG_FUNCTION = 250, 40

@@ -14,18 +14,26 @@ from flowers_tfx.errors import ExitCode
 
 if TYPE_CHECKING:
     from flowers_tfx.config import PipelineConfig
+    from flowers_tfx.inference.engines import EngineName
 
 
 @flowers.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
 @click.option("--model", help="A SavedModel or a registry; default: the newest pushed model.")
+@click.option(
+    "--engine",
+    type=click.Choice(["litert", "savedmodel"]),
+    default="litert",
+    show_default=True,
+    help="What answers: the LiteRT model, or the SavedModel through TensorFlow, several times slower.",
+)
 @with_config
-def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None) -> CommandResult:
+def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None, engine: EngineName) -> CommandResult:
     """Classifies photos with the newest pushed model."""
     from flowers_tfx.inference.prediction import predict_photos
 
     with progress_bar("Predicting") as progress:
-        predictions = predict_photos(config, images, model, progress)
+        predictions = predict_photos(config, images, model, engine, progress)
     rows, unreadable = predictions.rows, predictions.unreadable
     summary = f"{len(rows)} files, {unreadable} unreadable, model version {predictions.version}: {predictions.model}"
     return CommandResult(

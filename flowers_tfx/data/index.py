@@ -8,13 +8,12 @@ from pathlib import Path
 
 from flowers_tfx.class_names import class_name
 from flowers_tfx.data.delivery import visible
+from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import atomic_file
 
 CSV_NAME = "all_data.csv"
 LABELS_NAME = "dict.txt"
-# Files of systems and programs among photos, besides names that begin with a dot.
-_SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _OUT_HINT = "Name a folder to write to with --out."
 
 
@@ -83,11 +82,6 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
     _write(out / CSV_NAME, "".join(lines))
     counts = {label: len(photos) for label, photos in by_class.items()}
     return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, rest.hidden, tuple(rest.left_out))
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is not a photo: `.DS_Store`, `._rose.jpg`, `.ipynb_checkpoints`, `__MACOSX`, `Thumbs.db`."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.data.index import is_hidden
+from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
+from flowers_tfx.inference.engines import EngineName, Unreadable
+from flowers_tfx.inference.predictor import Predictor
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.registry import local_model, newest_model, versions
 from flowers_tfx.storage import StoragePath, storage_path
@@ -31,22 +32,21 @@ class Predictions:
         return sum("error" in row for row in self.rows)
 
 
-def predict_photos(config: PipelineConfig, images: Sequence[Path], model: str | None, progress: ProgressCallback) -> Predictions:
+def predict_photos(
+    config: PipelineConfig, images: Sequence[Path], model: str | None, engine: EngineName, progress: ProgressCallback
+) -> Predictions:
     """`images` are photos and folders of photos; `model` is a version's folder or a registry, the configured one by default.
 
-    Raises InputError if there is no model or no photo; a file that cannot be read gets a row with its error.
+    Raises InputError if there is no model, none for this engine, or no photo; a file that cannot be read gets a row with its error.
     """
     model_path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
     files = [file for image in images for file in photo_files(image)]
     if not files:
         raise InputError(f"{images[0]} contains no photos.", f"The names of photos end in {', '.join(PHOTO_SUFFIXES)}.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from flowers_tfx.inference.predictor import Predictor, Unreadable
-
     with local_model(model_path) as folder:
-        predictor = Predictor(folder, config.ingest.max_pixels)
+        predictor = Predictor(folder, config.ingest.max_pixels, engine)
     rows: list[dict[str, Any]] = []
-    for file, result in predictor.predict_files(files):
+    for file, result in zip(files, predictor.predict(files), strict=True):
         if isinstance(result, Unreadable):
             rows.append({"file": str(file), "error": result.reason})
         else:

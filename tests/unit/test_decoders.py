@@ -13,7 +13,8 @@ import tensorflow as tf
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import BadPicture, decode, open_picture
 from flowers_tfx.data.pixel_sample import sample_pixels
-from flowers_tfx.inference.predictor import Prediction, Predictor, Unreadable
+from flowers_tfx.inference.engines import Unreadable
+from flowers_tfx.inference.predictor import Prediction, Predictor
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import PICTURE, preprocessing_fn
 from flowers_tfx.model.signatures import export
@@ -62,10 +63,11 @@ class PixelNetwork:
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+def predictors(tmp_path_factory: pytest.TempPathFactory) -> list[Predictor]:
+    """The same model with LiteRT and with TensorFlow."""
     folder = tmp_path_factory.mktemp("registry") / "1"
     export(PixelNetwork(), SIDE, LABELS, {}, str(folder))
-    return Predictor(folder, LIMIT)
+    return [Predictor(folder, LIMIT, engine) for engine in ("litert", "savedmodel")]
 
 
 def served(prediction: Prediction, brightest: int) -> np.ndarray:
@@ -75,19 +77,20 @@ def served(prediction: Prediction, brightest: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_kind_is_refused_with_a_reason_or_seen_alike(kind: Kind, predictor: Predictor) -> None:
+def test_a_kind_is_refused_with_a_reason_or_seen_alike(kind: Kind, predictors: list[Predictor]) -> None:
     data = kind.make()
-    (result,) = predictor.predict([data])
+    results = [result for predictor in predictors for result in predictor.predict([data])]
     if kind.refused:
         with pytest.raises(BadPicture) as refusal:
             sample_pixels(data, LIMIT)
         assert str(refusal.value).startswith(kind.refused)
-        assert result == Unreadable(str(refusal.value))
+        assert results == [Unreadable(str(refusal.value))] * 2
         return
     pixels = measured(data)
     assert np.abs(transformed(data) - pixels).max() <= kind.tolerance
-    assert isinstance(result, Prediction)
-    assert np.abs(served(result, transformed(data).max()) - transformed(data)).max() == 0
+    for result in results:
+        assert isinstance(result, Prediction)
+        assert np.abs(served(result, transformed(data).max()) - transformed(data)).max() == 0
     if kind.upright is not None:
         assert np.abs(pixels - np.asarray(kind.upright).astype(int)).mean() < 6
 

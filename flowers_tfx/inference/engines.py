@@ -1,0 +1,119 @@
+"""What answers for a photo: the LiteRT model, or the SavedModel through TensorFlow. Both read photos alike and refuse the same ones."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from flowers_tfx.data.network_picture import prepare_picture
+from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
+from flowers_tfx.errors import InputError
+from flowers_tfx.litert import PROBABILITIES
+from flowers_tfx.model_folder import load_litert, read_labels
+from flowers_tfx.threads import map_in_threads
+
+EngineName = Literal["litert", "savedmodel"]
+
+_CHECK_PX = 1 << 16  # a JPEG is checked at a fraction of its size: quicker, and still every byte is read
+_BATCH_SIZE = 32
+
+Photo = Path | bytes
+Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A photo without a prediction, and why."""
+
+    reason: str
+
+
+class Engine(Protocol):
+    """A loaded model. `labels`: the classes in the order of its probabilities."""
+
+    labels: tuple[str, ...]
+
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
+        """float32 [classes] for each photo, in order. Only a few photos are in memory."""
+
+
+def load_engine(name: EngineName, folder: Path, max_pixels: int) -> Engine:
+    """Raises InputError for a folder that does not hold a model of this program, or not one for this engine."""
+    return LiteRtEngine(folder, max_pixels) if name == "litert" else SavedModelEngine(folder, max_pixels)
+
+
+class LiteRtEngine:
+    """Each photo is read, decoded once and answered by one thread; no TensorFlow is loaded."""
+
+    def __init__(self, folder: Path, max_pixels: int) -> None:
+        self.labels = read_labels(folder)
+        try:
+            self._model = load_litert(folder)
+        except InputError as error:
+            # No silent fallback: another engine is slower by far and may answer otherwise, so people choose it.
+            raise InputError(error.message, f"{error.hint} The SavedModel beside it answers with --engine savedmodel.".strip()) from None
+        self._max_pixels = max_pixels
+
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
+        return map_in_threads(self._answer, photos)
+
+    def _answer(self, photo: Photo) -> Probabilities | Unreadable:
+        try:
+            picture = open_picture(_read(photo, self._max_pixels), self._max_pixels)
+            return self._model(prepare_picture(picture, self._model.image_size))[PROBABILITIES]
+        except BadPicture as bad:
+            return Unreadable(str(bad))
+
+
+class SavedModelEngine:
+    """Photos go in batches through the signature that TensorFlow Serving uses."""
+
+    def __init__(self, folder: Path, max_pixels: int) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from flowers_tfx.model.served_model import ServedModel
+
+        self.labels = read_labels(folder)
+        self._model = ServedModel(folder)
+        self._max_pixels = max_pixels
+
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
+        remaining = iter(photos)
+        while batch := [self._check(photo) for photo in islice(remaining, _BATCH_SIZE)]:
+            answers = iter(self._model.probabilities([photo for photo in batch if isinstance(photo, bytes)]))
+            for photo in batch:
+                answer = photo if isinstance(photo, Unreadable) else next(answers)
+                yield Unreadable("damaged: TensorFlow cannot decode it") if answer is None else answer
+
+    def _check(self, photo: Photo) -> bytes | Unreadable:
+        try:
+            data = _read(photo, self._max_pixels)
+            # The same check as at ingest: TensorFlow's decoder names neither reason nor photo, and fails the whole batch.
+            decode(open_picture(data, self._max_pixels), _CHECK_PX)
+        except BadPicture as bad:
+            return Unreadable(str(bad))
+        return data
+
+
+def _read(photo: Photo, max_pixels: int) -> bytes:
+    """The bytes of a photo. BadPicture for a file that cannot be read or is larger than a picture of `max_pixels` needs."""
+    if isinstance(photo, bytes):
+        return photo
+    limit = max_bytes(max_pixels)
+    try:
+        status = photo.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadPicture("not a regular file")  # a pipe would block for ever
+        if status.st_size > limit:
+            raise BadPicture(f"more than {limit / 1e6:.0f} MB of file, the limit")
+        with photo.open("rb", buffering=0) as file:
+            return file.read(limit + 1)  # a file can grow after its size was read
+    except OSError as error:
+        raise BadPicture((error.strerror or str(error)).lower()) from error

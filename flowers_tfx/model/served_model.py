@@ -1,0 +1,45 @@
+"""Asks a SavedModel of this program through the signature that TensorFlow Serving uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from flowers_tfx.errors import InputError
+
+_SIGNATURE = "serving_default"
+
+
+class ServedModel:
+    """Loads the model once. Raises InputError for a folder that does not hold a model of this program."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._loaded = tf.saved_model.load(str(folder))  # its signatures work only as long as it lives
+            self._signature = self._loaded.signatures[_SIGNATURE]
+        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            raise InputError(
+                f"{folder} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."
+            ) from None
+
+    def probabilities(self, photos: Sequence[bytes]) -> list[npt.NDArray[np.float32] | None]:
+        """float32 [classes] for each JPEG or PNG file; None for one that TensorFlow cannot decode."""
+        if not photos:
+            return []
+        try:
+            outputs = self._signature(image_bytes=tf.constant(photos))
+        except tf.errors.InvalidArgumentError:
+            # One bad photo fails its whole batch, which is halved until each such photo is isolated.
+            if len(photos) == 1:
+                return [None]
+            half = len(photos) // 2
+            return self.probabilities(photos[:half]) + self.probabilities(photos[half:])
+        return list(outputs["probabilities"].numpy())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
