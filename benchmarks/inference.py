@@ -137,7 +137,7 @@ def all_works(photos: Sequence[bytes], model: Path, network: Any) -> tuple[np.nd
         ("decoding", LITERT): lambda batch: in_threads(map_in_threads, decode_with_pillow, batch),
         ("pictures", LITERT): lambda batch: in_threads(map_in_threads, picture_of, batch),
         ("network", LITERT): lambda batch: litert(batch[0]) if len(batch) == 1 else litert.run_batch(batch),
-        ("answer", LITERT): predictor.predict,
+        ("answer", LITERT): lambda batch: list(predictor.predict(batch)),
         **tensorflow_works(model, network),
     }
     return np.stack([picture_of(photo) for photo in photos]), works
