@@ -3,7 +3,8 @@
     python benchmarks/review_cost.py [--sizes 10000,30000,100000] [--weights FILE] [--json]
 
 The span is made of generated pictures, repeated with properties and hashes of their own; the steps are those of DriftValidator and
-DataReview, one after the other, against a baseline sample of 2,000. Each size runs in a process of its own, which reports its peak memory.
+DataReview, one after the other, against a baseline sample of 2,000. Each size runs in a process of its own, which
+reports its peak memory. The last column is the growth from the first size to the last.
 Without weights the embeddings are random numbers: reading the photos for them is measured, the network is not.
 """
 
@@ -142,11 +143,14 @@ def main() -> None:
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(f"{size} Examples: {rows[-1]['all']:.0f} s", file=sys.stderr, flush=True)
     if args.json:
-        print(json.dumps(rows))
+        growth = {name: rows[-1][name] / rows[0][name] for name in rows[0] if rows[0][name]}
+        print(json.dumps({"sizes": rows, "growth": growth}))
         return
     print("embeddings of the network" if weights else "no weights: embeddings are random numbers")
+    print(f"{'':18}{'':{12 * len(rows)}}{'last / first':>14}")
     for name in rows[0]:
-        print(f"{name:18}" + "".join(f"{row[name]:>12g}" for row in rows))
+        growth = f"{rows[-1][name] / rows[0][name]:.2f}" if rows[0][name] else ""
+        print(f"{name:18}" + "".join(f"{row[name]:>12g}" for row in rows) + f"{growth:>14}")
 
 
 if __name__ == "__main__":
