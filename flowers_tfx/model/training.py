@@ -20,6 +20,7 @@ import tensorflow as tf
 from flowers_tfx.config.training import NO_WEIGHTS, ModelConfig, TrainingConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import hardware
+from flowers_tfx.model.backbone_features import backbone_features
 from flowers_tfx.model.fitting import (
     Epoch,
     Metrics,
@@ -83,7 +84,7 @@ def train(
     with hardware.use_precision(settings.precision) as policy, strategy.scope():
         network = build(model, classes, settings.dropout, settings.seed)
         splits = (CachedSplit(train_set, model.image_size), CachedSplit(eval_set, model.image_size))
-        outcomes = _Training(network, classes, settings, *splits, Path(log_dir)).run_stages(model.pretrained)
+        outcomes = _Training(model, network, classes, settings, *splits, Path(log_dir)).run_stages(model.pretrained)
     best = min(outcomes, key=lambda outcome: outcome.loss)
     if not math.isfinite(best.loss):
         raise TrainingFailed("Training diverged: the loss is not finite. Lower training.learning_rate.")
@@ -131,6 +132,7 @@ class _Outcome:
 class _Training:
     """The stages on one network. Each leaves the network with the weights that it ended with."""
 
+    model: ModelConfig
     network: Network
     classes: int
     settings: TrainingConfig
@@ -199,8 +201,10 @@ class _Training:
 
     def _features(self, pictures: CachedSplit) -> tuple[npt.NDArray[np.float32], Labels]:
         """Pooled features of every picture, [N, F], and labels."""
-        batches = -(-pictures.number // _BATCH)
         meter = stage_meter(FEATURES)
+        if hardware.gpu_count() == 0 and keras.config.dtype_policy().name == "float32":
+            return backbone_features(self.model, self.network.backbone, pictures, meter), pictures.labels()
+        batches = -(-pictures.number // _BATCH)
         watch = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs=None: meter(batch + 1, batches))
         only_pictures = pictures.in_order(_BATCH).map(lambda picture, _label: picture)
         features = self.network.backbone.predict(only_pictures, callbacks=[watch], verbose=0)

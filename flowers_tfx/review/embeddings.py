@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +14,7 @@ from flowers_tfx import features
 from flowers_tfx.config import parse_config
 from flowers_tfx.config.training import ModelConfig
 from flowers_tfx.errors import InputError
+from flowers_tfx.model.embedding import Embedder
 from flowers_tfx.progress import Meter, ProgressCallback
 from flowers_tfx.review.sides import Side
 from flowers_tfx.validation.row_sample import sample_rows
@@ -33,9 +33,6 @@ class PhotoEmbedder(Protocol):
 
 def load_embedder(model: ModelConfig, weights: str) -> PhotoEmbedder:
     """The frozen backbone of `model` with these weights. Raises InputError when they are missing or do not fit."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from flowers_tfx.model.embedding import Embedder  # loads TensorFlow, which a review without embeddings does not need
-
     return Embedder(parse_config({"model": {**model.model_dump(), "weights": weights}}).model)
 
 

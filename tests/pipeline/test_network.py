@@ -17,7 +17,7 @@ from flowers_tfx.backbones import BACKBONES, Backbone
 from flowers_tfx.config import ModelConfig, parse_config
 from flowers_tfx.errors import InputError
 from flowers_tfx.model import signatures
-from flowers_tfx.model.embedding import network_name
+from flowers_tfx.model.backbone_cache import network_name
 from flowers_tfx.model.frozen_statistics import FrozenStatistics
 from flowers_tfx.model.network import Network, build
 from flowers_tfx.model_folder import load_litert
