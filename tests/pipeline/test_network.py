@@ -16,7 +16,7 @@ import tensorflow as tf
 from flowers_tfx.backbones import BACKBONES, Backbone
 from flowers_tfx.config import ModelConfig, parse_config
 from flowers_tfx.errors import InputError
-from flowers_tfx.model import signatures
+from flowers_tfx.model import hardware, signatures
 from flowers_tfx.model.backbone_cache import network_name
 from flowers_tfx.model.frozen_statistics import FrozenStatistics
 from flowers_tfx.model.network import Network, build
@@ -246,6 +246,15 @@ def test_folded_normalisation_has_the_values_and_gradients_of_the_network(row: B
     np.testing.assert_allclose(features, expected, atol=1e-5 * np.abs(expected).max())
     for gradient, wanted in zip(gradients, expected_gradients, strict=True):
         assert np.linalg.norm(gradient - wanted) <= 1e-4 * np.linalg.norm(wanted) + 1e-6
+
+
+def test_folded_normalisation_is_rounded_once_in_mixed_precision(weights: Path) -> None:
+    pictures = some_pictures()
+    expected = np.asarray(network_of(weights=str(weights)).backbone(pictures))
+    with hardware.use_precision("mixed_bfloat16"):
+        features = network_of(weights=str(weights)).backbone(pictures)
+    assert features.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(features, tf.float32), expected, atol=0.05 * np.abs(expected).max())
 
 
 def test_no_normalisation_is_left_where_it_follows_a_convolution(weights: Path) -> None:
