@@ -17,7 +17,7 @@ from flowers_tfx.data import uris
 from flowers_tfx.data.uris import UnusableLine
 from flowers_tfx.errors import InputError
 
-LINES_PER_CHUNK = 64
+LINES_PER_CHUNK = 128
 READ_THREADS = 8
 
 

@@ -142,7 +142,7 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
     ledger = read_ledger("ingest", draft)
     shards = ledger["shards"]
     rows = [draft.local_file(f"{shard['path']}.rows") for shard in shards if shard["rows"]]
-    photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, number, request.labels)
+    photos = publication.write_photos(draft.scratch / spans.PHOTOS, rows, request.labels)
     duplicates = sum(shard["duplicates"] for shard in shards)
     known, rejected = ledger["known"], ledger["rejected"]
     if photos.examples + known + duplicates + rejected != lines:

@@ -36,7 +36,8 @@ class PhotoBatch:
     @cached_property
     def channel_means(self) -> Floats:
         """First axis: the channel."""
-        means: Floats = self.channels.sum(axis=2, dtype=np.int64) / GRID**2
+        # A sum of GRID**2 bytes fits 32 bits.
+        means: Floats = self.channels.sum(axis=2, dtype=np.int32) / GRID**2
         return means
 
     @cached_property

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flowers_tfx.data import pictures, uris
 from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.pixel_sample import PixelSample, sample_pixels
 from flowers_tfx.data.spans import LABEL_CONFLICT
+from flowers_tfx.features import SPLITS
 
 BATCH_BYTES = 1 << 24
+DIGEST_BYTES = 32
 
 
 class Occurrence(NamedTuple):
     """A line that lists a photo. They sort by URI; `number` is 0 for a photo of an earlier span, whose name then stands as the URI."""
 
-    # Between workers it travels as a plain tuple, which Beam encodes without pickling.
     uri: str
     number: int
     label: str
@@ -33,6 +34,39 @@ class Photo(NamedTuple):
     label: str
     data: bytes
     sample: PixelSample
+
+
+def unit_of(digest: bytes, salt: str, shards: int) -> int:
+    """Which photos are written together. The files of one index hold equally many photos, so the three splits of an index are a unit of
+    work; a span of one index is divided by split."""
+    return shard_index(digest, shards) if shards > 1 else SPLITS.index(split_of(digest, salt))
+
+
+def shard_index(digest: bytes, shards: int) -> int:
+    return int.from_bytes(digest, "big") % shards
+
+
+# What travels between workers, which Beam encodes without pickling, many photos at a time: of lines (LINES, [(digest, *Occurrence), ...]),
+# of an earlier span (EARLIER, its number, digests one after the other, labels).
+Shuffled = tuple[Any, ...]
+LINES, EARLIER = "lines", "earlier"
+
+
+def group_photos(shuffled: Iterable[Shuffled]) -> dict[bytes, list[Occurrence]]:
+    """The occurrences of every photo that the delivery lists, by digest. `shuffled` is read twice: memory is for the delivery, however
+    many photos earlier spans hold."""
+    photos: dict[bytes, list[Occurrence]] = {}
+    for kind, *content in shuffled:
+        if kind == LINES:
+            for digest, *line in content[0]:
+                photos.setdefault(digest, []).append(Occurrence(*line))
+    for kind, *content in shuffled:
+        if kind == EARLIER:
+            span, digests, labels = content
+            for at, label in enumerate(labels):
+                if occurrences := photos.get(digests[DIGEST_BYTES * at : DIGEST_BYTES * (at + 1)]):
+                    occurrences.append(Occurrence(f"span {span}", 0, label, b"", 0))
+    return photos
 
 
 def conflict(lines: Sequence[Occurrence], earlier: Sequence[Occurrence]) -> str:
@@ -58,12 +92,11 @@ def batches(photos: Iterable[tuple[bytes, list[Occurrence]]]) -> Iterator[list[t
     size = 0
     for digest, occurrences in photos:
         # A size comes from the first line: all of them have the same bytes.
-        photo_bytes = Occurrence(*occurrences[0]).size
-        if batch and (len(batch) == BATCH or size + photo_bytes > BATCH_BYTES):
+        if batch and (len(batch) == BATCH or size + occurrences[0].size > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append((digest, occurrences))
-        size += photo_bytes
+        size += occurrences[0].size
     if batch:
         yield batch
 

@@ -78,9 +78,14 @@ def sample_pixels(data: bytes, max_pixels: int) -> PixelSample:
         jpeg_quality=jpeg_quality(getattr(picture.stored, "quantization", None)),
         exif_orientation=picture.orientation,
         capture_time=pictures.capture_time(picture),
-        grid=image.resize((GRID, GRID), Image.Resampling.NEAREST).convert("RGB").tobytes(),
+        grid=_rgb_bytes(image.resize((GRID, GRID), Image.Resampling.NEAREST)),
         neighbourhoods=neighbourhoods(image.convert("L")),
     )
+
+
+def _rgb_bytes(image: Image.Image) -> bytes:
+    # convert() would copy an image that is RGB already.
+    return (image if image.mode == "RGB" else image.convert("RGB")).tobytes()
 
 
 def jpeg_quality(tables: dict[int, list[int]] | None) -> int | None:
@@ -109,8 +114,9 @@ def neighbourhoods(luma_image: Image.Image) -> Neighbourhoods:
     laplacian -= middle[:, 1:-1] << 1
     laplacian += vertical[:, 1:-1]
     wide = laplacian.astype(np.int64).ravel()
+    # Sums of at most ANALYSIS_PX values below 4096 fit 32 bits, squares do not. Not np.dot: of floats it would start BLAS's threads.
     return Neighbourhoods(
-        int(wide.sum()) / wide.size,
-        int(np.dot(wide, wide)) / wide.size,
-        int(np.abs(kernel).sum(dtype=np.int64)) / wide.size,
+        int(laplacian.sum(dtype=np.int32)) / wide.size,
+        int(np.einsum("i,i->", wide, wide)) / wide.size,
+        int(np.abs(kernel).sum(dtype=np.int32)) / wide.size,
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,9 +18,7 @@ import pyarrow.parquet as pq
 
 import flowers_tfx
 from flowers_tfx import features, storage
-from flowers_tfx.data import records, spans
-
-MAX_OPEN_FILES = 128  # files at a time
+from flowers_tfx.data import photo_rows, records, spans
 
 
 @dataclass
@@ -36,49 +32,38 @@ class PhotoTotals:
     digest: str
 
 
-def write_photos(path: Path, rows_paths: Sequence[Path], span: int, labels: tuple[str, ...]) -> PhotoTotals:
-    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group and MAX_OPEN_FILES files
-    open."""
+def write_photos(path: Path, rows_paths: Sequence[Path], labels: tuple[str, ...]) -> PhotoTotals:
+    """Writes photos.parquet in the order of digests, whatever the shards were, with memory for one row group and the files of rows that
+    are open."""
     schema, digest, counts = spans.photos_schema(), sha256(), Counter[tuple[str, str]]()
     with ExitStack() as stack:
         scratch = stack.enter_context(TemporaryDirectory(dir=path.parent, prefix=".rows-"))
-        lines = stack.enter_context(_open_merged(_merge_groups(rows_paths, Path(scratch))))
+        tables = stack.enter_context(photo_rows.open_rows(rows_paths, Path(scratch)))
         parquet = stack.enter_context(pq.ParquetWriter(path, schema))
-        while rows := [_row(line, span, digest.update) for line in islice(lines, spans.ROWS_PER_GROUP)]:
-            parquet.write_table(pa.Table.from_pylist(rows, schema))
-            counts.update((row["split"], row[features.LABEL]) for row in rows)
+        for group in _row_groups(tables):
+            for line in group[photo_rows.CANONICAL].to_pylist():
+                digest.update(f"{line}\n".encode())
+            counts.update(zip(group["split"].to_pylist(), group[features.LABEL].to_pylist(), strict=True))
+            parquet.write_table(group.select(schema.names).combine_chunks())
     by_split = {split: {label: counts[split, label] for label in labels} for split in features.SPLITS}
     splits = {split: sum(by_split[split].values()) for split in features.SPLITS}
     totals = {label: sum(by_split[split][label] for split in features.SPLITS) for label in labels}
     return PhotoTotals(sum(splits.values()), splits, totals, by_split, digest.hexdigest())
 
 
-@contextmanager
-def _open_merged(paths: Sequence[Path]) -> Iterator[Iterator[str]]:
-    """The lines of all files in the order of digests, with which every line starts."""
-    with ExitStack() as stack:
-        yield heapq.merge(*[stack.enter_context(path.open(encoding="utf-8", newline="\n")) for path in paths])
-
-
-def _merge_groups(paths: Sequence[Path], scratch: Path) -> list[Path]:
-    """At most MAX_OPEN_FILES files with the lines of all `paths`: a process can often open only 1,024 files, and a span has three per
-    shard."""
-    queue = deque(paths)
-    while len(queue) > MAX_OPEN_FILES:
-        merged = scratch / str(len(queue))
-        with (
-            _open_merged([queue.popleft() for _ in range(MAX_OPEN_FILES)]) as lines,
-            merged.open("w", encoding="utf-8", newline="\n") as out,
-        ):
-            out.writelines(lines)
-        queue.append(merged)
-    return list(queue)
-
-
-def _row(line: str, span: int, update: Any) -> dict[str, Any]:
-    _, canonical, uri = line.rstrip("\n").split("\t")
-    update(canonical.encode() + b"\n")
-    return {**json.loads(canonical), features.URI: json.loads(uri), features.SPAN: span}
+def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of ROWS_PER_GROUP, the last one smaller."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        if sum(map(len, pending)) >= spans.ROWS_PER_GROUP:
+            rows = pa.concat_tables(pending)
+            while len(rows) >= spans.ROWS_PER_GROUP:
+                yield rows.slice(0, spans.ROWS_PER_GROUP)
+                rows = rows.slice(spans.ROWS_PER_GROUP)
+            pending = [rows]
+    if any(map(len, pending)):
+        yield pa.concat_tables(pending)
 
 
 def collect_shards(

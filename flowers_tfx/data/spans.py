@@ -32,6 +32,7 @@ ROWS_PER_GROUP = 50_000
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
 _SPAN_NAME = re.compile(r"span-([1-9]\d*)")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,7 @@ def processed_photos(span: Span) -> Iterator[tuple[str, str]]:
 
 def canonical(row: Mapping[str, Any]) -> str:
     """The row of a photo as it enters the span's digest: without origin and time."""
-    content = {key: value for key, value in row.items() if key not in (features.URI, features.SPAN)}
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode({key: value for key, value in row.items() if key not in (features.URI, features.SPAN)})
 
 
 def span_digest(rows: Iterable[Mapping[str, Any]]) -> str:
