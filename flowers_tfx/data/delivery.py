@@ -6,14 +6,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 from flowers_tfx.class_names import class_name
+from flowers_tfx.data import photo_cache, uris
 from flowers_tfx.data import spans as span_store
-from flowers_tfx.data import uris
 from flowers_tfx.data.uris import UnusableLine
 from flowers_tfx.errors import InputError
 
@@ -118,8 +118,8 @@ def read_chunk(csv_uri: str, chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     return enumerate(block, chunk.first_line)
 
 
-def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Line:
-    """The line with the digest of its photo, which is read once, in pieces."""
+def read_line(number: int, raw: bytes, base: str, labels: Container[str], keep: Callable[[bytes, bytes], None] | None = None) -> Line:
+    """The line with the digest of its photo, which is read once. `keep(digest, data)` gets the bytes of a photo that is not too large."""
     uri, label = "", ""
     path = b""
     try:
@@ -127,8 +127,10 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str]) -> Lin
         if label not in labels:
             raise UnusableLine("label", f'unknown label "{visible(label)}"')
         path = uris.resolve(uri, base).encode("utf-8", "surrogateescape")
-        digest, size = uris.file_sha256(path)
-        return Line(number, printable(uri), label, path, digest, size)
+        file = uris.hash_file(path, photo_cache.MAX_PHOTO_BYTES if keep else 0)
+        if keep and file.data is not None:
+            keep(file.digest, file.data)
+        return Line(number, printable(uri), label, path, file.digest, file.size)
     except UnusableLine as error:
         if not uri:
             uri = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")

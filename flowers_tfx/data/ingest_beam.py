@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -20,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowers_tfx import features
 from flowers_tfx.class_names import class_name
-from flowers_tfx.data import delivery, photos, pictures, spans, uris
+from flowers_tfx.data import delivery, photo_cache, photos, pictures, spans, uris
 from flowers_tfx.data.beam_jobs import LEDGER, UNITS_PER_PHOTO, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo
 from flowers_tfx.data.properties import measure
@@ -115,8 +116,9 @@ class HashPhotos(beam.DoFn):
         job = self._job
         base, contents = uris.folder(job.csv), []
         units: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        keep = partial(photo_cache.PHOTOS.add, job.work_dir)
         for number, raw in delivery.read_chunk(job.csv, chunk):
-            line = delivery.read_line(number, raw, base, self._labels)
+            line = delivery.read_line(number, raw, base, self._labels, keep)
             contents.append(line.content)
             if line.digest:
                 unit = photos.unit_of(line.digest, job.split_salt, job.shards)
@@ -137,6 +139,9 @@ class WriteShards(beam.DoFn):
 
     def setup(self) -> None:
         configure_beam_worker(self._job.s3_endpoint)
+
+    def teardown(self) -> None:
+        photo_cache.PHOTOS.clear(self._job.work_dir)
 
     def process(self, unit: tuple[int, Iterable[photos.Shuffled]]) -> Iterator[tuple[int, Entry]]:
         job, known = self._job, 0
@@ -162,8 +167,9 @@ class WriteShards(beam.DoFn):
     def _write_batch(self, shard: ShardFile, batch: list[tuple[bytes, list[Occurrence]]]) -> Iterator[tuple[int, Entry]]:
         readable: list[tuple[Photo, int]] = []
         for digest, lines in batch:
+            data = photo_cache.PHOTOS.take(self._job.work_dir, digest)
             try:
-                readable.append((photos.read_photo(digest, lines, self._job.max_pixels), len(lines) - 1))
+                readable.append((photos.read_photo(digest, lines, self._job.max_pixels, data), len(lines) - 1))
             except pictures.BadPicture as error:
                 yield from self._reject(digest, lines, str(error))
         samples = [photo.sample for photo, _ in readable]

@@ -41,16 +41,20 @@ class PhotoBatch:
         return means
 
     @cached_property
-    def luma(self) -> npt.NDArray[np.int32]:
+    def luma(self) -> Bytes:
         """Rec. 601 luma of the grid, rounded as Pillow does."""
-        red, green, blue = self.channels.astype(np.int32)
-        luma: npt.NDArray[np.int32] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
-        return luma
+        red, green, blue = self.channels
+        luma: npt.NDArray[np.int32] = np.multiply(red, 19595, dtype=np.int32)
+        luma += np.multiply(green, 38470, dtype=np.int32)
+        luma += np.multiply(blue, 7471, dtype=np.int32)
+        luma += 0x8000
+        luma >>= 16
+        return luma.astype(np.uint8)
 
     @cached_property
     def luma_histogram(self) -> Floats:
-        bins = self.luma + 256 * np.arange(len(self.samples), dtype=np.int32)[:, np.newaxis]
-        return np.bincount(bins.ravel(), minlength=256 * len(self.samples)).reshape(-1, 256).astype(np.float64)
+        # One photo at a time: bincount() needs eight bytes a pixel.
+        return np.array([np.bincount(luma, minlength=256) for luma in self.luma], np.float64).reshape(-1, 256)
 
     @cached_property
     def luma_mean(self) -> Floats:
@@ -60,8 +64,7 @@ class PhotoBatch:
     @cached_property
     def thumbnail(self) -> Floats:
         """The luma summed up to 32x32 whole numbers, each of 9 points."""
-        rows = self.luma.reshape(-1, GRID, GRID)
-        rows = rows[:, ::3] + rows[:, 1::3] + rows[:, 2::3]
+        rows = self.luma.reshape(-1, GRID // 3, 3, GRID).sum(axis=2, dtype=np.int16)
         sums: Floats = (rows[:, :, ::3] + rows[:, :, 1::3] + rows[:, :, 2::3]).astype(np.float64)
         return sums
 

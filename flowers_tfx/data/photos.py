@@ -101,8 +101,11 @@ def batches(photos: Iterable[tuple[bytes, list[Occurrence]]]) -> Iterator[list[t
         yield batch
 
 
-def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> Photo:
-    """The photo of the first line that still gives these bytes. BadPicture with a reason."""
+def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int, data: bytes | None) -> Photo:
+    """The photo of the first line, whose bytes are `data`, or else of the first line that still gives these bytes. BadPicture with a
+    reason."""
+    if data is not None:
+        return _photo(digest, lines[0], data, max_pixels)
     limit = pictures.max_bytes(max_pixels)
     for line in lines:
         try:
@@ -111,5 +114,9 @@ def read_photo(digest: bytes, lines: Sequence[Occurrence], max_pixels: int) -> P
         except uris.UnusableLine:
             continue
         if line.size > limit or hashlib.sha256(data).digest() == digest:
-            return Photo(digest.hex(), line.uri, line.label, data, sample_pixels(data, max_pixels))
+            return _photo(digest, line, data, max_pixels)
     raise pictures.BadPicture("the file changed during the ingest")
+
+
+def _photo(digest: bytes, line: Occurrence, data: bytes, max_pixels: int) -> Photo:
+    return Photo(digest.hex(), line.uri, line.label, data, sample_pixels(data, max_pixels))

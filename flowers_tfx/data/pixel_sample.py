@@ -8,7 +8,7 @@ of the file is decoded, so a truncated one is detected.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,7 @@ def _table_sum(quality: int) -> int:
 _TABLE_SUMS = tuple(_table_sum(quality) for quality in range(100, 0, -1))  # ascending
 
 
-@dataclass(frozen=True)
-class Neighbourhoods:
+class Neighbourhoods(NamedTuple):
     """Of the luma at the inner pixels of the sampled rows: moments of the Laplacian, mean magnitude of Immerkaer's kernel."""
 
     laplacian_mean: float = 0.0
@@ -50,8 +49,7 @@ class Neighbourhoods:
     kernel_mean_abs: float = 0.0
 
 
-@dataclass(frozen=True)
-class PixelSample:
+class PixelSample(NamedTuple):
     """A photo as the properties need it. `grid` holds red, green, blue of 96x96 pixels, the nearest to evenly spaced points."""
 
     width_px: int
@@ -105,18 +103,26 @@ def neighbourhoods(luma_image: Image.Image) -> Neighbourhoods:
         return Neighbourhoods()
     luma = np.frombuffer(luma_image.tobytes(), np.uint8).reshape(height, width)
     step = min(MAX_ROW_STEP, max(1, width * height // NEIGHBOURHOODS))
-    above, middle, below = (luma[i : height - 2 + i : step].astype(np.int16) for i in range(3))
-    vertical = above + below
-    vertical -= middle << 1
-    kernel = vertical[:, :-2] + vertical[:, 2:]
-    kernel -= vertical[:, 1:-1] << 1
-    laplacian = middle[:, :-2] + middle[:, 2:]
-    laplacian -= middle[:, 1:-1] << 1
-    laplacian += vertical[:, 1:-1]
-    wide = laplacian.astype(np.int64).ravel()
-    # Sums of at most ANALYSIS_PX values below 4096 fit 32 bits, squares do not. Not np.dot: of floats it would start BLAS's threads.
+    # The rows lie one behind the other in one axis, which NumPy passes fastest. The last two values of a row mix two rows and are left out.
+    above, middle, below = (luma[i : height - 2 + i : step].astype(np.int16).ravel() for i in range(3))
+    above += below
+    vertical = above - 2 * middle
+    kernel, laplacian = _second_differences(vertical), _second_differences(middle)
+    laplacian[:-2] += vertical[1:-1]
+    inner = laplacian.reshape(-1, width)[:, :-2].astype(np.int64).ravel()
+    magnitudes = np.abs(kernel, out=kernel).reshape(-1, width)[:, :-2]
+    # The magnitudes are below 4096, and at most ANALYSIS_PX: their sum fits 32 bits. einsum, since np.dot may start BLAS's threads.
     return Neighbourhoods(
-        int(laplacian.sum(dtype=np.int32)) / wide.size,
-        int(np.einsum("i,i->", wide, wide)) / wide.size,
-        int(np.abs(kernel).sum(dtype=np.int32)) / wide.size,
+        int(inner.sum()) / inner.size,
+        int(np.einsum("i,i->", inner, inner)) / inner.size,
+        int(magnitudes.sum(dtype=np.int32)) / inner.size,
     )
+
+
+def _second_differences(values: Ints) -> Ints:
+    """values[i] - 2 * values[i + 1] + values[i + 2], as long as `values`: the last two mean nothing."""
+    out = np.zeros_like(values)
+    inner = np.add(values[:-2], values[2:], out=out[:-2])
+    inner -= values[1:-1]
+    inner -= values[1:-1]
+    return out

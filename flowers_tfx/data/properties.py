@@ -123,10 +123,12 @@ def saturation(batch: PhotoBatch) -> Values:
 @image_property
 def colorfulness(batch: PhotoBatch) -> Values:
     """M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003: sigma_rgyb + 0.3 mu_rgyb."""
-    (red, green, blue), (mean_r, mean_g, mean_b) = batch.channels.astype(np.int16), batch.channel_means
+    (red, green, blue), (mean_r, mean_g, mean_b) = batch.channels, batch.channel_means
     red_green, yellow_blue = mean_r - mean_g, (mean_r + mean_g) / 2 - mean_b
-    # Twice yellow-blue, R+G-2B, is a whole number.
-    squares = _mean_square(red - green) + _mean_square(red + green - (blue << 1)) / 4
+    twice_yellow_blue = np.add(red, green, dtype=np.int16)  # twice, since that is a whole number: R+G-2B
+    twice_yellow_blue -= blue
+    twice_yellow_blue -= blue
+    squares = _mean_square(np.subtract(red, green, dtype=np.int16)) + _mean_square(twice_yellow_blue) / 4
     variance = np.maximum(0.0, squares - red_green**2 - yellow_blue**2)
     return np.sqrt(variance) + 0.3 * np.hypot(red_green, yellow_blue)
 

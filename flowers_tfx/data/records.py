@@ -21,24 +21,25 @@ BLOCK_BYTES = 65535
 _MASK = 0xFFFFFFFF
 HEAD_BYTES = 12  # a record's length and the checksum of that
 _FLOAT = struct.Struct("<f")
+_BYTES, _FLOATS, _INTS = 1, 2, 3  # field numbers in tf.train.Feature
 _BLOCK_HEAD = struct.Struct("<BHH")
 
 
 def example_bytes(values: Mapping[str, Feature]) -> bytes:
     """A serialized tf.train.Example with one value per feature, in the order of deterministic serialization (sorted keys)."""
-    pieces: list[bytes] = []
+    pieces: list[bytes] = [b""]
     for key in sorted(values):
         value = values[key]
         if isinstance(value, float):
-            pieces += (_head(key, 2, 4), _FLOAT.pack(value))
-            continue
-        if isinstance(value, int):
-            kind, payload = 3, _varint(value & 0xFFFFFFFFFFFFFFFF)
+            kind, payload = _FLOATS, _FLOAT.pack(value)
+        elif isinstance(value, int):
+            kind, payload = _INTS, _varint(value & 0xFFFFFFFFFFFFFFFF)
         else:
-            kind, payload = 1, value.encode() if isinstance(value, str) else value
-        pieces += (_head(key, kind, len(payload)), payload)
-    # One join, so that the photo is copied once.
-    return b"".join((_tag(1, sum(map(len, pieces))), *pieces))
+            kind, payload = _BYTES, value.encode() if isinstance(value, str) else value
+        pieces.append(_head(key, kind, len(payload)))
+        pieces.append(payload)
+    pieces[0] = _tag(1, sum(map(len, pieces)))
+    return b"".join(pieces)
 
 
 @lru_cache(maxsize=4096)

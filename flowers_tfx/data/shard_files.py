@@ -14,7 +14,7 @@ from flowers_tfx.data.beam_jobs import create_file
 from flowers_tfx.data.photo_rows import RowsWriter
 from flowers_tfx.data.photos import Photo
 from flowers_tfx.data.properties import Value
-from flowers_tfx.data.records import Feature, RecordWriter, example_bytes
+from flowers_tfx.data.records import RecordWriter, example_bytes
 
 
 class ShardFile:
@@ -46,7 +46,8 @@ class ShardFile:
             features.SPAN: self._span,
             **measured,
         }
-        self._records.write(example_bytes(_example_features(row, photo.data)))
+        columns = {name: value for name, value in row.items() if value is not None and name != "split"}
+        self._records.write(example_bytes({**columns, features.IMAGE: photo.data}))
         if self._rows is None:
             self._rows = RowsWriter(self._files.enter_context(create_file(f"{self._path}.rows")))
         self._rows.write(row)
@@ -67,9 +68,3 @@ class ShardFile:
             "duplicates": self._duplicates,
             "rows": self._written,
         }
-
-
-def _example_features(row: Mapping[str, Value], data: bytes) -> dict[str, Feature]:
-    """The features of an Example; absent properties are left out."""
-    columns = {name: value for name, value in row.items() if value is not None and name != "split"}
-    return {**columns, features.IMAGE: data}

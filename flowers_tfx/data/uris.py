@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import stat
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from flowers_tfx.errors import InputError
@@ -56,17 +56,27 @@ def read_bytes(path: bytes, limit: int = -1) -> bytes:
         raise unusable_line(error) from error
 
 
-def file_sha256(path: bytes) -> tuple[bytes, int]:
-    """Digest and size of the file at a resolved path, read in pieces. UnusableLine with a reason."""
-    digest, size = hashlib.sha256(), 0
+class HashedFile(NamedTuple):
+    """sha256 and size of a file; `data` holds its bytes if they were asked for."""
+
+    digest: bytes
+    size: int
+    data: bytes | None
+
+
+def hash_file(path: bytes, keep_up_to: int = 0) -> HashedFile:
+    """The file at a resolved path, read in pieces, with its bytes if there are at most `keep_up_to`. UnusableLine with a reason."""
+    digest, size, pieces = hashlib.sha256(), 0, list[bytes]()
     try:
         with _open_photo(path) as file:
             while piece := file.read(READ_BYTES):
                 digest.update(piece)
                 size += len(piece)
+                if size <= keep_up_to:
+                    pieces.append(piece)
     except OSError as error:
         raise unusable_line(error) from error
-    return digest.digest(), size
+    return HashedFile(digest.digest(), size, b"".join(pieces) if size <= keep_up_to else None)
 
 
 def _open_photo(path: bytes) -> IO[bytes]:

@@ -260,6 +260,7 @@ def test_exif_photos_stand_upright_and_keep_their_bytes(tmp_path: Path) -> None:
 
 def test_a_photo_that_changes_meanwhile(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flowers_tfx.data import uris
+    from flowers_tfx.data.photo_cache import PHOTOS
 
     lines = photo_lines(photos)[:9]
     honest = uris.read_bytes
@@ -268,6 +269,9 @@ def test_a_photo_that_changes_meanwhile(photos: Path, tmp_path: Path, monkeypatc
         return b"other" if os.fsdecode(path) == lines[2][0] else honest(path, limit)
 
     monkeypatch.setattr(uris, "read_bytes", changed)
+    in_memory = take(tmp_path, lines, root="in memory")
+    assert (in_memory.examples, in_memory.rejected) == (9, 0)  # with the bytes that have the digest
+    monkeypatch.setattr(PHOTOS, "max_bytes", 0)
     result = take(tmp_path, lines)
     assert (result.examples, result.rejected) == (8, 1)
     assert result.rejects[0].reason == "the file changed during the ingest"
