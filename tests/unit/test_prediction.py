@@ -23,8 +23,10 @@ from flowers_tfx.inference.engines import EngineName, Unreadable
 from flowers_tfx.inference.prediction import photo_files
 from flowers_tfx.inference.predictor import Prediction, Predictor
 from flowers_tfx.model.signatures import export
+from flowers_tfx.registry import publish
 from tests.conftest import ROOT, small_photo
 from tests.unit import photo_kinds
+from tests.unit.buckets import FakeStore
 
 SIZE, LABELS, LIMIT = 32, ("daisy", "roses", "tulips"), 50_000_000
 ENGINES: tuple[EngineName, ...] = ("litert", "savedmodel")
@@ -190,6 +192,18 @@ def test_a_version_or_a_registry_can_be_named(registry: Path, tmp_path: Path, ca
     assert old["probabilities"] != new["probabilities"]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_in_a_bucket_answers(
+    store: FakeStore, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: EngineName
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(small_photo(11))
+    pushed = publish(exported / "1", "s3://bucket/registry", "fingerprint", (), "id")
+    (row,) = predict(capsys, photo, "--set", "registry=s3://bucket/registry", "--engine", engine)
+    (local,) = predict(capsys, photo, "--model", exported / "1", "--engine", engine)
+    assert row == {**local, "model_version": str(pushed.version)}
+
+
 def corrupt(version: Path) -> None:
     content = bytearray((version / LITERT_FILE).read_bytes())
     content[len(content) // 2] ^= 255
@@ -265,11 +279,11 @@ def test_ctrl_c_ends_it_with_one_word(exported: Path, tmp_path: Path) -> None:
     for number in range(100):
         (tmp_path / f"{number}.jpg").write_bytes(small_photo(number))
     program = f"""
-import sys, time
+import os, sys, time
 from flowers_tfx import litert
 answer = litert.LiteRtModel.__call__
 def slowly(model, picture):
-    print("started", flush=True)
+    os.write(1, b"started\\n")
     time.sleep(0.1)
     return answer(model, picture)
 litert.LiteRtModel.__call__ = slowly
