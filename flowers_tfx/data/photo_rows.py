@@ -77,16 +77,19 @@ def _merge_groups(paths: Sequence[Path], scratch: Path) -> list[Path]:
 
 
 def _merge(streams: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.Table]:
-    """Each table holds the rows up to the lowest digest that ends one of the batches at hand: no later batch can have a lower one."""
+    """Each table holds the rows up to the lowest digest that ends a batch which is not the last of its stream: what follows is higher."""
     heads = {number: batch for number, stream in enumerate(streams) if (batch := next(stream, None)) is not None}
+    following = {number: next(streams[number], None) for number in heads}
     while heads:
         digests = {number: batch.column(batch.schema.get_field_index(features.DIGEST)) for number, batch in heads.items()}
-        last = min(column[-1].as_py() for column in digests.values())
+        last = min((column[-1].as_py() for number, column in digests.items() if following[number] is not None), default=None)
         ready: list[pa.RecordBatch] = []
         for number, column in digests.items():
-            rows = pc.sum(pc.less_equal(column, last)).as_py()
+            rows = len(column) if last is None else pc.sum(pc.less_equal(column, last)).as_py()
             ready.append(heads[number].slice(0, rows))
-            rest = heads[number].slice(rows) if rows < len(column) else next(streams[number], None)
+            rest = heads[number].slice(rows) if rows < len(column) else following[number]
+            if rows == len(column) and rest is not None:
+                following[number] = next(streams[number], None)
             if rest is None:
                 del heads[number]
             else:
