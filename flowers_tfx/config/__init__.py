@@ -2,6 +2,7 @@
 
 from flowers_tfx.config.beam import BeamConfig
 from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig, StepConfig
 from flowers_tfx.config.loading import load_config, parse_config
@@ -12,6 +13,7 @@ from flowers_tfx.config.training import ModelConfig, TrainingConfig
 __all__ = [
     "BeamConfig",
     "EvaluationConfig",
+    "ExportConfig",
     "IngestConfig",
     "KubeflowConfig",
     "ModelConfig",

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from flowers_tfx.config.beam import BeamConfig
 from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
 from flowers_tfx.config.review import ReviewConfig
@@ -41,6 +42,7 @@ class PipelineConfig(Section):
     ingest: IngestConfig = IngestConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    export: ExportConfig = ExportConfig()
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     beam: BeamConfig = BeamConfig()

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, TRAINING_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, TRAINING_FILE
 from flowers_tfx.features import IMAGE, LABEL
-from flowers_tfx.litert import FEATURES, PROBABILITIES
+from flowers_tfx.litert import FEATURES, PROBABILITIES, Pictures
 from flowers_tfx.model.conversion import convert
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
@@ -89,8 +89,18 @@ def _variables(network: ServedNetwork) -> list[Any]:
     return [*network.backbone.variables, *network.head.variables]
 
 
-def export(network: ServedNetwork, image_size: int, labels: Sequence[str], training: Mapping[str, Any], folder: str) -> None:
-    """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained and the same network for LiteRT."""
+def export(
+    network: ServedNetwork,
+    image_size: int,
+    labels: Sequence[str],
+    training: Mapping[str, Any],
+    folder: str,
+    representative: Pictures | None = None,
+) -> None:
+    """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained and the same network for LiteRT.
+
+    With `representative` pictures, uint8 [N, s, s, 3], it also writes the network quantised to int8.
+    """
     model = flower_model(network, image_size, labels)
     signatures = {
         "serving_default": model.serving_default,
@@ -98,13 +108,23 @@ def export(network: ServedNetwork, image_size: int, labels: Sequence[str], train
         LABELS_SIGNATURE: model.transform_labels,
     }
     tf.saved_model.save(model, folder, signatures=signatures)
-    litert = convert(lambda pictures: answers(network, pictures), _variables(network), image_size)
-    for name, content in (
-        (LABELS_FILE, ("\n".join(labels) + "\n").encode()),
-        (TRAINING_FILE, (json.dumps(training, indent=2, sort_keys=True) + "\n").encode()),
-        (LITERT_FILE, litert),
-    ):
+    litert = _litert_models(network, image_size, representative)
+    for name, content in {
+        LABELS_FILE: ("\n".join(labels) + "\n").encode(),
+        TRAINING_FILE: (json.dumps(training, indent=2, sort_keys=True) + "\n").encode(),
+        **litert,
+    }.items():
         path = Path(folder) / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    write_litert_record(Path(folder), (LITERT_FILE,))
+    write_litert_record(Path(folder), tuple(litert))
+
+
+def _litert_models(network: ServedNetwork, image_size: int, representative: Pictures | None) -> dict[str, bytes]:
+    """File name to content."""
+
+    def convert_network(pictures: Pictures | None = None) -> bytes:
+        return convert(lambda batch: answers(network, batch), _variables(network), image_size, pictures)
+
+    models = {LITERT_FILE: convert_network()}
+    return models if representative is None else {**models, LITERT_INT8_FILE: convert_network(representative)}

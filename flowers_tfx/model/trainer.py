@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
 from flowers_tfx.model.preprocessing import parse_transformed
+from flowers_tfx.model.representative_pictures import representative_pictures
 from flowers_tfx.model.signatures import export
 from flowers_tfx.model.splits import SplitSource
 from flowers_tfx.model.training import TrainResult, train
@@ -28,16 +30,18 @@ class TrainerArguments(Protocol):
 def run_fn(fn_args: TrainerArguments) -> None:
     """`custom_config["settings"]` is the JSON of orchestration.settings.model_settings."""
     settings = json.loads(fn_args.custom_config["settings"])
-    labels, model = settings["labels"], ModelConfig(**settings["model"])
+    labels, model, training = settings["labels"], ModelConfig(**settings["model"]), TrainingConfig(**settings["training"])
+    train_set = read_split(fn_args.train_files, model.image_size)
     result = train(
         model,
         len(labels),
-        TrainingConfig(**settings["training"]),
-        read_split(fn_args.train_files, model.image_size),
+        training,
+        train_set,
         read_split(fn_args.eval_files, model.image_size),
         fn_args.model_run_dir,
     )
-    export(result.network, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir)
+    representative = representative_pictures(train_set, training.seed) if ExportConfig(**settings["export"]).int8 else None
+    export(result.network, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir, representative)
 
 
 def read_split(patterns: Sequence[str], image_size: int) -> SplitSource:

@@ -63,6 +63,18 @@ def test_it_answers_as_the_function_that_it_was_made_from(folder: Path) -> None:
         np.testing.assert_allclose(values, expected[name][3], atol=1e-5)
 
 
+def test_in_int8_it_answers_almost_the_same(tmp_path: Path, content: bytes) -> None:
+    quantised = convert(answer, [], SIZE, pictures(50))
+    assert quantised == convert(answer, [], SIZE, pictures(50))
+    (tmp_path / "int8.tflite").write_bytes(quantised)
+    model, batch = LiteRtModel(tmp_path / "int8.tflite"), pictures(50)[:20]
+    answers, expected = model.run_batch(batch), answer(tf.constant(batch, tf.float32))
+    assert {value.dtype for value in answers.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(answers["probabilities"], expected["probabilities"], atol=0.03)
+    np.testing.assert_allclose(answers["features"], expected["features"], atol=1.1)
+    assert not np.array_equal(answers["probabilities"], expected["probabilities"])
+
+
 def test_an_empty_batch_has_an_empty_answer(folder: Path) -> None:
     assert load_litert(folder).run_batch(pictures(1)[:0])["probabilities"].shape == (0, CLASSES)
 
