@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=click.Choice(["litert", "savedmodel"]),
     default="litert",
     show_default=True,
-    help="What answers: the LiteRT model, or the SavedModel through TensorFlow, several times slower.",
+    help="What answers: the LiteRT model, or the SavedModel through TensorFlow, which starts slowly.",
 )
 @with_config
 def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None, engine: EngineName) -> CommandResult:

@@ -58,8 +58,8 @@ class LiteRtEngine:
         try:
             self._model = load_litert(folder)
         except InputError as error:
-            # No silent fallback: another engine is slower by far and may answer otherwise, so people choose it.
-            raise InputError(error.message, f"{error.hint} The SavedModel beside it answers with --engine savedmodel.".strip()) from None
+            # No silent fallback: the other engine takes seconds to start and ten times the memory, so people choose it.
+            raise InputError(error.message, f"{error.hint} The SavedModel answers with --engine savedmodel.".strip()) from None
         self._max_pixels = max_pixels
 
     def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
