@@ -58,7 +58,7 @@ class LiteRtEngine:
         try:
             self._model = load_litert(folder)
         except InputError as error:
-            # No silent fallback: the other engine takes seconds to start and ten times the memory, so people choose it.
+            # No silent fallback: the other engine takes seconds to start and eight times the memory, so people choose it.
             raise InputError(error.message, f"{error.hint} The SavedModel answers with --engine savedmodel.".strip()) from None
         self._max_pixels = max_pixels
 
