@@ -26,6 +26,7 @@ from PIL import Image
 from flowers_tfx import features
 from flowers_tfx.data.delivery import delivery_state
 from flowers_tfx.data.ingest import IngestRequest, IngestResult, Reject, ingest
+from flowers_tfx.data.photo_cache import PHOTOS
 from flowers_tfx.data.properties import properties
 from flowers_tfx.data.spans import list_spans, read_photos, span_digest
 from flowers_tfx.errors import InputError
@@ -158,6 +159,7 @@ def test_deliveries_add_up(photos: Path, tmp_path: Path) -> None:
     first = take(tmp_path, photo_lines(photos))
     nothing = take(tmp_path, photo_lines(photos))
     assert (nothing.span, nothing.digest, nothing.examples, nothing.known) == (None, None, 0, 120)
+    assert PHOTOS.bytes == 0  # what is known is not taken out of the cache, but not kept either
     write_photos(tmp_path / "more", per_class=5, first=1000)
     lines = photo_lines(photos) + photo_lines(tmp_path / "more")
     state = delivery_state(deliver(tmp_path, lines), LABELS, list_spans(tmp_path / "root"))
@@ -260,7 +262,6 @@ def test_exif_photos_stand_upright_and_keep_their_bytes(tmp_path: Path) -> None:
 
 def test_a_photo_that_changes_meanwhile(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flowers_tfx.data import uris
-    from flowers_tfx.data.photo_cache import PHOTOS
 
     lines = photo_lines(photos)[:9]
     honest = uris.read_bytes
