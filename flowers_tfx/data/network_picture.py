@@ -13,7 +13,10 @@ Squashing keeps the whole photo and costs no accuracy: docs/adr/0017-the-picture
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import queue
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +36,9 @@ def prepare_picture(picture: Picture, image_size: int) -> Pixels:
     image = decode_stored(picture, jpeg_ratio(*picture.stored.size, image_size))
     if image.mode != "RGB":
         image = image.convert("RGB")
-    square = _scratch(image_size).resize(_halve(image, image_size))
+    small = _halve(image, image_size)
+    with _scratch(image_size) as scratch:
+        square = scratch.resize(small)
     turn = TRANSPOSE.get(picture.orientation or 1)
     return square if turn is None else np.asarray(Image.fromarray(square).transpose(turn))
 
@@ -100,12 +105,15 @@ def _taps(length: int, size: int, repeats: int) -> _Taps:
     return first, last, np.repeat(at - floor, repeats)
 
 
-_threads = threading.local()
+_idle: defaultdict[int, queue.SimpleQueue[_Scratch]] = defaultdict(queue.SimpleQueue)  # by size of the picture
 
 
-def _scratch(image_size: int) -> _Scratch:
-    """This thread's memory for pictures of this size."""
-    by_size: dict[int, _Scratch] = _threads.__dict__.setdefault("by_size", {})
-    if image_size not in by_size:
-        by_size[image_size] = _Scratch(image_size)
-    return by_size[image_size]
+@contextlib.contextmanager
+def _scratch(image_size: int) -> Iterator[_Scratch]:
+    """Memory that no other thread uses meanwhile."""
+    try:
+        scratch = _idle[image_size].get_nowait()
+    except queue.Empty:
+        scratch = _Scratch(image_size)
+    yield scratch
+    _idle[image_size].put(scratch)
