@@ -18,6 +18,7 @@ from flowers_tfx.data import file_headers
 MAX_BYTES_PER_PIXEL = 8
 HEADER_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 18
+MAX_SIDE = 1_000_000  # px: TensorFlow's PNG decoder refuses more
 MAX_FILE_BYTES = 1 << 27  # with the pixels and a copy in the Example, this keeps a worker under 2 GiB
 
 _PALETTE = 3  # a PNG's colour type
@@ -94,6 +95,8 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
     width, height = picture.size
     if max_pixels is not None and width * height > max_pixels:
         raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
+    if max(width, height) > MAX_SIDE:
+        raise BadPicture(f"{width}x{height} is more than {MAX_SIDE:,} pixels along a side, the limit")
     if len(data) > max_bytes(max_pixels):
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     if opener is PngImageFile:

@@ -296,6 +296,11 @@ def _refused() -> list[Kind]:
             lambda: png[:8] + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 0, SIDE, 8, 2, 0, 0, 0)) + png[33:],
             refused=damaged,
         ),
+        Kind(
+            "PNG, a side of more than 1,000,000 px",
+            lambda: encode(Image.new("L", (1_000_001, 1)), "PNG"),
+            refused="1000001x1 is more than 1,000,000 pixels",
+        ),
         Kind("empty file", lambda: b"", refused="empty file"),
         Kind("not a picture", lambda: b"<html>not found</html>", refused="not a picture"),
     ]

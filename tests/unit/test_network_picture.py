@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from flowers_tfx.data.network_picture import jpeg_ratio, prepare_picture
-from flowers_tfx.data.pictures import BadPicture, open_picture
+from flowers_tfx.data.pictures import MAX_SIDE, BadPicture, open_picture
 from flowers_tfx.model.picture_graph import prepare_pictures
 from tests.unit import photo_kinds
 
@@ -116,3 +116,8 @@ def test_threads_do_not_share_memory() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(of_pillow, photos * 4))
     assert all(np.array_equal(*pair) for pair in zip(together, alone * 4, strict=True))
+
+
+def test_a_picture_as_long_as_is_taken_is_the_same_bit_for_bit() -> None:
+    data = encoded(noise(MAX_SIDE, 1, "L"), "PNG")
+    assert np.array_equal(of_pillow(data), of_graph(data))
