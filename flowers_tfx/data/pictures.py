@@ -12,19 +12,14 @@ from PIL import ExifTags, Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from flowers_tfx.data import file_headers
+from flowers_tfx.data import file_headers, png_checks
 
 # A 16-bit RGBA photo takes 8 bytes a pixel without any compression: no file needs more than that.
 MAX_BYTES_PER_PIXEL = 8
 HEADER_BYTES = 1 << 20
-_PIECE_BYTES = 1 << 18
 MAX_SIDE = 1_000_000  # px: TensorFlow's PNG decoder refuses more
 MAX_FILE_BYTES = 1 << 27  # with the pixels and a copy in the Example, this keeps a worker under 2 GiB
 
-_PALETTE = 3  # a PNG's colour type
-_CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}  # samples per pixel of each colour type
-# Left, top, and the steps right and down of each pass of an interlaced PNG.
-_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 # How other formats begin, so that the reason can name them: (offset, magic, name).
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
@@ -100,7 +95,8 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
     if len(data) > max_bytes(max_pixels):
         raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     if opener is PngImageFile:
-        _check_chunks(data)
+        if damage := png_checks.damage(data):
+            raise BadPicture(f"truncated or damaged: {damage}")
     elif not file_headers.has_end(data):
         raise BadPicture("truncated or damaged: the end of the JPEG is missing")
     return Picture(picture, file_headers.orientation(data))
@@ -155,63 +151,6 @@ def capture_time(picture: Picture) -> str:
     except DAMAGE:
         return ""  # a damaged EXIF block is no reason to refuse a photo
     return value if isinstance(value, str) else ""
-
-
-def _check_chunks(data: bytes) -> None:
-    """BadPicture for a PNG whose end is missing, whose checksums are wrong or whose header and palette are not as they have to be: Pillow
-    overlooks these, TensorFlow refuses the file."""
-    at = 8
-    kinds: list[bytes] = []
-    while data[at + 4 : at + 8] != b"IEND":
-        if at + 12 > len(data):
-            raise BadPicture("truncated or damaged: the end of the PNG is missing")
-        kinds.append(data[at + 4 : at + 8])
-        if kinds[-1] == b"PLTE" and int.from_bytes(data[at : at + 4], "big") % 3:
-            raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
-        at = _check_chunk(data, at)
-    _check_chunk(data, at)
-    colour, compression, filters, interlace = data[25:29]
-    if kinds[:1] != [b"IHDR"] or kinds.count(b"IHDR") > 1 or compression or filters or interlace > 1:
-        raise BadPicture("truncated or damaged: the header of the PNG is wrong")
-    if b"IDAT" not in kinds:
-        raise BadPicture("truncated or damaged: the PNG has no pixels")
-    before_pixels = kinds[: kinds.index(b"IDAT")]
-    if kinds.count(b"PLTE") > 1 or (colour == _PALETTE and b"PLTE" not in before_pixels):
-        raise BadPicture("truncated or damaged: the palette of the PNG is wrong")
-
-    if not _has_all_rows(data):
-        raise BadPicture("truncated or damaged: rows of the PNG are missing")
-
-
-def _has_all_rows(data: bytes) -> bool:
-    """Whether the compressed pixels of a PNG, whose chunks are checked, are enough for its size: Pillow leaves missing rows black."""
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    depth, colour, interlace = data[24], data[25], data[28]
-    missing = 0
-    for left, top, right, down in _PASSES if interlace else ((0, 0, 1, 1),):
-        columns, rows = -((left - width) // right), -((top - height) // down)
-        # A byte before each row names its filter.
-        missing += rows * (1 + (columns * _CHANNELS.get(colour, 4) * depth + 7) // 8) if columns > 0 and rows > 0 else 0
-    inflate, at = zlib.decompressobj(), len(file_headers.PNG)
-    while missing > 0 and (kind := data[at + 4 : at + 8]) != b"IEND":
-        size = int.from_bytes(data[at : at + 4], "big")
-        packed = data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
-        while packed and missing > 0 and not inflate.eof:
-            try:
-                missing -= len(inflate.decompress(packed, _PIECE_BYTES))
-            except zlib.error:
-                return False
-            packed = inflate.unconsumed_tail
-        at += size + 12
-    return missing <= 0
-
-
-def _check_chunk(data: bytes, at: int) -> int:
-    """Where the next chunk starts."""
-    end = at + 8 + int.from_bytes(data[at : at + 4], "big")
-    if zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big") or end + 4 > len(data):
-        raise BadPicture("truncated or damaged: a checksum of the PNG is wrong")
-    return end + 4
 
 
 def _eight_bits(stored: Image.Image) -> Image.Image:
