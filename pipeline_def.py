@@ -16,6 +16,7 @@ from flowers_tfx.components.import_example_gen import ImportExampleGen
 from flowers_tfx.components.import_schema_gen import ImportSchemaGen
 from flowers_tfx.components.ingest_images import IngestImages
 from flowers_tfx.components.nodes import Nodes
+from flowers_tfx.components.parity_validator import ParityValidator
 from flowers_tfx.components.publish_baseline import PublishBaseline
 from flowers_tfx.components.pusher import Pusher
 from flowers_tfx.components.select_inputs import SelectInputs
@@ -135,11 +136,14 @@ def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) 
             settings=settings.model,
         )
     )
+    # Nothing is evaluated that TensorFlow Serving and `flowers predict` would answer differently.
+    nodes.add(ParityValidator(model=nodes.output(Trainer, "model"), examples=examples))
     # Blesses the candidate: absolute floors, and a largest drop from the serving model.
     nodes.add(
         Evaluator(
             examples=examples,
             model=nodes.output(Trainer, "model"),
+            certificate=nodes.output(ParityValidator, "certificate"),
             baseline_model=nodes.output(Baseline, "model"),
             schema=curated,
             labels=settings.labels,
@@ -156,6 +160,7 @@ def _add_publication(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
         Pusher(
             model=nodes.output(Trainer, "model"),
             model_blessing=nodes.output(Evaluator, "blessing"),
+            certificate=nodes.output(ParityValidator, "certificate"),
             registry=config.registry,
             window=window,
             settings_digest=settings.digest,

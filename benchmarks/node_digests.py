@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# Place, time, or the number of a registry version, which is a time.
-VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version", "push_id", "page"})
+# Place, time, the number of a registry version, which is a time, or digests of a SavedModel, whose graph has other bytes each time.
+VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version", "push_id", "page", "digests", "saved_model"})
 # Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction;
 # published.json and registry.json, whose digests cover a push id that is drawn by lot.
 LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 PACKAGE = "flowers_tfx"
 TEMPLATES = f"{PACKAGE}/reports/templates"
-_LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis", "pillow")
+_LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis", "ai-edge-litert", "pillow")
 _TEMPLATE_SUFFIXES = (".j2", ".css")
 _QUOTED = re.compile(r"""["']([^"']+)["']""")
 

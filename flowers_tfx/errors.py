@@ -47,8 +47,8 @@ def decision_hint(page: str, commands: Sequence[str]) -> str:
     return f"Read {page}. Then either {' or '.join(commands)}, and run again."
 
 
-class EngineFailed(Exception):
-    """Beam's engine, or the job on it, failed: `message` names the cause, `hint` says what to try."""
+class ExplainedFailure(Exception):
+    """A failure whose cause is known: `message` names it, `hint` says what to try. It ends without a traceback."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -56,6 +56,14 @@ class EngineFailed(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class EngineFailed(ExplainedFailure):
+    """Beam's engine, or the job on it, failed."""
+
+
+class ParityFailed(ExplainedFailure):
+    """The ways of asking one model answer differently to a photo."""
 
 
 def exit_code(error: BaseException) -> ExitCode:

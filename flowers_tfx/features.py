@@ -22,6 +22,7 @@ EMBEDDING = "embedding"  # of per-photo tables: numbers that the frozen backbone
 RETIRED = ("label_int",)
 
 SPLITS = ("train", "eval", "test")
+EVALUATED_SPLIT = "test"
 
 Kind = Literal["int", "float", "string"]
 Role = Literal["number", "category", "identifier"]

@@ -12,7 +12,7 @@ from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration.portable import runtime_parameter_utils
 
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.errors import Blocked, EngineFailed, InputError, cause_of
+from flowers_tfx.errors import Blocked, ExplainedFailure, InputError, cause_of
 from flowers_tfx.orchestration import preflight
 from flowers_tfx.orchestration.cache_keys import content_keys
 from flowers_tfx.orchestration.node_events import Watcher, watch_nodes
@@ -66,5 +66,5 @@ def _explain(error: BaseException, subject: str) -> _Outcome:
             return _Outcome(error.message, error.hint, bad_input=True)
         case _:
             logging.error("The %s failed.", subject, exc_info=error)
-            cause, hint = (error.message, error.hint) if isinstance(error, EngineFailed) else (cause_of(error), "")
+            cause, hint = (error.message, error.hint) if isinstance(error, ExplainedFailure) else (cause_of(error), "")
             return _Outcome(f"The {subject} failed: {cause}", hint)

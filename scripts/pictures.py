@@ -33,9 +33,10 @@ PLACES = {
     "DataGate": (5, 2, "check"),
     "Transform": (5, 3, "model"),
     "Trainer": (4, 3, "model"),
-    "Evaluator": (3, 3, "check"),
-    "Pusher": (2, 3, "model"),
-    "PublishBaseline": (1, 3, "data"),
+    "ParityValidator": (3, 3, "check"),
+    "Evaluator": (2, 3, "check"),
+    "Pusher": (1, 3, "model"),
+    "PublishBaseline": (0, 3, "data"),
 }
 KINDS = {"outside": "looks outside, every run", "data": "brings in, keeps", "check": "measures and judges", "model": "makes the model"}
 NOTES = {"IngestImages": "optional", "Baseline": "serving model", "Transform": "if nothing blocks", "Pusher": "if blessed"}

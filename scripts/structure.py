@@ -28,6 +28,7 @@ LAYERS = (
     "class_names",
     "backbones",
     "artifact_files",
+    "parity_certificate",
     "finding_kinds",
     "config",
     "curated_schema",

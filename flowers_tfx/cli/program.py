@@ -15,7 +15,7 @@ from flowers_tfx.cli import dataset, ingest, kubeflow, kubeflow_runs, predict, r
 from flowers_tfx.cli.command import print_json
 from flowers_tfx.cli.progress_bar import Lines
 from flowers_tfx.cli.root import flowers
-from flowers_tfx.errors import EngineFailed, ExitCode, InputError, exit_code
+from flowers_tfx.errors import ExitCode, ExplainedFailure, InputError, exit_code
 from flowers_tfx.progress import listening
 
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _is_unexpected(error: BaseException) -> bool:
-    return not isinstance(error, InputError | EngineFailed | click.ClickException | click.Abort | KeyboardInterrupt)
+    return not isinstance(error, InputError | ExplainedFailure | click.ClickException | click.Abort | KeyboardInterrupt)
 
 
 def _print_error(error: BaseException, as_json: bool) -> int:
@@ -60,7 +60,7 @@ def _print_error(error: BaseException, as_json: bool) -> int:
 
 def _describe(error: BaseException) -> tuple[str, str, ExitCode]:
     match error:
-        case InputError() | EngineFailed():
+        case InputError() | ExplainedFailure():
             return error.message, error.hint, exit_code(error)
         case click.UsageError():
             usage = error.ctx.get_usage() if error.ctx else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from tfx.types import artifact
 
+CERTIFICATE_FILE = "parity.json"
+
 
 class PhotoSample(artifact.Artifact):
     """Per-photo values of a sample: photos.parquet, thumbnails.parquet, and a JSON file that describes the sample."""
@@ -16,6 +18,12 @@ class DriftReview(artifact.Artifact):
     """reviews.json: the review of the new photos and further comparisons; new.parquet, baseline.parquet, thumbnails.parquet."""
 
     TYPE_NAME = "flowers.DriftReview"
+
+
+class ParityCertificate(artifact.Artifact):
+    """parity.json: how far the ways of asking one model differ (flowers_tfx/parity_certificate.py)."""
+
+    TYPE_NAME = "flowers.ParityCertificate"
 
 
 class HtmlReport(artifact.Artifact):

@@ -6,22 +6,33 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 
 from flowers_tfx import storage
-from flowers_tfx.model.evaluation_config import ACCURACY, BASELINE_NAME, SLICES, SPLIT
+from flowers_tfx.features import EVALUATED_SPLIT
+from flowers_tfx.model.evaluation_config import ACCURACY, BASELINE_NAME, SLICES
+from flowers_tfx.parity_certificate import Certificate
 from flowers_tfx.reports.evaluation import BaselineScore, CalibrationBin, ClassScore, Evaluation, Slice, render_html, to_json
 
 PAGE, JSON = "report.html", "report.json"
 
 
 def write_report(
-    uri: str, *, labels: Sequence[str], blessed: bool, run_id: str, floors: tuple[float, float], baseline_version: str, no_baseline: str
+    uri: str,
+    *,
+    labels: Sequence[str],
+    blessed: bool,
+    run_id: str,
+    floors: tuple[float, float],
+    baseline_version: str,
+    no_baseline: str,
+    certificate: Certificate,
 ) -> Evaluation:
     """Writes report.html and report.json beside TFMA's files. `floors`: least accuracy, and largest drop below the baseline's."""
-    evaluation = read_evaluation(uri, labels, blessed, run_id, floors, baseline_version, no_baseline)
+    evaluation = replace(read_evaluation(uri, labels, blessed, run_id, floors, baseline_version, no_baseline), parity=certificate)
     folder = storage.storage_path(uri)
     (folder / JSON).write_bytes(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False).encode())
     (folder / PAGE).write_bytes(render_html(evaluation).encode())
@@ -67,7 +78,7 @@ def read_evaluation(
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         blessed=blessed,
         reasons=tuple(_reasons(accuracy, floors, baseline, no_baseline)),
-        split=SPLIT,
+        split=EVALUATED_SPLIT,
         examples=examples,
         accuracy=accuracy,
         classes=tuple(_classes(labels, confusion, metrics[()])),

@@ -1,4 +1,5 @@
-"""Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on.
+"""Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on and its
+parity certificate.
 
 TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver stamps an
 idempotency token: a version that is missing from the registry is pushed again, an existing one is a hit.
@@ -6,6 +7,7 @@ idempotency token: a version that is missing from the registry is pushed again, 
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from flowers_tfx import registry
+from flowers_tfx.artifact_files import PARITY_FILE
+from flowers_tfx.components.artifacts import CERTIFICATE_FILE, ParityCertificate
 from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.own_component import OwnComponent
@@ -58,13 +62,21 @@ class PusherExecutor(OwnExecutor[PusherParameters], executor.Executor):
         parameters = self.parameters
         model = self.GetModelPath(self.inputs)
         spans = tuple(span_identities(parameters.window))
-        entry = registry.publish(Path(model), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex)
         io_utils.copy_dir(model, pushed.uri)
+        # Before the model is published: its digest covers the certificate.
+        shutil.copyfile(self.input_folder("certificate") / CERTIFICATE_FILE, Path(pushed.uri) / PARITY_FILE)
+        entry = registry.publish(
+            Path(pushed.uri), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex
+        )
         self._MarkPushed(pushed, str(registry.version_path(parameters.registry, entry.version)), str(entry.version))
 
 
 class Pusher(OwnComponent):
-    INPUTS = {"model": standard_artifacts.Model, "model_blessing": standard_artifacts.ModelBlessing}
+    INPUTS = {
+        "model": standard_artifacts.Model,
+        "model_blessing": standard_artifacts.ModelBlessing,
+        "certificate": ParityCertificate,
+    }
     OUTPUTS = {"pushed_model": standard_artifacts.PushedModel}
     EXECUTOR = PusherExecutor
     DRIVER_CLASS = PusherDriver

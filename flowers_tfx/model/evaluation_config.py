@@ -8,7 +8,6 @@ from flowers_tfx.features import LABEL, PROPERTIES
 from flowers_tfx.model.preprocessing import LABEL_ID
 from flowers_tfx.model.signatures import EXAMPLES_SIGNATURE, LABELS_SIGNATURE
 
-SPLIT = "test"
 ACCURACY = "accuracy"
 SLICES = (LABEL, *sorted(prop.name for prop in PROPERTIES if prop.sliced))
 CALIBRATION_BINS = 10

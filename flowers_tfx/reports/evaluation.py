@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from flowers_tfx.parity_certificate import DIFFICULT, LIMIT, TITLES, Certificate
 from flowers_tfx.reports.rendering import finite_or_none, render
 from flowers_tfx.wilson import wilson_interval
 
@@ -70,6 +71,7 @@ class Evaluation:
     max_drop: float | None = None
     baseline: BaselineScore | None = None
     no_baseline: str = ""  # why there is none
+    parity: Certificate | None = None  # how far the ways of asking this model differ
 
     def __post_init__(self) -> None:
         size = len(self.classes)
@@ -111,6 +113,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         "change": evaluation.change,
         "overconfidence": evaluation.overconfidence,
         "slices": [{**asdict(part), "interval": part.interval} for part in evaluation.slices],
+        "parity": evaluation.parity.as_json() if evaluation.parity else None,
     }
     plain: dict[str, Any] = _plain({**asdict(evaluation), **derived})
     return plain
@@ -128,4 +131,4 @@ def render_html(evaluation: Evaluation) -> str:
     """One file that needs no other: it contains styles and pictures, and no scripts."""
     by_feature = groupby(sorted(evaluation.slices, key=lambda part: part.feature), key=lambda part: part.feature)
     features = [(feature, list(parts)) for feature, parts in by_feature]
-    return render("evaluation.html.j2", e=evaluation, features=features)
+    return render("evaluation.html.j2", e=evaluation, features=features, ways=TITLES, limit=LIMIT, difficult=DIFFICULT)

@@ -33,6 +33,11 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return NONE if number is None else f"{number:.{digits}f}"
 
 
+def small(value: float) -> str:
+    """A difference that may be tiny: 0, 0.0031, 2.4e-07."""
+    return f"{value:.2g}"
+
+
 def count(number: int, noun: str = "photo") -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -50,6 +55,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "count": count, "zip": zip}
+    environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "small": small, "count": count, "zip": zip}
     environment.tests["known"] = lambda value: finite_or_none(value) is not None
     return environment

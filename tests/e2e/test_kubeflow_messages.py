@@ -56,7 +56,7 @@ def test_each_step_gets_the_values_and_artifacts_of_those_before_it(tmp_path: Pa
         steps = run_package(runners.compiled(tmp_path / "kubeflow"), tmp_path, {**places, "span_window": "3"}, python=str(python))
     except Unavailable as reason:
         pytest.skip(str(reason))
-    assert len(steps) == 16
+    assert len(steps) == 17
     given = {name: json.loads((step.folder / "given.json").read_text()) for name, step in steps.items()}
     values = {name: record["values"] for name, record in given.items()}
     # DataGate has no output, whose address would name the run.

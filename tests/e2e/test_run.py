@@ -18,7 +18,7 @@ from tests.e2e.conftest import Workshop, states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-FROM_TRAINER = {"Trainer", "Evaluator", "Pusher", "PublishBaseline"}
+FROM_TRAINER = {"Trainer", "ParityValidator", "Evaluator", "Pusher", "PublishBaseline"}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,22 @@ def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Works
     shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
     evaluation = next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation")
     assert json.loads((Path(evaluation) / "report.json").read_text())["accuracy"] == pytest.approx(right / len(photos))
+
+
+def test_the_pushed_version_has_the_certificate_that_the_report_shows(workshop: Workshop) -> None:
+    version = workshop.registry / str(workshop.versions()[-1])
+    parity = json.loads((version / "assets.extra" / "parity.json").read_text())
+    photos = json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())["splits"]["test"]
+    assert parity["photos"]["test"] == {"compared": photos, "of": photos}
+    assert parity["photos"]["difficult"]["compared"] > 0
+    assert parity["pixels"]["largest"] == 0
+    assert 0 < max(difference["largest"] for difference in parity["probability"].values()) < 1e-4
+    record = json.loads((version / "assets.extra" / "litert.json").read_text())
+    assert parity["digests"] == {"saved_model": record["saved_model"], **record["litert"]}
+    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
+    evaluation = Path(next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation"))
+    assert json.loads((evaluation / "report.json").read_text())["parity"] == parity
+    assert "Does it answer the same everywhere?" in (evaluation / "report.html").read_text()
 
 
 def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -> None:
@@ -190,3 +206,22 @@ def test_runs_are_listed(workshop: Workshop) -> None:
     assert len(listed) == workshop.runs
     assert {run["status"] for run in listed} == {"succeeded"}
     assert listed[0]["pushed_model"]
+
+
+@pytest.mark.one_stack
+def test_a_model_that_answers_in_different_ways_is_neither_evaluated_nor_pushed(workshop: Workshop, tmp_path: Path) -> None:
+    """Any difference is too large for a copy of the program with another limit."""
+    for name in ("flowers_tfx", "runners", "schema"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pipeline_def.py", tmp_path)
+    certificate = tmp_path / "flowers_tfx" / "parity_certificate.py"
+    certificate.write_text(certificate.read_text().replace("LIMIT = 0.005", "LIMIT = -1.0"))
+    before = workshop.versions()
+    report = workshop.run(cwd=tmp_path, code=1)
+    found = states(report)
+    assert report["status"] == "failed"
+    assert (found["Trainer"], found["ParityValidator"]) == ("cached", "failed")
+    assert {found[node] for node in ("Evaluator", "Pusher", "PublishBaseline")} == {"skipped"}
+    assert workshop.versions() == before
+    assert report["error"].startswith("The node ParityValidator failed: The answers to the photo ")
+    assert "Nothing is evaluated or pushed" in report["hint"]

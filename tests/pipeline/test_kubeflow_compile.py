@@ -52,7 +52,7 @@ def spec(package: Package) -> Any:
 def test_it_is_a_clean_package_of_schema_2_1(package: Package, spec: Any) -> None:
     assert spec.schema_version == "2.1.0"
     assert spec.default_pipeline_root == "minio://b/artifacts"
-    assert len(spec.root.dag.tasks) == 16
+    assert len(spec.root.dag.tasks) == 17
     assert set(spec.root.dag.tasks) == set(containers(spec))
     assert [problem.where for problem in lint(package)] == ["retryPolicy"]  # the warning that retries depend on the cluster
 
@@ -95,7 +95,7 @@ def test_cache_keys_hold_code_and_settings(spec: Any, package: Package) -> None:
     changed = {name for name in spec.root.dag.tasks if constants(spec, name) != constants(other, name)}
     assert changed == {"SelectInputs", "Trainer", "Pusher"}
     with_code = {name for name in spec.root.dag.tasks if "code" in spec.root.dag.tasks[name].inputs.parameters}
-    assert {"ImportExampleGen", "Baseline", "DriftValidator", "DataReview", "Evaluator", "Pusher", "PublishBaseline"} <= with_code
+    assert {"ImportExampleGen", "Baseline", "DriftValidator", "DataReview", "ParityValidator", "Evaluator", "Pusher"} <= with_code
 
 
 def test_run_parameters_keep_what_was_compiled_as_their_default(spec: Any) -> None:

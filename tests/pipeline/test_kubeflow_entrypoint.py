@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from flowers_tfx import registry
+from flowers_tfx.artifact_files import LITERT_FILE, PARITY_FILE
 from flowers_tfx.config import load_config
 from flowers_tfx.orchestration.ingest_job import ingest_delivery
 from runners.kubeflow import ENTRYPOINT, compile_package
@@ -113,7 +115,11 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
     model = tmp_path / "store/minio/b/model/Format-Serving"
     model.mkdir(parents=True)
     (model / "saved_model.pb").write_bytes(b"m")
+    (model / "assets.extra").mkdir()
+    (model / "assets.extra/model.tflite").write_bytes(b"l")
     (tmp_path / "store/minio/b/blessing").mkdir()
+    (tmp_path / "store/minio/b/certificate").mkdir()
+    (tmp_path / "store/minio/b/certificate/parity.json").write_text("{}")
     window = json.dumps([{"span": 1, "digest": "d"}])
 
     def identity(artifact_id: str) -> dict[str, str]:
@@ -123,6 +129,7 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
     outcomes = {
         "SelectInputs": Outcome("complete", 0, "", {"window": window}),
         "Trainer": Outcome("complete", 0, "", {}, {"model": {**identity("1"), "uri": "minio://b/model"}}),
+        "ParityValidator": Outcome("complete", 0, "", {}, {"certificate": {**identity("3"), "uri": "minio://b/certificate"}}),
         "Evaluator": Outcome(
             "complete", 0, "", {}, {"blessing": {**identity("2"), "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}}}
         ),
@@ -134,3 +141,16 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
     versions = [path.name for path in (tmp_path / "registry").iterdir() if path.name.isdecimal()] if blessed else []
     assert len(versions) == blessed
     assert metadata.get("pushed_version", "") == (versions[0] if blessed else "")
+    for version in versions:
+        _assert_that_the_digest_covers_what_was_pushed(tmp_path / "registry", int(version))
+
+
+def _assert_that_the_digest_covers_what_was_pushed(root: Path, version: int) -> None:
+    entry = registry.entry(str(root), version)
+    assert registry.damage(str(root), entry) == ""
+    for name, content in ((PARITY_FILE, "{}"), (LITERT_FILE, "l")):
+        file = root / str(version) / name
+        assert file.read_text() == content
+        file.write_text("changed")
+        assert "files were changed" in registry.damage(str(root), entry)
+        file.write_text(content)

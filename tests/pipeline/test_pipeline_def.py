@@ -23,6 +23,7 @@ NODES = [
     "DataGate",
     "Transform",
     "Trainer",
+    "ParityValidator",
     "Evaluator",
     "Pusher",
     "PublishBaseline",
@@ -68,8 +69,9 @@ def test_the_dag_without_a_delivery() -> None:
     assert {"Pusher", "StatisticsGen"} <= edges["PublishBaseline"]
     assert edges["Trainer"] == {"Transform", "ImportSchemaGen"}
     assert edges["Baseline"] == {"SelectInputs"}
-    assert {"Trainer", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
-    assert {"Trainer", "Evaluator"} <= edges["Pusher"]
+    assert edges["ParityValidator"] == {"Trainer", "ImportExampleGen"}
+    assert {"Trainer", "ParityValidator", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
+    assert {"Trainer", "ParityValidator", "Evaluator"} <= edges["Pusher"]
 
 
 def test_a_delivery_adds_ingest_before_the_selection(delivery: list[str]) -> None:
@@ -103,7 +105,10 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
         ("review.alpha=0.02", {"DriftValidator"}),
         ("evaluation.min_accuracy=0.7", {"Evaluator"}),
         ("span_window=2", {"SelectInputs"}),
-        ("labels=roses,daisy", {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview", "DataGate"}),
+        (
+            "labels=roses,daisy",
+            {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview", "DataGate", "ParityValidator"},
+        ),
         ("beam.workers=2", set()),
         ("ingest.shards=7", set()),
     ],

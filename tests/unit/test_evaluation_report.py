@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from flowers_tfx.parity_certificate import PAIRS, Certificate, Difference, Int8Accuracy, PhotoCount
 from flowers_tfx.reports.evaluation import (
     BaselineScore,
     CalibrationBin,
@@ -39,6 +40,15 @@ EVALUATION = Evaluation(
     min_accuracy=0.6,
     max_drop=0.02,
     baseline=BaselineScore("6", 0.81),
+)
+PARITY = Certificate(
+    photos={"test": PhotoCount(30, 40), "difficult": PhotoCount(53, 53)},
+    pixels=Difference(0),
+    probability=dict(zip(PAIRS, (Difference(0.0031, "a.jpg"), Difference(2.4e-7, "b.jpg"), Difference()), strict=True)),
+    ties=0,
+    digests={"saved_model": "d"},
+    versions={"tensorflow": "2"},
+    int8=Int8Accuracy(30, 24, 27, 26, Difference(0.21, "c.jpg"), 610_000, 2_300_000),
 )
 EMPTY = Evaluation(
     model_version="1",
@@ -134,7 +144,7 @@ def test_only_a_part_whose_whole_interval_is_lower_is_called_weaker() -> None:
 
 
 def test_the_page_is_well_formed_and_loads_nothing() -> None:
-    for evaluation in (EVALUATION, EMPTY):
+    for evaluation in (EVALUATION, EMPTY, replace(EVALUATION, parity=PARITY)):
         html = render_html(evaluation)
         page = Page(html)
         assert page.open == []
@@ -156,6 +166,12 @@ def test_names_from_outside_are_escaped_everywhere() -> None:
             classes=(ClassScore(evil, 0.8, 0.8, 0.9, 0), ClassScore("tulips", 0.8, 0.8, 0.9, 20)),
             slices=(Slice(evil, evil, 3, 0.5),),
             baseline=BaselineScore(evil, 0.5),
+            parity=replace(
+                PARITY,
+                photos={**PARITY.photos, evil: PARITY.photos["test"]},
+                pixels=Difference(1, evil),
+                probability=dict.fromkeys(PAIRS, Difference(0.1, evil)),
+            ),
         )
     )
     assert "<script" not in html
@@ -195,6 +211,35 @@ def test_json_is_strict_and_complete() -> None:
     assert plain["slices"][2] == {"feature": "size", "value": "small", "examples": 0, "accuracy": None, "interval": None}
     nothing = json.loads(json.dumps(to_json(EMPTY), allow_nan=False))
     assert (nothing["accuracy"], nothing["baseline"], nothing["interval"]) == (None, None, None)
+
+
+def test_parity_is_shown_with_the_photos_that_differ_most() -> None:
+    text = Page(render_html(replace(EVALUATION, parity=PARITY))).text
+    assert "30 of the 40 photos of the split and 53 difficult pictures" in text
+    assert "the SavedModel, LiteRT on TensorFlow's pictures 0.0031 a.jpg" in text
+    assert "the SavedModel, LiteRT without TensorFlow 2.4e-07 b.jpg" in text
+    assert "without TensorFlow 0 none differs" in text
+    assert "are the same in every pixel" in text
+    blurred = replace(PARITY, pixels=Difference(2, "d.jpg"), ties=1)
+    text = Page(render_html(replace(EVALUATION, parity=blurred))).text
+    assert "differ by at most 2 of 255 in a pixel (d.jpg)" in text
+    assert "but for 1 photo whose two best classes are equally probable" in text
+    assert "answer the same" not in Page(render_html(EVALUATION)).text
+
+
+def test_int8_stands_beside_float32_with_both_intervals() -> None:
+    text = Page(render_html(replace(EVALUATION, parity=PARITY))).text
+    low, high = wilson_interval(24 / 30, 30) or (0, 0)
+    assert f"int8 0.61 MB 24 80.0 % {100 * low:.1f} % to {100 * high:.1f} %" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "float32 2.30 MB 27 90.0 %" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Both name the same class for 86.7 % of these photos" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "int8" not in Page(render_html(replace(EVALUATION, parity=replace(PARITY, int8=None)))).text
+    plain = json.loads(json.dumps(to_json(replace(EVALUATION, parity=PARITY)), allow_nan=False))
+    assert plain["parity"] == json.loads(json.dumps(PARITY.as_json()))
+    assert plain["parity"]["int8"]["interval"] == pytest.approx([low, high])
+    assert to_json(EVALUATION)["parity"] is None
+    nothing = replace(PARITY, int8=Int8Accuracy(0, 0, 0, 0, Difference(), 1, 1), photos={**PARITY.photos, "test": PhotoCount(0, 0)})
+    assert "None" not in Page(render_html(replace(EVALUATION, parity=nothing))).text
 
 
 def test_a_matrix_of_another_size_is_refused() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx import registry
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE
 from flowers_tfx.errors import InputError
 
 
@@ -82,6 +83,17 @@ def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> 
     assert registry.newest_with_other_fingerprint(root, "another") != broken  # the newest one serves
     assert registry.newest_with_other_fingerprint(root, "r") == broken  # it serves: what it is compared with must not change in silence
     assert registry.publish(saved_model(tmp_path / "m2"), root, "r", (), "").version > first.version
+
+
+@pytest.mark.parametrize("name", [LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE])
+def test_the_digest_of_a_version_covers_what_lies_beside_the_saved_model(tmp_path: Path, name: str) -> None:
+    root, model = str(tmp_path / "registry"), saved_model(tmp_path / "m")
+    (model / name).parent.mkdir()
+    (model / name).write_text("pushed")
+    pushed = registry.publish(model, root, "r", (), "")
+    assert registry.damage(root, pushed) == ""
+    (tmp_path / "registry" / str(pushed.version) / name).write_text("Pushed")
+    assert "files were changed" in registry.damage(root, pushed)
 
 
 def test_a_model_that_something_else_put_there_has_no_recipe(tmp_path: Path) -> None:

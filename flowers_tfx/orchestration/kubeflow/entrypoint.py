@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from flowers_tfx.errors import Blocked, ExitCode, InputError, exit_code
+from flowers_tfx.errors import Blocked, ExitCode, ExplainedFailure, InputError, exit_code
 from flowers_tfx.orchestration.kubeflow.executor_input import StepCall, clear_outputs, require_outputs, translate_input, translate_output
 from flowers_tfx.storage import atomic_file
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     code: int = ExitCode.DONE
     try:
         run(sys.argv[1:] if argv is None else argv)
-    except (InputError, Blocked) as error:
+    except (InputError, Blocked, ExplainedFailure) as error:
         code = exit_code(error)
         _write_lines(f"{REASON}{error.message}", error.hint, error.summary if isinstance(error, Blocked) else "")
     except SystemExit as stopped:
