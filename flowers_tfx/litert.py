@@ -1,4 +1,4 @@
-"""Runs a LiteRT model (a .tflite file): the same network as the SavedModel's, several times faster and without TensorFlow.
+"""Runs a LiteRT model (a .tflite file): the same network as the SavedModel's, faster and without TensorFlow.
 
 One picture at a time on one thread takes the least time per picture; several pictures run in several threads, each with an interpreter of
 its own.
@@ -32,7 +32,7 @@ Vectors = dict[str, npt.NDArray[np.float32]]
 
 
 class LiteRtModel:
-    """A network whose input is a batch of pictures, uint8 [N, s, s, 3], and whose outputs are vectors. Threads can share it.
+    """A network from one picture, uint8 [s, s, 3], to named vectors, float32. Threads can share it.
 
     Raises InputError for a file that is missing or damaged or is not such a network, and if the interpreter cannot be loaded.
     """

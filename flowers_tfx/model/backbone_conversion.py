@@ -1,4 +1,4 @@
-"""From a pretrained backbone to a LiteRT model, float32: pictures, uint8 [N, s, s, 3], to pooled features."""
+"""From a pretrained backbone to a LiteRT model, float32: one picture, uint8 [1, s, s, 3], to pooled features, float32 [1, F]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of training pictures from the frozen backbone, on a CPU: LiteRT computes them several times faster than TensorFlow."""
+"""Features of training pictures from the frozen backbone, on a CPU: LiteRT computes them faster than TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a Keras network to a LiteRT model, float32 or int8: pictures, uint8 [N, s, s, 3], to probabilities and pooled features."""
+"""From a Keras network to a LiteRT model, float32 or int8: one picture, uint8 [1, s, s, 3], to named vectors, float32 [1, n]."""
 
 from __future__ import annotations
 

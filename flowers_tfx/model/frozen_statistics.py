@@ -89,7 +89,7 @@ def _fold(network: keras.Model) -> keras.Model:
 
 
 def _foldable(network: keras.Model) -> dict[Any, Any]:
-    """Normalisation layers by channel, each with the convolution before it whose result nobody else uses."""
+    """Normalisation layers by channel, each with the convolution before it, whose result no other layer uses."""
     source = {id(operation.output): operation for operation in network.operations}
     uses = Counter(id(tensor) for operation in network.operations[1:] for tensor in keras.tree.flatten(operation.input))
     pairs = {}

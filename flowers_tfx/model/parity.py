@@ -40,7 +40,7 @@ class Photo:
 
 
 class ParityMeasurement:
-    """Counts the differences of one batch of photos after another."""
+    """The largest differences over batches of photos, which are added one after another."""
 
     def __init__(self, ways: Any, sets: Mapping[str, int]) -> None:
         """`ways`: ModelWays, or what answers as it does; `sets`: how many photos each set has."""
@@ -117,7 +117,7 @@ class _Disagreement:
         return float(_differences(self.first, self.second).max())
 
     def sentence(self, labels: Sequence[str], further: str) -> str:
-        """`further`: other photos for which it is so."""
+        """`further`: a clause on how many other photos differ, or empty."""
         one, other = (TITLES[way] for way in self.pair)
         position = int(_differences(self.first, self.second).argmax())
         if self.difference > LIMIT:
