@@ -22,6 +22,7 @@ from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import open_picture
 from flowers_tfx.litert import PROBABILITIES
 from flowers_tfx.model.picture_graph import prepare_pictures
+from flowers_tfx.model.served_model import ServedModel
 from flowers_tfx.model_folder import load_litert, read_labels, saved_model_digest
 from flowers_tfx.parity_certificate import LITERT, SAVED_MODEL, TENSORFLOW_FREE
 from flowers_tfx.threads import map_in_threads
@@ -46,8 +47,7 @@ class ModelWays:
         self.labels = read_labels(folder)
         self._litert = load_litert(folder)
         self._int8 = load_litert(folder, LITERT_INT8_FILE) if (folder / LITERT_INT8_FILE).is_file() else None
-        self._loaded = tf.saved_model.load(str(folder))
-        self._signature = self._loaded.signatures["serving_default"]
+        self._saved_model = ServedModel(folder)
         self.image_size = self._litert.image_size
         self._prepare = tf.function(
             lambda photos: prepare_pictures(photos, self.image_size), input_signature=[tf.TensorSpec([None], tf.string)]
@@ -58,10 +58,9 @@ class ModelWays:
 
     def ask(self, photos: Sequence[bytes]) -> Answers:
         """Raises BadPicture or tf.errors.OpError if one of the photos cannot be decoded."""
-        data = tf.constant(list(photos))
         with _exact_float32():
-            saved_model = self._signature(image_bytes=data)[PROBABILITIES].numpy()
-        by_graph = self._prepare(data).numpy()
+            saved_model = self._saved_model.ask(photos)
+        by_graph = self._prepare(tf.constant(list(photos))).numpy()
         by_pillow = np.stack(list(map_in_threads(self._prepare_without_tensorflow, photos)))
         probabilities = {
             SAVED_MODEL: saved_model,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from flowers_tfx.errors import InputError
+from flowers_tfx.litert import PROBABILITIES
 
 _SIGNATURE = "serving_default"
 
@@ -26,19 +27,23 @@ class ServedModel:
                 f"{folder} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."
             ) from None
 
+    def ask(self, photos: Sequence[bytes]) -> npt.NDArray[np.float32]:
+        """float32 [N, classes] for N JPEG or PNG files. Raises tf.errors.InvalidArgumentError if one of them cannot be decoded."""
+        probabilities: npt.NDArray[np.float32] = self._signature(image_bytes=tf.constant(list(photos)))[PROBABILITIES].numpy()
+        return probabilities
+
     def probabilities(self, photos: Sequence[bytes]) -> list[npt.NDArray[np.float32] | None]:
         """float32 [classes] for each JPEG or PNG file; None for one that TensorFlow cannot decode."""
         if not photos:
             return []
         try:
-            outputs = self._signature(image_bytes=tf.constant(photos))
+            return list(self.ask(photos))
         except tf.errors.InvalidArgumentError:
             # One bad photo fails its whole batch, which is halved until each such photo is isolated.
             if len(photos) == 1:
                 return [None]
             half = len(photos) // 2
             return self.probabilities(photos[:half]) + self.probabilities(photos[half:])
-        return list(outputs["probabilities"].numpy())
 
 
 def _first_line(error: Exception) -> str:
