@@ -95,7 +95,7 @@ def split_photos(photos: Path, seed: int) -> tuple[Split, Split, Split, int]:
 
 
 def plain_fit(train_split: Split, eval_split: Split, classes: int, weights: str, epochs: int, seed: int) -> Callable[[np.ndarray], Any]:
-    """As in Keras' guides: freeze the backbone, add a head, `fit` on pictures."""
+    """As in Keras' guides: freeze the network of keras.applications, add a head, `fit` on pictures."""
     import keras
     import tensorflow as tf
 
@@ -104,22 +104,25 @@ def plain_fit(train_split: Split, eval_split: Split, classes: int, weights: str,
 
     settings = TrainingConfig()
     network = build(ModelConfig(**MODEL, weights=weights), classes, settings.dropout, seed)
-    network.backbone.trainable = False
+    network.application.trainable = False
+    pictures = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(pictures)
+    full = keras.Model(pictures, network.head(network.application(scaled, training=False)))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
     optimizer = keras.optimizers.Adam(settings.head_learning_rate)
-    network.full.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    full.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
 
     def batches(split: Split) -> tf.data.Dataset:
         one_hot = np.eye(classes, dtype=np.float32)[split.labels]
         return tf.data.Dataset.from_tensor_slices((split.pictures, one_hot))
 
-    network.full.fit(
+    full.fit(
         batches(train_split).shuffle(len(train_split.labels), seed=seed).batch(settings.batch_size).prefetch(2),
         validation_data=batches(eval_split).batch(settings.batch_size),
         epochs=epochs,
         verbose=0,
     )
-    return lambda pictures: network.full.predict(pictures, verbose=0)
+    return lambda pictures: full.predict(pictures, verbose=0)
 
 
 def cached_features(

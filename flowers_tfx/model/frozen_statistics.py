@@ -2,7 +2,7 @@
 
 With fixed statistics a normalisation is a scale and an offset per channel, which can be applied to the convolution's kernel and result:
 the same values and the same gradients, of scale and offset too. The gradients of a pointwise convolution are two matrix products, which
-oneDNN computes faster than as convolutions. Together: a training step of MobileNetV2 0.35 at 224 px takes 6.7 ms of CPU a photo, not 12.7,
+oneDNN computes faster than as convolutions. Together: a training step of MobileNetV2 0.35 at 224 px takes 6.7 ms of CPU a photo, not 12,
 and inference 1.9, not 3.4 (`benchmarks/train.py`).
 """
 
