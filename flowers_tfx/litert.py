@@ -67,17 +67,17 @@ class LiteRtModel:
         return {name: np.stack([row[name] for row in rows]) if rows else np.zeros((0, n), np.float32) for name, n in self.outputs.items()}
 
     def _new_interpreter(self) -> _Interpreter:
+        module = _load_litert()
         try:
-            return _Interpreter(self._content)
-        except (ValueError, RuntimeError) as error:
+            return _Interpreter(module, self._content)
+        except (ValueError, RuntimeError, IndexError) as error:
             raise InputError(f"{self._file} is not a LiteRT model of this program, or it is damaged: {_first_line(error)}") from None
 
 
 class _Interpreter:
     """One interpreter, for one picture at a time."""
 
-    def __init__(self, content: bytes) -> None:
-        module = _load_litert()
+    def __init__(self, module: Any, content: bytes) -> None:
         with _without_notice():
             self._interpreter = module.Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
@@ -109,7 +109,7 @@ def _output_positions(interpreter: Any) -> dict[str, int]:
 def _load_litert() -> Any:
     try:
         from ai_edge_litert import interpreter
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, AttributeError, RuntimeError, ValueError) as error:  # such as a library for another NumPy
         raise InputError(f"The LiteRT interpreter cannot be loaded: {_first_line(error)}.", "Install the package ai-edge-litert.") from None
     return interpreter
 
@@ -119,22 +119,25 @@ _notice_lock = threading.Lock()
 
 @contextlib.contextmanager
 def _without_notice() -> Iterator[None]:
-    """Keeps LiteRT's notice from the standard error; anything else that is written there meanwhile follows."""
-    with _notice_lock:
-        sys.stderr.flush()
+    """Keeps LiteRT's notice from the standard error; anything else that is written there meanwhile follows. Nothing is held back where
+    there is no standard error or no temporary folder."""
+    with _notice_lock, contextlib.ExitStack() as stack:
         try:
-            saved = os.dup(2)
-        except OSError:  # closed
+            written = stack.enter_context(tempfile.TemporaryFile())
+            stderr = os.dup(2)
+        except OSError:
             yield
             return
-        with tempfile.TemporaryFile() as written:
-            os.dup2(written.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(saved, 2)
-                os.close(saved)
-                written.seek(0)
+        stack.callback(os.close, stderr)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            written.seek(0)
+            with contextlib.suppress(OSError):  # a standard error that cannot be written to is no reason to fail
                 os.write(2, written.read().replace(_NOTICE, b""))
 
 

@@ -25,7 +25,7 @@ def write_litert_record(folder: Path, litert_files: tuple[str, ...]) -> None:
 def saved_model_digest(folder: Path) -> str:
     """sha256 over the names and bytes of the files that TensorFlow reads."""
     digest = hashlib.sha256()
-    for path in (folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))):
+    for path in (folder / "saved_model.pb", *sorted((folder / "variables").glob("variables.*"))):
         digest.update(path.name.encode() + b"\0" + bytes.fromhex(storage.file_sha256(path)))
     return digest.hexdigest()
 
@@ -45,17 +45,27 @@ def load_litert(folder: Path, file: str = LITERT_FILE) -> LiteRtModel:
     """The LiteRT model beside the SavedModel. Raises InputError if it is missing, damaged, or belongs to another SavedModel."""
     labels = read_labels(folder)
     try:
-        record = json.loads((folder / LITERT_RECORD_FILE).read_text(encoding="utf-8"))
-        expected, saved_model = record["litert"][file], record["saved_model"]
+        expected, saved_model = _read_litert_record(folder, file)
         if storage.file_sha256(folder / file) != expected:
             raise InputError(f"{folder / file} is damaged: its bytes are not those that were exported.", _HINT)
         if saved_model_digest(folder) != saved_model:
             raise InputError(f"{folder / file} does not belong to the SavedModel beside it.", _HINT)
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no LiteRT model: {Path(error.filename).name} is missing.", _HINT) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / LITERT_RECORD_FILE} cannot be read: {error}.", _HINT) from None
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} cannot be read: {error.strerror}.", _HINT) from None
     model = LiteRtModel(folder / file)
     if model.outputs.get(PROBABILITIES) != len(labels):
         raise InputError(f"{folder / file} does not answer with {len(labels)} probabilities, one for each class.", _HINT)
     return model
+
+
+def _read_litert_record(folder: Path, file: str) -> tuple[str, str]:
+    """sha256 of the file, and the digest of its SavedModel. OSError if the record cannot be read, InputError if it does not say so."""
+    path = folder / LITERT_RECORD_FILE
+    text = path.read_bytes()
+    try:
+        record = json.loads(text)
+        return record["litert"][file], record["saved_model"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{path} is damaged: it does not say which SavedModel {file} belongs to.", _HINT) from None

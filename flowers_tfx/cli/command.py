@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from flowers_tfx.errors import ExitCode
+from flowers_tfx.errors import ExitCode, ExplainedFailure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -84,7 +84,14 @@ def _printing(command: Callable[..., CommandResult]) -> Callable[..., int | None
         if click.get_current_context().invoked_subcommand is not None:
             return None
         result = command(*args, **options)
-        print_result(result, as_json)
+        try:
+            print_result(result, as_json)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ExplainedFailure(
+                f"The result cannot be printed: {error.strerror}.", "Check where the output goes, such as a full disk."
+            ) from None
         return result.exit_code
 
     return call

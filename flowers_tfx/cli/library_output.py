@@ -22,7 +22,7 @@ def hold_stderr() -> Iterator[TextIO]:
 
     The output is dropped after a success or bad input, and shown after other errors, because it may explain them.
     """
-    if not _is_real_stderr():  # in a test or a notebook
+    if not _is_real_stderr() or not _has_temporary_folder():  # in a test or a notebook; in a container whose disk is read-only
         yield sys.stderr
         return
     with tempfile.NamedTemporaryFile(prefix="flowers-") as log:
@@ -42,6 +42,14 @@ def _is_real_stderr() -> bool:
         return sys.stderr.fileno() == 2
     except (AttributeError, io.UnsupportedOperation, ValueError):
         return False
+
+
+def _has_temporary_folder() -> bool:
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 import click
 
@@ -21,6 +23,7 @@ from flowers_tfx.progress import listening
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and exits: 0 done, 1 failed, 2 bad input or usage, 3 blocked by the data review. With --json an error is JSON too."""
+    _open_closed_streams()
     # Google's libraries warn every user of Python 3.10 of its end, several times a start.
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     # Pillow warns of odd files; those that can't be used are counted and named by the command itself.
@@ -42,16 +45,35 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
+def _open_closed_streams() -> None:
+    """Where standard output or error is closed, what is printed there goes nowhere. Left closed, its descriptor would be given to the next
+    file that is opened, and libraries would print into that."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor: this one
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
 def _is_unexpected(error: BaseException) -> bool:
-    return not isinstance(error, InputError | ExplainedFailure | click.ClickException | click.Abort | KeyboardInterrupt)
+    return not isinstance(error, InputError | ExplainedFailure | MemoryError | click.ClickException | click.Abort | KeyboardInterrupt)
 
 
 def _print_error(error: BaseException, as_json: bool) -> int:
     """Prints a sentence and a hint; the exit code."""
     message, hint, code = _describe(error)
     if as_json:
-        print_json({"error": message, "hint": hint})
-        return code
+        try:
+            print_json({"error": message, "hint": hint})
+            return code
+        except OSError:
+            pass  # where the result cannot be printed, its error cannot either: people read it
     click.echo(f"Error: {message}", err=True)
     if hint:
         click.echo(hint, err=True)
@@ -67,6 +89,8 @@ def _describe(error: BaseException) -> tuple[str, str, ExitCode]:
             return error.format_message(), f"{usage}  (--help explains the options)".strip(), ExitCode.BAD_INPUT
         case click.ClickException():
             return error.format_message(), "", ExitCode.BAD_INPUT
+        case MemoryError():
+            return "There is not enough memory.", "Give the process more memory, or less to do at once.", ExitCode.FAILED
         case KeyboardInterrupt() | click.Abort():
             return "Interrupted.", "", ExitCode.INTERRUPTED
         case _:

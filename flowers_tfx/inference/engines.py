@@ -82,6 +82,10 @@ class SavedModelEngine:
 
         self.labels = read_labels(folder)
         self._model = ServedModel(folder)
+        if self._model.classes != len(self.labels):
+            raise InputError(
+                f"{folder} does not answer with {len(self.labels)} probabilities, one for each class.", "Push the model again."
+            )
         self._max_pixels = max_pixels
 
     def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:

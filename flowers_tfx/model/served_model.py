@@ -16,13 +16,17 @@ _SIGNATURE = "serving_default"
 
 
 class ServedModel:
-    """Loads the model once. Raises InputError for a folder that does not hold a model of this program."""
+    """Loads the model once. `classes`: how many probabilities it answers with.
+
+    Raises InputError for a folder that does not hold a model of this program.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
             self._loaded = tf.saved_model.load(str(folder))  # its signatures work only as long as it lives
             self._signature = self._loaded.signatures[_SIGNATURE]
-        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            self.classes = int(self._signature.structured_outputs["probabilities"].shape[1])
+        except (OSError, KeyError, IndexError, ValueError, tf.errors.OpError) as error:  # IndexError: truncated variables
             raise InputError(
                 f"{folder} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."
             ) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx import cli
-from tests.conftest import write_photos
+from tests.conftest import ROOT, write_photos
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -91,6 +91,35 @@ def test_an_unexpected_error_is_a_sentence_too(capsys: pytest.CaptureFixture[str
     code, out, _ = call(capsys, "dataset", "index", ".", "--json")
     assert code == 1
     assert "ZeroDivisionError" in json.loads(out)["error"]
+
+
+def test_too_little_memory_is_not_called_a_bug(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("flowers_tfx.data.index.index_folder", fail)
+    code, _, err = call(capsys, "dataset", "index", ".")
+    assert (code, err.splitlines()[0]) == (1, "Error: There is not enough memory.")
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 2), (0, 1, 2)])
+def test_closed_streams_change_neither_the_answer_nor_the_exit_code(closed: tuple[int, ...], tmp_path: Path) -> None:
+    write_photos(tmp_path, 1)
+    command = [sys.executable, "-W", "ignore", "-m", "flowers_tfx", "dataset", "index", str(tmp_path)]
+    program = f"import os; [os.close(stream) for stream in {closed}]; os.execv({sys.executable!r}, {command})"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert bool(done.stdout) == (1 not in closed)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_output_on_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    write_photos(tmp_path, 1)
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "flowers_tfx", "dataset", "index", str(tmp_path), "--json"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The result cannot be printed: No space left on device.\n")
 
 
 def test_what_the_command_line_says_is_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,8 +93,10 @@ def test_threads_share_a_model(folder: Path) -> None:
         (LITERT_FILE, lambda data: data[:-1] + bytes([data[-1] ^ 1]), "is damaged"),
         (LITERT_FILE, None, "model.tflite is missing"),
         (LITERT_RECORD_FILE, None, "litert.json is missing"),
-        (LITERT_RECORD_FILE, lambda data: b"{", "cannot be read"),
-        (LITERT_RECORD_FILE, lambda data: b"[]", "cannot be read"),
+        (LITERT_RECORD_FILE, lambda data: b"{", "litert.json is damaged"),
+        (LITERT_RECORD_FILE, lambda data: b"[]", "litert.json is damaged"),
+        (LITERT_RECORD_FILE, lambda data: b"[" * 200_000, "litert.json is damaged"),
+        (LITERT_RECORD_FILE, lambda data: b"\xff", "litert.json is damaged"),
         ("saved_model.pb", lambda data: b"another graph", "does not belong to the SavedModel"),
         ("variables/variables.index", lambda data: b"other weights", "does not belong to the SavedModel"),
         ("saved_model.pb", None, "saved_model.pb is missing"),
@@ -111,6 +113,19 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, name: str, change: 
     with pytest.raises(InputError, match=message) as refusal:
         load_litert(folder)
     assert str(folder) in str(refusal.value)
+
+
+def test_a_folder_in_the_place_of_the_model_is_named(folder: Path) -> None:
+    (folder / LITERT_FILE).unlink()
+    (folder / LITERT_FILE).mkdir()
+    with pytest.raises(InputError, match=r"model\.tflite cannot be read: Is a directory"):
+        load_litert(folder)
+
+
+def test_what_a_system_puts_among_the_variables_changes_nothing(folder: Path) -> None:
+    (folder / "variables" / ".DS_Store").write_bytes(b"x")
+    (folder / "variables" / "lost+found").mkdir()
+    assert load_litert(folder).image_size == SIZE
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"TFL3" * 100, b"\x1c\0\0\0TFL3" + b"\0" * 200], ids=["empty", "x", "magic", "zeros"])
@@ -157,3 +172,32 @@ def test_an_interpreter_that_cannot_be_loaded_is_one_sentence(folder: Path, monk
     with pytest.raises(InputError, match="interpreter cannot be loaded") as refusal:
         load_litert(folder)
     assert "\n" not in str(refusal.value)
+
+
+def test_an_interpreter_for_another_numpy_is_not_a_damaged_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "broken" / "ai_edge_litert"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('compiled for another NumPy')")
+    monkeypatch.syspath_prepend(str(package.parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ai_edge_litert"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(InputError, match="interpreter cannot be loaded: compiled for another NumPy"):
+        load_litert(folder)
+
+
+@pytest.mark.parametrize("state", ["no temporary folder", "stderr is closed", "stderr cannot be written to"])
+def test_a_model_loads_whatever_the_state_of_stderr(folder: Path, tmp_path: Path, state: str) -> None:
+    prepare = {
+        "no temporary folder": "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/absent']",
+        "stderr is closed": "import os, sys; os.close(2); sys.stderr = None",
+        "stderr cannot be written to": "import os; os.dup2(os.open(os.devnull, os.O_RDONLY), 2)",
+    }[state]
+    program = f"""
+{prepare}
+from pathlib import Path
+from flowers_tfx.model_folder import load_litert
+print(load_litert(Path({str(folder)!r})).image_size)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, str(SIZE)), done.stderr
+    assert "Traceback" not in done.stderr

@@ -18,7 +18,7 @@ import keras
 import pytest
 
 from flowers_tfx import cli
-from flowers_tfx.artifact_files import LITERT_FILE, LITERT_RECORD_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_RECORD_FILE
 from flowers_tfx.inference.engines import EngineName, Unreadable
 from flowers_tfx.inference.prediction import photo_files
 from flowers_tfx.inference.predictor import Prediction, Predictor
@@ -267,6 +267,43 @@ def test_what_is_not_a_model_is_refused_by_each_engine(
     error = predict(capsys, photo, "--model", registry, "--engine", engine, code=2)
     assert "is not a model of this program" in error["error"]
     assert "--model" in error["hint"]
+
+
+def add_a_class(version: Path) -> None:
+    with (version / LABELS_FILE).open("a") as labels:
+        labels.write("oak\n")
+
+
+def cut_variables(version: Path) -> None:
+    (data,) = (version / "variables").glob("variables.data-*")
+    os.truncate(data, data.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(add_a_class, "does not answer with 4 probabilities"), (cut_variables, "is not a model of this program")]
+)
+def test_a_damaged_savedmodel_is_one_sentence(
+    registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Any, message: str
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(small_photo(12))
+    spoil(registry / "2")
+    assert message in predict(capsys, photo, "--model", registry, "--engine", "savedmodel", code=2)["error"]
+
+
+def test_no_temporary_folder_is_needed(exported: Path, tmp_path: Path) -> None:
+    """Containers often have a read-only disk."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(small_photo(13))
+    program = f"""
+import tempfile
+tempfile._candidate_tempdir_list = lambda: ["/absent"]
+from flowers_tfx.cli import main
+main(["predict", {str(photo)!r}, "--model", {str(exported)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert str(photo) in done.stdout
 
 
 def test_no_photo_and_no_readable_photo_are_bad_input(registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
