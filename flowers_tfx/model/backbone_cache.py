@@ -54,7 +54,9 @@ def load_backbone(model: ModelConfig, convert: Callable[[], bytes] | None = None
 
 def cache_folder() -> Path:
     """Raises InputError if there is neither $XDG_CACHE_HOME nor a home folder."""
-    folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(folder):  # the standard for this variable says to ignore such a path
+        folder = os.path.expanduser("~/.cache")
     if not os.path.isabs(folder):
         raise InputError("There is no home folder for cached backbones.", "Set XDG_CACHE_HOME to a folder.")
     return Path(folder) / "flowers_tfx" / "backbones"
@@ -101,7 +103,15 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def _write(folder: Path, name: str, content: bytes) -> Path:
-    file = folder / f"{name}-{hashlib.sha256(content).hexdigest()}.tflite"
+    """The new file in the folder, or in one of this process if the disk is full."""
+    name = f"{name}-{hashlib.sha256(content).hexdigest()}.tflite"
+    try:
+        return _write_file(folder / name, content)
+    except InputError as error:
+        return _write_file(_process_folder(error.message) / name, content)
+
+
+def _write_file(file: Path, content: bytes) -> Path:
     with storage.atomic_file(file) as unfinished:
         unfinished.write_bytes(content)
     return file

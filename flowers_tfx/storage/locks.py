@@ -56,9 +56,7 @@ def lock(
                 raise InputError(f"Another {holder} is at work in {folder} (process {process}).", hint)
             progress.notify(f"Another {holder} (process {process}) is writing to {folder}: waiting for it to end.")
             fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        _write_holder(folder, file)
         yield _FileLock()
 
 
@@ -118,7 +116,20 @@ def _open_lock_file(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / LOCK_NAME).open("a+", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"The folder {folder} can't be written to: {error.strerror}.", "Name another folder.") from error
+        raise _not_writable(folder, error) from error
+
+
+def _write_holder(folder: Path, file: IO[str]) -> None:
+    """Past the buffer of `file`, which would be written again when it is closed."""
+    try:
+        os.truncate(file.fileno(), 0)
+        os.write(file.fileno(), str(os.getpid()).encode())
+    except OSError as error:  # a full disk
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"The folder {folder} can't be written to: {error.strerror}.", "Name another folder.")
 
 
 def _holder_of(file: IO[str]) -> str:

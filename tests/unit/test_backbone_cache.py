@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -144,6 +145,29 @@ def test_without_a_writable_cache_it_converts_for_this_process(
     (message,) = notices.messages
     assert str(tmp_path / "file") in message
     assert "for this process only" in message
+
+
+def test_a_full_disk_is_no_reason_to_fail(model: ModelConfig, converted: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def write_or_fail(path: Path, data: bytes) -> int:
+        if path.is_relative_to(cache):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_or_fail)
+    notices = Notices()
+    with listening(notices):
+        assert load_backbone(model, lambda: converted).image_size == SIZE
+    (message,) = notices.messages
+    assert "No space left on device. Backbones are converted for this process only." in message
+    assert files_in(cache) == []
+
+
+def test_a_relative_cache_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_folder() == tmp_path / ".cache" / "flowers_tfx" / "backbones"
 
 
 def run_without_tensorflow(program: str) -> subprocess.CompletedProcess[str]:

@@ -108,3 +108,18 @@ def test_nothing_else_in_the_program_locks_or_replaces_files_by_hand() -> None:
     sources = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "flowers_tfx").rglob("*.py")}
     found = sorted(name for name, text in sources.items() if by_hand.search(text))
     assert found == ["flowers_tfx/storage/atomic_writes.py", "flowers_tfx/storage/locks.py"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    program = """
+import pathlib, resource, sys
+from flowers_tfx import storage
+from flowers_tfx.errors import InputError
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    with storage.lock(pathlib.Path(sys.argv[1])): print("locked")
+except InputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == f"The folder {tmp_path} can't be written to: File too large.\n", done.stderr
