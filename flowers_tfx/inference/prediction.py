@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,10 @@ def predict_photos(
 
     Raises InputError if there is no model, none for this engine, or no photo; a file that cannot be read gets a row with its error.
     """
-    model_path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
     files = [file for image in images for file in photo_files(image)]
     if not files:
         raise InputError(f"{images[0]} contains no photos.", f"The names of photos end in {', '.join(PHOTO_SUFFIXES)}.")
-    with local_model(model_path) as folder:
-        predictor = Predictor(folder, config.ingest.max_pixels, engine)
+    model_path, predictor = _load(config, model, engine)
     rows: list[dict[str, Any]] = []
     for file, result in zip(files, predictor.predict(files), strict=True):
         if isinstance(result, Unreadable):
@@ -65,13 +64,23 @@ def predict_photos(
 
 def photo_files(image: Path) -> list[Path]:
     """The file itself, or the photos below a folder. Hidden files and folders are skipped."""
-    if not image.is_dir():
+    if not os.path.isdir(image):  # unlike Path.is_dir, False for a path that cannot be read: reading it gives the reason
         return [image]
     return sorted(
         path
         for path in image.rglob("*")
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not any(map(is_hidden, path.relative_to(image).parts))
+        if path.suffix.lower() in PHOTO_SUFFIXES and os.path.isfile(path) and not any(map(is_hidden, path.relative_to(image).parts))
     )
+
+
+def _load(config: PipelineConfig, model: str | None, engine: EngineName) -> tuple[StoragePath, Predictor]:
+    try:
+        path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
+        with local_model(path) as folder:
+            return path, Predictor(folder, config.ingest.max_pixels, engine)
+    except OSError as error:  # no permission, or removed meanwhile
+        place = config.registry if model is None else model
+        raise InputError(f"No model can be read from {place}: {error.strerror or error}.", "Name another with --model.") from error
 
 
 def _model_path(path: StoragePath) -> StoragePath:

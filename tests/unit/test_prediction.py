@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import json
@@ -304,6 +305,33 @@ main(["predict", {str(photo)!r}, "--model", {str(exported)!r}])
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert str(photo) in done.stdout
+
+
+def test_a_path_that_the_system_refuses_is_one_row_or_one_sentence(
+    registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, refused = tmp_path / "photo.jpg", tmp_path / ("x" * 300 + ".jpg")
+    photo.write_bytes(small_photo(14))
+    rows = predict(capsys, refused, photo, "--model", registry)
+    assert rows[0] == {"file": str(refused), "error": "file name too long"}
+    assert "label" in rows[1]
+    assert predict(capsys, photo, "--model", refused, code=2)["error"] == f"No model can be read from {refused}: File name too long."
+    assert "File name too long" in predict(capsys, photo, "--set", f"registry={refused}", code=2)["error"]
+
+
+def test_a_model_that_vanishes_from_its_bucket_is_one_sentence(
+    store: FakeStore, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(small_photo(15))
+    publish(exported / "1", "s3://bucket/registry", "fingerprint", (), "id")
+
+    def vanish(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr("flowers_tfx.storage.fetch", vanish)
+    error = predict(capsys, photo, "--set", "registry=s3://bucket/registry", code=2)["error"]
+    assert error == "No model can be read from s3://bucket/registry: No such file or directory."
 
 
 def test_no_photo_and_no_readable_photo_are_bad_input(registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
