@@ -4,7 +4,7 @@
 
 One test split of 100 photos is not precise (plus or minus 6 points), so `ingest.split_salt` draws several. Each run's published model
 then predicts its test photos through `flowers predict`, with the accuracy that Evaluator measured. Cost on two cores with 1,000 photos:
-about a minute per split for the head, six for all layers.
+about a minute per split for the head, four for all layers.
 """
 
 from __future__ import annotations
