@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if _is_unexpected(error) and ("-v" in arguments or "--verbose" in arguments):
             raise
         code = _print_error(error, "--json" in arguments)
+    _drop_unwritable_output()
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
@@ -55,6 +56,14 @@ def _open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor: this one
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
+
+
+def _drop_unwritable_output() -> None:
+    """What could not be printed, to a full disk for example, stays in Python's buffer: it would try again at its end, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _nowhere() -> TextIO:
