@@ -82,3 +82,8 @@ def cause_of(error: BaseException) -> str:
     """One line. Beam puts whole tracebacks into its messages: the last line outside them names the cause."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
     return f"{type(error).__name__}: {lines[-1 if 'Traceback' in str(error) else 0]}" if lines else type(error).__name__
+
+
+def first_line(error: Exception) -> str:
+    """The first line of the error's message, or its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flowers_tfx.errors import InputError
+from flowers_tfx.errors import InputError, first_line
 from flowers_tfx.threads import map_in_threads
 
 PROBABILITIES, FEATURES = "probabilities", "features"  # outputs
@@ -71,7 +71,7 @@ class LiteRtModel:
         try:
             return _Interpreter(module, self._content)
         except (ValueError, RuntimeError, IndexError) as error:
-            raise InputError(f"{self._file} is not a LiteRT model of this program, or it is damaged: {_first_line(error)}") from None
+            raise InputError(f"{self._file} is not a LiteRT model of this program, or it is damaged: {first_line(error)}") from None
 
 
 class _Interpreter:
@@ -110,7 +110,7 @@ def _load_litert() -> Any:
     try:
         from ai_edge_litert import interpreter
     except (ImportError, OSError, AttributeError, RuntimeError, ValueError) as error:  # such as a library for another NumPy
-        raise InputError(f"The LiteRT interpreter cannot be loaded: {_first_line(error)}.", "Install the package ai-edge-litert.") from None
+        raise InputError(f"The LiteRT interpreter cannot be loaded: {first_line(error)}.", "Install the package ai-edge-litert.") from None
     return interpreter
 
 
@@ -139,7 +139,3 @@ def _without_notice() -> Iterator[None]:
             written.seek(0)
             with contextlib.suppress(OSError):  # a standard error that cannot be written to is no reason to fail
                 os.write(2, written.read().replace(_NOTICE, b""))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

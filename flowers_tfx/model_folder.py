@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from pathlib import Path
 
 from flowers_tfx import storage
@@ -46,6 +47,8 @@ def load_litert(folder: Path, file: str = LITERT_FILE) -> LiteRtModel:
     labels = read_labels(folder)
     try:
         expected, saved_model = _read_litert_record(folder, file)
+        if not stat.S_ISREG((folder / file).stat().st_mode):  # a pipe would block for ever
+            raise InputError(f"{folder / file} is not a file.", _HINT)
         if storage.file_sha256(folder / file) != expected:
             raise InputError(f"{folder / file} is damaged: its bytes are not those that were exported.", _HINT)
         if saved_model_digest(folder) != saved_model:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from flowers_tfx.errors import InputError
+from flowers_tfx.errors import InputError, first_line
 from flowers_tfx.litert import PROBABILITIES
 
 _SIGNATURE = "serving_default"
@@ -28,7 +28,7 @@ class ServedModel:
             self.classes = int(self._signature.structured_outputs["probabilities"].shape[1])
         except (OSError, KeyError, IndexError, ValueError, tf.errors.OpError) as error:  # IndexError: truncated variables
             raise InputError(
-                f"{folder} is not a model of this program: {_first_line(error)}", "Name a version of the registry with --model."
+                f"{folder} is not a model of this program: {first_line(error)}", "Name a version of the registry with --model."
             ) from None
 
     def ask(self, photos: Sequence[bytes]) -> npt.NDArray[np.float32]:
@@ -48,7 +48,3 @@ class ServedModel:
                 return [None]
             half = len(photos) // 2
             return self.probabilities(photos[:half]) + self.probabilities(photos[half:])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

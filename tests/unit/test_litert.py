@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -115,10 +116,11 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, name: str, change: 
     assert str(folder) in str(refusal.value)
 
 
-def test_a_folder_in_the_place_of_the_model_is_named(folder: Path) -> None:
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_not_a_file_in_the_place_of_the_model_is_named(folder: Path, make: Callable[[Path], None]) -> None:
     (folder / LITERT_FILE).unlink()
-    (folder / LITERT_FILE).mkdir()
-    with pytest.raises(InputError, match=r"model\.tflite cannot be read: Is a directory"):
+    make(folder / LITERT_FILE)
+    with pytest.raises(InputError, match=r"model\.tflite is not a file"):
         load_litert(folder)
 
 
