@@ -45,6 +45,7 @@ LAYERS = (
     "inference",
     "review",
     "selection",
+    "serving",
     "components",
     "orchestration",
     "pipeline_def",
@@ -54,9 +55,9 @@ LAYERS = (
 )
 # Libraries, and the packages that must not import them, inside functions neither.
 FORBIDDEN = {
-    "tfx": ("data", "samples", "registry", "validation", "reports", "model", "inference", "review"),
-    "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config", "inference"),
-    "apache_beam": ("validation", "reports", "samples", "registry", "config", "model", "inference"),
+    "tfx": ("data", "samples", "registry", "validation", "reports", "model", "inference", "review", "serving"),
+    "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config", "inference", "serving"),
+    "apache_beam": ("validation", "reports", "samples", "registry", "config", "model", "inference", "serving"),
 }
 LONGEST_FILE, LONG_FUNCTION = 250, 40
 
