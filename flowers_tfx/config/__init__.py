@@ -8,10 +8,12 @@ from flowers_tfx.config.kubeflow import KubeflowConfig, StepConfig
 from flowers_tfx.config.loading import load_config, parse_config
 from flowers_tfx.config.pipeline import PipelineConfig, known_keys
 from flowers_tfx.config.review import ReviewConfig
+from flowers_tfx.config.serving import CanaryConfig, ServingConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
 
 __all__ = [
     "BeamConfig",
+    "CanaryConfig",
     "EvaluationConfig",
     "ExportConfig",
     "IngestConfig",
@@ -19,6 +21,7 @@ __all__ = [
     "ModelConfig",
     "PipelineConfig",
     "ReviewConfig",
+    "ServingConfig",
     "StepConfig",
     "TrainingConfig",
     "known_keys",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,19 @@ def _put(settings: dict[str, Any], key: str, value: Any) -> None:
 
 def _refuse_unknown(settings: Mapping[str, Any]) -> None:
     keys = [key for key, _, _ in known_keys()]
-    sections = {key.split(".")[0] for key in keys if "." in key}
+    for key, value in _leaves(settings, keys):
+        if example := next((known for known in keys if known.startswith(f"{key}.")), None):
+            raise InputError(f"Configuration key {key} must hold keys and values, not {value!r}.", f"Such as {example}.")
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], keys, 1, 0.0)
+            raise InputError(f"Configuration key {key} is unknown.", f"Did you mean {near[0]}?")
+
+
+def _leaves(settings: Mapping[str, Any], keys: list[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; the value of a known key may hold keys of its own."""
     for name, value in settings.items():
-        if name in sections and not isinstance(value, Mapping):
-            raise InputError(
-                f"Configuration key {name} must hold keys and values.", f"Such as {next(k for k in keys if k.startswith(name))}."
-            )
-        for key in [f"{name}.{inner}" for inner in value] if isinstance(value, Mapping) else [str(name)]:
-            if key not in keys:
-                near = difflib.get_close_matches(key, keys, 1, 0.5) or difflib.get_close_matches(key.split(".")[-1], keys, 1, 0.0)
-                raise InputError(f"Configuration key {key} is unknown.", f"Did you mean {near[0]}?")
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and key not in keys:
+            yield from _leaves(value, keys, f"{key}.")
+        else:
+            yield key, value

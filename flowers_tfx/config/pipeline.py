@@ -18,6 +18,7 @@ from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
 from flowers_tfx.config.review import ReviewConfig
 from flowers_tfx.config.section import Section, split_commas
+from flowers_tfx.config.serving import ServingConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
 
 
@@ -45,6 +46,7 @@ class PipelineConfig(Section):
     export: ExportConfig = ExportConfig()
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
 
@@ -56,14 +58,13 @@ class PipelineConfig(Section):
         return value
 
 
-def known_fields() -> Iterator[tuple[str, FieldInfo]]:
+def known_fields(section: type[Section] = PipelineConfig, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Dotted key and field of every setting, in the order of the classes."""
-    for name, field in PipelineConfig.model_fields.items():
+    for name, field in section.model_fields.items():
         if isinstance(field.default, Section):
-            for inner, inner_field in type(field.default).model_fields.items():
-                yield f"{name}.{inner_field.alias or inner}", inner_field
+            yield from known_fields(type(field.default), f"{prefix}{name}.")
         else:
-            yield field.alias or name, field
+            yield f"{prefix}{field.alias or name}", field
 
 
 def known_keys() -> Iterator[tuple[str, Any, str]]:
