@@ -48,7 +48,7 @@ def select(data_root: str, registry_uri: str, span_window: int | str, labels: Se
     window = spans if span_window == "all" else spans[-int(span_window) :]
     _check_trainable(window, labels)
     text = window_text(window)
-    serving = registry.newest_with_other_fingerprint(registry_uri, fingerprint(text, settings_digest))
+    serving = registry.serving_with_other_fingerprint(registry_uri, fingerprint(text, settings_digest))
     baseline = registry.NO_BASELINE if serving is None else _baseline(registry_uri, serving)
     return Selection(text, baseline, _canonical([decision.as_json() for span in window for decision in decisions_on(decisions, span)]))
 

@@ -14,7 +14,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.inference.engines import EngineName, Unreadable
 from flowers_tfx.inference.predictor import Predictor
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.registry import local_model, newest_model, versions
+from flowers_tfx.registry import local_model, serving_model, versions
 from flowers_tfx.storage import StoragePath, storage_path
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -75,7 +75,7 @@ def photo_files(image: Path) -> list[Path]:
 
 def _load(config: PipelineConfig, model: str | None, engine: EngineName) -> tuple[StoragePath, Predictor]:
     try:
-        path = newest_model(config.registry) if model is None else _model_path(storage_path(model))
+        path = serving_model(config.registry) if model is None else _model_path(storage_path(model))
         with local_model(path) as folder:
             return path, Predictor(folder, config.ingest.max_pixels, engine)
     except OSError as error:  # no permission, or removed meanwhile
@@ -87,5 +87,5 @@ def _model_path(path: StoragePath) -> StoragePath:
     if (path / "saved_model.pb").is_file():
         return path
     if path.is_dir() and versions(str(path)):
-        return newest_model(str(path))
+        return serving_model(str(path))
     raise InputError(f"{path} contains no model.", "Name a version's folder, or a registry, with --model.")

@@ -1,4 +1,4 @@
-"""The model registry: versions with their records, the baselines beside them, and how both are published."""
+"""The model registry: versions with their records, the baselines beside them, how both are published, and the pin that says what serves."""
 
 from flowers_tfx.registry.baselines import (
     BASELINE_FILE,
@@ -10,6 +10,16 @@ from flowers_tfx.registry.baselines import (
     no_baseline_reason,
     write_no_baseline_reason,
 )
+from flowers_tfx.registry.pins import (
+    Pin,
+    pin_path,
+    read_pin,
+    remove_pin,
+    serving_model,
+    serving_version,
+    serving_with_other_fingerprint,
+    write_pin,
+)
 from flowers_tfx.registry.publishing import publish, publish_baseline
 from flowers_tfx.registry.versions import (
     BASELINE_DIR,
@@ -20,9 +30,8 @@ from flowers_tfx.registry.versions import (
     files_digest,
     local_model,
     model_digest,
-    newest_model,
+    newest_version,
     newest_with_fingerprint,
-    newest_with_other_fingerprint,
     version_path,
     versions,
 )
@@ -33,6 +42,7 @@ __all__ = [
     "ENTRY_FILE",
     "NO_BASELINE",
     "Entry",
+    "Pin",
     "baseline_digest",
     "baseline_files_digest",
     "baseline_is_whole",
@@ -42,13 +52,19 @@ __all__ = [
     "files_digest",
     "local_model",
     "model_digest",
-    "newest_model",
+    "newest_version",
     "newest_with_fingerprint",
-    "newest_with_other_fingerprint",
     "no_baseline_reason",
+    "pin_path",
     "publish",
     "publish_baseline",
+    "read_pin",
+    "remove_pin",
+    "serving_model",
+    "serving_version",
+    "serving_with_other_fingerprint",
     "version_path",
     "versions",
     "write_no_baseline_reason",
+    "write_pin",
 ]

@@ -79,17 +79,14 @@ def entry(registry: str, version: int) -> Entry:
         return Entry(version, digest="", fingerprint="", damage=f"its record, {ENTRY_FILE}, cannot be read")
 
 
-def newest_with_other_fingerprint(registry: str, fingerprint: str) -> Entry | None:
-    """The serving model that a candidate is compared with: a model is never its own baseline."""
-    return next((known for known in _newest_first(registry) if known.fingerprint != fingerprint), None)
-
-
 def newest_with_fingerprint(registry: str, fingerprint: str) -> Entry | None:
     """The version that was already pushed with this fingerprint; a damaged version must be pushed again."""
-    return next((known for known in _newest_first(registry) if known.fingerprint == fingerprint and not damage(registry, known)), None)
+    return next(
+        (known for known in entries_newest_first(registry) if known.fingerprint == fingerprint and not damage(registry, known)), None
+    )
 
 
-def _newest_first(registry: str) -> Iterator[Entry]:
+def entries_newest_first(registry: str) -> Iterator[Entry]:
     return (entry(registry, version) for version in reversed(versions(registry)))
 
 
@@ -100,12 +97,12 @@ def damage(registry: str, known: Entry) -> str:
     return "its files were changed after it was pushed"
 
 
-def newest_model(registry: str) -> StoragePath:
-    """Folder of the newest version. Raises InputError when there is none."""
+def newest_version(registry: str) -> int:
+    """Raises InputError when there is none."""
     numbers = versions(registry)
     if not numbers:
         raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
-    return version_path(registry, numbers[-1])
+    return numbers[-1]
 
 
 @contextlib.contextmanager

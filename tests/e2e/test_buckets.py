@@ -121,7 +121,7 @@ def test_predictions_come_from_the_bucket(shop: Workshop) -> None:
     photo = str(next(shop.photos.glob("*/*.jpg")))
     answers = [
         shop.flowers("predict", photo, "--set", f"registry={REGISTRY}", "--json"),
-        shop.flowers("predict", photo, "--model", str(registry.newest_model(str(REGISTRY))), "--json"),
+        shop.flowers("predict", photo, "--model", str(registry.serving_model(str(REGISTRY))), "--json"),
     ]
     assert answers[0] == answers[1]
     assert answers[0][0]["model_version"] == str(registry.versions(str(REGISTRY))[0])
@@ -149,7 +149,7 @@ def test_decisions_lie_in_the_bucket(shop: Workshop) -> None:
 
 def test_a_killed_push_leaves_nothing_visible(shop: Workshop, tmp_path: Path) -> None:
     before = registry.versions(str(REGISTRY))
-    storage.fetch(registry.newest_model(str(REGISTRY)), tmp_path / "model", lambda name: not name.startswith("assets.extra/baseline/"))
+    storage.fetch(registry.serving_model(str(REGISTRY)), tmp_path / "model", lambda name: not name.startswith("assets.extra/baseline/"))
     photo = str(next(shop.photos.glob("*/*.jpg")))
     for name in ("variables.index", "saved_model.pb", "registry.json"):
         process = run_code(PUSH_KILLED, name, str(tmp_path / "model"), str(REGISTRY))

@@ -27,7 +27,7 @@ def test_a_version_is_uploaded_with_what_makes_it_visible_last(store: FakeStore,
     assert registry.entry(ROOT, pushed.version) == pushed
     assert pushed.digest == registry.model_digest(model) == registry.model_digest(registry.version_path(ROOT, pushed.version))
     assert names(store) == {f"{pushed.version}/{name}" for name in written}
-    with registry.local_model(registry.newest_model(ROOT)) as folder:
+    with registry.local_model(registry.serving_model(ROOT)) as folder:
         assert folder.name == str(pushed.version)
         assert (folder / "saved_model.pb").read_text() == "graph"
 
@@ -91,7 +91,7 @@ def test_a_model_without_a_record_is_not_a_version_and_stays(store: FakeStore, t
     store.write("registry/7/saved_model.pb", b"somebody's")
     assert registry.versions(ROOT) == []
     with pytest.raises(InputError, match="holds no model"):
-        registry.newest_model(ROOT)
+        registry.serving_model(ROOT)
     registry.publish(saved_model(tmp_path / "m"), ROOT, "recipe", (), "")
     assert "7/saved_model.pb" in names(store)
 

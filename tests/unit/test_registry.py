@@ -38,12 +38,12 @@ def test_the_same_model_of_the_same_recipe_is_published_once(tmp_path: Path) -> 
 
 def test_a_model_is_never_its_own_baseline(tmp_path: Path) -> None:
     root = str(tmp_path / "registry")
-    assert registry.newest_with_other_fingerprint(root, "a") is None
+    assert registry.serving_with_other_fingerprint(root, "a") is None
     first = registry.publish(saved_model(tmp_path / "m1", "1"), root, "a", (), "")
-    assert registry.newest_with_other_fingerprint(root, "a") is None
+    assert registry.serving_with_other_fingerprint(root, "a") is None
     second = registry.publish(saved_model(tmp_path / "m2", "2"), root, "b", (), "")
-    assert registry.newest_with_other_fingerprint(root, "b") == first
-    assert registry.newest_with_other_fingerprint(root, "c") == second
+    assert registry.serving_with_other_fingerprint(root, "b") == first
+    assert registry.serving_with_other_fingerprint(root, "c") == second
 
 
 def test_half_written_versions_are_never_seen_and_swept_away(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_half_written_versions_are_never_seen_and_swept_away(tmp_path: Path) -> 
     assert registry.versions(str(root)) == []
     pushed = registry.publish(saved_model(tmp_path / "m"), str(root), "r", (), "")
     assert not half.exists()
-    assert registry.newest_model(str(root)).name == str(pushed.version)
+    assert registry.serving_model(str(root)).name == str(pushed.version)
     assert pushed.version > 9
 
 
@@ -80,8 +80,8 @@ def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> 
     (tmp_path / "registry" / str(first.version) / registry.ENTRY_FILE).write_text(json.dumps([1]))
     broken = registry.entry(root, first.version)
     assert "cannot be read" in registry.damage(root, broken)
-    assert registry.newest_with_other_fingerprint(root, "another") != broken  # the newest one serves
-    assert registry.newest_with_other_fingerprint(root, "r") == broken  # it serves: what it is compared with must not change in silence
+    assert registry.serving_with_other_fingerprint(root, "another") != broken  # the newest one serves
+    assert registry.serving_with_other_fingerprint(root, "r") == broken  # it serves: what it is compared with must not change in silence
     assert registry.publish(saved_model(tmp_path / "m2"), root, "r", (), "").version > first.version
 
 
@@ -103,9 +103,9 @@ def test_a_model_that_something_else_put_there_has_no_recipe(tmp_path: Path) -> 
     assert entry.digest == registry.model_digest(tmp_path / "registry" / "3")
 
 
-def test_an_empty_registry_has_no_newest_model(tmp_path: Path) -> None:
+def test_an_empty_registry_has_no_serving_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no model"):
-        registry.newest_model(str(tmp_path))
+        registry.serving_model(str(tmp_path))
     with pytest.raises(InputError, match="not supported"):
         registry.versions("ftp://host/registry")
 
