@@ -23,6 +23,7 @@ from flowers_tfx.errors import InputError, first_line
 from flowers_tfx.threads import map_in_threads
 
 PROBABILITIES, FEATURES = "probabilities", "features"  # outputs
+FAR, UNSURE, SCORE = "far", "unsure", "score"  # outputs [1] of a model that can tell that a photo shows none of its classes
 _SIGNATURE = "serving_default"
 # LiteRT writes this line to the standard error of every process, and has no setting that stops it.
 _NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"

@@ -44,6 +44,15 @@ def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None,
     )
 
 
+# What a line says of a photo that is not known, by `why`.
+_UNKNOWN = {
+    "far": "not a flower that the model knows, it is unlike all training photos",
+    "unsure": "not a flower that the model knows, it is unsure between its classes",
+}
+
+
 def _line(row: dict[str, Any]) -> str:
-    others = sorted(row["probabilities"].items(), key=lambda item: -item[1])[1:3]
-    return f"{row['file']}: {row['label']} {row['probability']:.1%} ({', '.join(f'{label} {p:.1%}' for label, p in others)})"
+    first, *others = (f"{label} {p:.1%}" for label, p in sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3])
+    if row["known"]:
+        return f"{row['file']}: {first} ({', '.join(others)})"
+    return f"{row['file']}: {_UNKNOWN[row['why']]} (nearest: {', '.join([first, *others])})"

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
-from flowers_tfx.litert import PROBABILITIES
+from flowers_tfx.inference.answer import Answer, Unreadable, answer_of
+from flowers_tfx.litert import Pictures
 from flowers_tfx.model_folder import load_litert, read_labels
 from flowers_tfx.threads import map_in_threads
 
@@ -26,14 +23,6 @@ _CHECK_PX = 1 << 16  # a JPEG is checked at a fraction of its size: quicker, and
 _BATCH_SIZE = 32
 
 Photo = Path | bytes
-Probabilities = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A photo without a prediction, and why."""
-
-    reason: str
 
 
 class Engine(Protocol):
@@ -41,8 +30,8 @@ class Engine(Protocol):
 
     labels: tuple[str, ...]
 
-    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
-        """float32 [classes] for each photo, in order. Only a few photos are in memory."""
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Answer | Unreadable]:
+        """An answer for each photo, in order. Only a few photos are in memory."""
 
 
 def load_engine(name: EngineName, folder: Path, max_pixels: int) -> Engine:
@@ -51,7 +40,7 @@ def load_engine(name: EngineName, folder: Path, max_pixels: int) -> Engine:
 
 
 class LiteRtEngine:
-    """Each photo is read, decoded once and answered by one thread; no TensorFlow is loaded."""
+    """Each photo is read, decoded once and answered by one thread; no TensorFlow is loaded. Threads can share an engine."""
 
     def __init__(self, folder: Path, max_pixels: int) -> None:
         self.labels = read_labels(folder)
@@ -62,13 +51,20 @@ class LiteRtEngine:
             raise InputError(error.message, f"{error.hint} The SavedModel answers with --engine savedmodel.".strip()) from None
         self._max_pixels = max_pixels
 
-    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Answer | Unreadable]:
         return map_in_threads(self._answer, photos)
 
-    def _answer(self, photo: Photo) -> Probabilities | Unreadable:
+    def prepare(self, photo: Photo) -> Pictures:
+        """The picture that the network sees, uint8 [s, s, 3]. Raises BadPicture."""
+        return prepare_picture(open_picture(_read(photo, self._max_pixels), self._max_pixels), self._model.image_size)
+
+    def answer_picture(self, picture: Pictures) -> Answer:
+        """The answer to a photo that was prepared."""
+        return answer_of(self._model(picture))
+
+    def _answer(self, photo: Photo) -> Answer | Unreadable:
         try:
-            picture = open_picture(_read(photo, self._max_pixels), self._max_pixels)
-            return self._model(prepare_picture(picture, self._model.image_size))[PROBABILITIES]
+            return self.answer_picture(self.prepare(photo))
         except BadPicture as bad:
             return Unreadable(str(bad))
 
@@ -88,13 +84,17 @@ class SavedModelEngine:
             )
         self._max_pixels = max_pixels
 
-    def answer(self, photos: Iterable[Photo]) -> Iterator[Probabilities | Unreadable]:
+    def answer(self, photos: Iterable[Photo]) -> Iterator[Answer | Unreadable]:
         remaining = iter(photos)
         while batch := [self._check(photo) for photo in islice(remaining, _BATCH_SIZE)]:
-            answers = iter(self._model.probabilities([photo for photo in batch if isinstance(photo, bytes)]))
+            answers = iter(self._model.answer([photo for photo in batch if isinstance(photo, bytes)]))
             for photo in batch:
-                answer = photo if isinstance(photo, Unreadable) else next(answers)
-                yield Unreadable("damaged: TensorFlow cannot decode it") if answer is None else answer
+                if isinstance(photo, Unreadable):
+                    yield photo
+                elif (answer := next(answers)) is None:
+                    yield Unreadable("damaged: TensorFlow cannot decode it")
+                else:
+                    yield Answer(*answer)
 
     def _check(self, photo: Photo) -> bytes | Unreadable:
         try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
-from flowers_tfx.inference.engines import EngineName, Unreadable
+from flowers_tfx.inference.answer import Unreadable
+from flowers_tfx.inference.engines import EngineName
 from flowers_tfx.inference.predictor import Predictor
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.registry import local_model, serving_model, versions
@@ -49,15 +50,7 @@ def predict_photos(
         if isinstance(result, Unreadable):
             rows.append({"file": str(file), "error": result.reason})
         else:
-            rows.append(
-                {
-                    "file": str(file),
-                    "label": result.label,
-                    "probability": result.probability,
-                    "probabilities": result.probabilities,
-                    "model_version": predictor.version,
-                }
-            )
+            rows.append({"file": str(file), **asdict(result), "model_version": predictor.version})
         progress(len(rows), len(files))
     return Predictions(tuple(rows), model_path, predictor.version)
 

@@ -6,16 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowers_tfx.inference.engines import EngineName, Photo, Probabilities, Unreadable, load_engine
+from flowers_tfx.inference.answer import Answer, Unreadable, Why
+from flowers_tfx.inference.engines import EngineName, Photo, load_engine
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`probabilities` by class name, in the order of the model's outputs."""
+    """`probabilities` by class name, in the order of the model's outputs; `known`, `why` and `score` as in `Answer`."""
 
     label: str
     probability: float
     probabilities: dict[str, float]
+    known: bool
+    why: Why | None
+    score: float | None
 
 
 Result = Prediction | Unreadable
@@ -37,6 +41,7 @@ class Predictor:
         for answer in self._engine.answer(photos):
             yield answer if isinstance(answer, Unreadable) else self._prediction(answer)
 
-    def _prediction(self, probabilities: Probabilities) -> Prediction:
-        best = int(probabilities.argmax())
-        return Prediction(self.labels[best], float(probabilities[best]), dict(zip(self.labels, map(float, probabilities), strict=True)))
+    def _prediction(self, answer: Answer) -> Prediction:
+        best = int(answer.probabilities.argmax())
+        probabilities = dict(zip(self.labels, map(float, answer.probabilities), strict=True))
+        return Prediction(self.labels[best], float(answer.probabilities[best]), probabilities, answer.known, answer.why, answer.score)

@@ -59,7 +59,7 @@ class ModelWays:
     def ask(self, photos: Sequence[bytes]) -> Answers:
         """Raises BadPicture or tf.errors.OpError if one of the photos cannot be decoded."""
         with _exact_float32():
-            saved_model = self._saved_model.ask(photos)
+            saved_model = np.stack([answer.probabilities for answer in self._saved_model.ask(photos)])
         by_graph = self._prepare(tf.constant(list(photos))).numpy()
         by_pillow = np.stack(list(map_in_threads(self._prepare_without_tensorflow, photos)))
         probabilities = {

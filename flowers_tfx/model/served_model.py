@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from flowers_tfx.errors import InputError, first_line
-from flowers_tfx.litert import PROBABILITIES
+from flowers_tfx.litert import PROBABILITIES, SCORE
 
 _SIGNATURE = "serving_default"
+
+
+class ServedAnswer(NamedTuple):
+    """To one photo. `probabilities` float32 [classes]; the others are those of `serving_default`, and these values for a model without
+    them."""
+
+    probabilities: npt.NDArray[np.float32]
+    known: bool = True
+    why: Literal["far", "unsure"] | None = None
+    score: float | None = None
 
 
 class ServedModel:
@@ -31,13 +42,16 @@ class ServedModel:
                 f"{folder} is not a model of this program: {first_line(error)}", "Name a version of the registry with --model."
             ) from None
 
-    def ask(self, photos: Sequence[bytes]) -> npt.NDArray[np.float32]:
-        """float32 [N, classes] for N JPEG or PNG files. Raises tf.errors.InvalidArgumentError if one of them cannot be decoded."""
-        probabilities: npt.NDArray[np.float32] = self._signature(image_bytes=tf.constant(list(photos)))[PROBABILITIES].numpy()
-        return probabilities
+    def ask(self, photos: Sequence[bytes]) -> list[ServedAnswer]:
+        """An answer for each JPEG or PNG file. Raises tf.errors.InvalidArgumentError if one of them cannot be decoded."""
+        outputs = {name: value.numpy() for name, value in self._signature(image_bytes=tf.constant(list(photos))).items()}
+        if SCORE not in outputs:
+            return [ServedAnswer(probabilities) for probabilities in outputs[PROBABILITIES]]
+        rows = zip(*(outputs[name] for name in (PROBABILITIES, "known", "why", SCORE)), strict=True)
+        return [ServedAnswer(row, bool(known), why.decode() or None, float(score)) for row, known, why, score in rows]
 
-    def probabilities(self, photos: Sequence[bytes]) -> list[npt.NDArray[np.float32] | None]:
-        """float32 [classes] for each JPEG or PNG file; None for one that TensorFlow cannot decode."""
+    def answer(self, photos: Sequence[bytes]) -> list[ServedAnswer | None]:
+        """An answer for each JPEG or PNG file; None for one that TensorFlow cannot decode."""
         if not photos:
             return []
         try:
@@ -47,4 +61,4 @@ class ServedModel:
             if len(photos) == 1:
                 return [None]
             half = len(photos) // 2
-            return self.probabilities(photos[:half]) + self.probabilities(photos[half:])
+            return self.answer(photos[:half]) + self.answer(photos[half:])

@@ -13,7 +13,7 @@ import tensorflow as tf
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import BadPicture, decode, open_picture
 from flowers_tfx.data.pixel_sample import sample_pixels
-from flowers_tfx.inference.engines import Unreadable
+from flowers_tfx.inference.answer import Unreadable
 from flowers_tfx.inference.predictor import Prediction, Predictor
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import PICTURE, preprocessing_fn

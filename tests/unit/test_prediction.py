@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from flowers_tfx import cli
 from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_RECORD_FILE
-from flowers_tfx.inference.engines import EngineName, Unreadable
+from flowers_tfx.data.pictures import BadPicture
+from flowers_tfx.inference.answer import Unreadable
+from flowers_tfx.inference.engines import EngineName, LiteRtEngine
 from flowers_tfx.inference.prediction import photo_files
 from flowers_tfx.inference.predictor import Prediction, Predictor
 from flowers_tfx.model.signatures import export
@@ -31,6 +34,7 @@ from tests.unit.buckets import FakeStore
 
 SIZE, LABELS, LIMIT = 32, ("daisy", "roses", "tulips"), 50_000_000
 ENGINES: tuple[EngineName, ...] = ("litert", "savedmodel")
+KEYS = {"file", "label", "probability", "probabilities", "known", "why", "score", "model_version"}
 # Libraries that take longer to load than a prediction does.
 HEAVY = ("tensorflow", "keras", "tfx", "apache_beam", "pandas", "pyarrow", "sklearn", "matplotlib", "boto3", "google.auth")
 
@@ -137,7 +141,7 @@ def test_each_file_has_its_row_in_order(registry: Path, tmp_path: Path, capsys: 
     rows = predict(capsys, folder, *named, "--engine", engine, "--set", f"registry={registry}")
     assert [row["file"] for row in rows] == [str(file) for file in [*sorted(folder.iterdir()), *named]]
     assert {**rows[44], "file": ""} == {**rows[7], "file": ""}
-    assert all(set(row) == {"file", "label", "probability", "probabilities", "model_version"} for row in rows[:40])
+    assert all(set(row) == KEYS for row in rows[:40])
     assert {row["model_version"] for row in rows[:40]} == {"2"}
     assert [row["error"] for row in rows[40:44]] == [
         "truncated or damaged: Truncated File Read",
@@ -145,6 +149,28 @@ def test_each_file_has_its_row_in_order(registry: Path, tmp_path: Path, capsys: 
         "not a regular file",
         "no such file or directory",
     ]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_to_a_model_without_a_detector_everything_is_known(
+    registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: EngineName
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(small_photo(1))
+    (row,) = predict(capsys, photo, "--engine", engine, "--model", registry)
+    assert (row["known"], row["why"], row["score"]) == (True, None, None)
+
+
+def test_a_picture_can_be_prepared_first_and_answered_later(exported: Path, predictors: dict[str, Predictor]) -> None:
+    engine = LiteRtEngine(exported / "2", LIMIT)
+    picture = engine.prepare(small_photo(2))
+    assert (picture.shape, picture.dtype) == ((SIZE, SIZE, 3), np.uint8)
+    answer = engine.answer_picture(picture)
+    (prediction,) = predictors["litert"].predict([small_photo(2)])
+    assert isinstance(prediction, Prediction)
+    assert dict(zip(engine.labels, answer.probabilities.tolist(), strict=True)) == prediction.probabilities
+    with pytest.raises(BadPicture, match="not a picture"):
+        engine.prepare(b"<html>")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
