@@ -10,3 +10,4 @@ LITERT_FILE = "assets.extra/model.tflite"  # the same network for LiteRT: pictur
 LITERT_INT8_FILE = "assets.extra/model_int8.tflite"  # the same, quantised; only with `export.int8`
 LITERT_RECORD_FILE = "assets.extra/litert.json"  # digests of the LiteRT models and of the SavedModel that they belong to
 PARITY_FILE = "assets.extra/parity.json"  # how far the answers of the SavedModel and of the LiteRT model differ
+WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"  # requests that a server answers before it takes the version into use

@@ -38,6 +38,7 @@ LAYERS = (
     "threads",
     "litert",
     "model_folder",
+    "warm_up_requests",
     "registry",
     "validation",
     "reports",

@@ -1,4 +1,4 @@
-"""tf.train.Examples and gzipped TFRecord files without importing TensorFlow, byte for byte the same on every machine."""
+"""tf.train.Examples and TFRecord files without importing TensorFlow, byte for byte the same on every machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import IO
 
@@ -22,6 +22,10 @@ _MASK = 0xFFFFFFFF
 HEAD_BYTES = 12  # a record's length and the checksum of that
 _FLOAT = struct.Struct("<f")
 _BYTES, _FLOATS, _INTS = 1, 2, 3  # field numbers in tf.train.Feature
+_VARINT, _LENGTH_DELIMITED = 0, 2  # kinds of fields of a protobuf message, and the fixed sizes of the others
+_FIXED_BYTES = {1: 8, 5: 4}
+_LONGEST_VARINT = 70  # bits
+_DAMAGED_MESSAGE = "a protobuf message is damaged"
 _BLOCK_HEAD = struct.Struct("<BHH")
 
 
@@ -33,12 +37,12 @@ def example_bytes(values: Mapping[str, Feature]) -> bytes:
         if isinstance(value, float):
             kind, payload = _FLOATS, _FLOAT.pack(value)
         elif isinstance(value, int):
-            kind, payload = _INTS, _varint(value & 0xFFFFFFFFFFFFFFFF)
+            kind, payload = _INTS, varint(value & 0xFFFFFFFFFFFFFFFF)
         else:
             kind, payload = _BYTES, value.encode() if isinstance(value, str) else value
         pieces.append(_head(key, kind, len(payload)))
         pieces.append(payload)
-    pieces[0] = _tag(1, sum(map(len, pieces)))
+    pieces[0] = field_head(1, sum(map(len, pieces)))
     return b"".join(pieces)
 
 
@@ -46,18 +50,19 @@ def example_bytes(values: Mapping[str, Feature]) -> bytes:
 def _head(key: str, kind: int, size: int) -> bytes:
     """The bytes before the value in the map entry of a feature; `kind` is the field number in tf.train.Feature."""
     name = key.encode()
-    head = _tag(1, size)  # the only value of the list
-    head = _tag(kind, len(head) + size) + head  # the list
-    head = _tag(1, len(name)) + name + _tag(2, len(head) + size) + head  # key and feature
-    return _tag(1, len(head) + size) + head
+    head = field_head(1, size)  # the only value of the list
+    head = field_head(kind, len(head) + size) + head  # the list
+    head = field_head(1, len(name)) + name + field_head(2, len(head) + size) + head  # key and feature
+    return field_head(1, len(head) + size) + head
 
 
-def _tag(field: int, size: int) -> bytes:
+def field_head(field: int, size: int) -> bytes:
     """The start of a length-delimited protobuf field of `size` bytes."""
-    return bytes((field << 3 | 2,)) + _varint(size)
+    return bytes((field << 3 | 2,)) + varint(size)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number from 0 on, as protobuf writes it."""
     if value < 0x80:
         return bytes((value,))
     out = bytearray()
@@ -70,38 +75,45 @@ def _varint(value: int) -> bytes:
 
 def bytes_feature(record: bytes, name: str) -> bytes:
     """The one value of a bytes feature of a serialized tf.train.Example, from any writer. Raises ValueError if it has none."""
-    for _, whole in _fields(memoryview(record)):
-        for _, entry in _fields(whole):
-            parts = dict(_fields(entry))
+    for _, whole in message_fields(memoryview(record)):
+        for _, entry in message_fields(whole):
+            parts = dict(message_fields(entry))
             if parts[1] == name.encode():
-                for kind, values in _fields(parts[2]):
+                for kind, values in message_fields(parts[2]):
                     if kind == 1:
-                        return bytes(dict(_fields(values))[1])
+                        return bytes(dict(message_fields(values))[1])
     raise ValueError(f"an Example has no bytes feature {name}")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of the length-delimited fields of a protobuf message that has no others."""
+def message_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Number and content of the length-delimited fields of a protobuf message; others are passed over. Raises ValueError if it is
+    damaged."""
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)
-        size, at = _read_varint(message, at)
-        if tag & 7 != 2 or at + size > len(message):
-            raise ValueError("an Example is damaged")
-        yield tag >> 3, message[at : at + size]
+        kind, size = tag & 7, _FIXED_BYTES.get(tag & 7, 0)
+        if kind in (_VARINT, _LENGTH_DELIMITED):
+            value, at = _read_varint(message, at)
+            size = value if kind == _LENGTH_DELIMITED else 0
+        elif not size:
+            raise ValueError(_DAMAGED_MESSAGE)
+        if at + size > len(message):
+            raise ValueError(_DAMAGED_MESSAGE)
+        if kind == _LENGTH_DELIMITED:
+            yield tag >> 3, message[at : at + size]
         at += size
 
 
 def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
     """The number, and where it ends."""
     value = shift = 0
-    while at < len(data):
+    while at < len(data) and shift < _LONGEST_VARINT:
         byte = data[at]
         value |= (byte & 0x7F) << shift
         shift, at = shift + 7, at + 1
         if byte < 0x80:
             return value, at
-    raise ValueError("an Example is damaged")
+    raise ValueError(_DAMAGED_MESSAGE)
 
 
 class RecordWriter:
@@ -120,9 +132,7 @@ class RecordWriter:
         self._write(GZIP_HEADER)
 
     def write(self, record: bytes) -> None:
-        length = struct.pack("<Q", len(record))
-        plain = (length + masked_crc(length), record, masked_crc(record))
-        self._write(b"".join(block for part in plain for block in self._blocks(part)))
+        self._write(b"".join(block for part in _framed(record) for block in self._blocks(part)))
 
     def close(self) -> str:
         """Ends the gzip stream and returns the file's sha256; closing the file is the caller's."""
@@ -143,6 +153,17 @@ class RecordWriter:
         self._sha256.update(data)
         self._out.write(data)
         self.bytes += len(data)
+
+
+def record_file(records: Iterable[bytes]) -> bytes:
+    """The content of a TFRecord file, uncompressed."""
+    return b"".join(part for record in records for part in _framed(record))
+
+
+def _framed(record: bytes) -> tuple[bytes, bytes, bytes]:
+    """As it stands in a TFRecord file: length and its checksum, the record, its checksum."""
+    length = struct.pack("<Q", len(record))
+    return length + masked_crc(length), record, masked_crc(record)
 
 
 def read_records(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:

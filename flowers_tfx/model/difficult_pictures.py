@@ -83,14 +83,15 @@ def _sizes(image_size: int) -> Iterator[DifficultPicture]:
     )
     for width, height in sizes:
         for file_format in ("JPEG", "PNG"):
-            make = partial(_encode_scene, width, height, file_format)
+            make = partial(encode_scene, width, height, file_format)
             yield DifficultPicture(f"{file_format}, {width} x {height} px", make)
     # Larger than eight times the network's picture, where even the smallest decoding of a JPEG is too large.
     width, height = eight_times + 5, 2 * eight_times + 3
-    yield DifficultPicture(f"JPEG, {width} x {height} px", partial(_encode_scene, width, height, "JPEG"))
+    yield DifficultPicture(f"JPEG, {width} x {height} px", partial(encode_scene, width, height, "JPEG"))
 
 
-def _encode_scene(width: int, height: int, file_format: str) -> bytes:
+def encode_scene(width: int, height: int, file_format: str) -> bytes:
+    """A drawn picture of this size in px, as a JPEG or PNG file."""
     return _encode(_scene(width, height), file_format)
 
 

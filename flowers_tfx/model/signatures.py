@@ -10,13 +10,15 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, TRAINING_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, TRAINING_FILE, WARM_UP_FILE
 from flowers_tfx.features import IMAGE, LABEL
 from flowers_tfx.litert import FEATURES, PROBABILITIES, Pictures
 from flowers_tfx.model.conversion import convert
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
+from flowers_tfx.model.warm_up_pictures import warm_up_pictures
 from flowers_tfx.model_folder import write_litert_record
+from flowers_tfx.warm_up_requests import warm_up_file
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
@@ -97,7 +99,8 @@ def export(
     folder: str,
     representative: Pictures | None = None,
 ) -> None:
-    """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained and the same network for LiteRT.
+    """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained, warm-up requests and the same network
+    for LiteRT.
 
     With `representative` pictures, uint8 [N, s, s, 3], it also writes the network quantised to int8.
     """
@@ -112,6 +115,7 @@ def export(
     for name, content in {
         LABELS_FILE: ("\n".join(labels) + "\n").encode(),
         TRAINING_FILE: (json.dumps(training, indent=2, sort_keys=True) + "\n").encode(),
+        WARM_UP_FILE: warm_up_file(warm_up_pictures(image_size)),
         **litert,
     }.items():
         path = Path(folder) / name

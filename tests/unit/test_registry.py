@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowers_tfx import registry
-from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE, WARM_UP_FILE
 from flowers_tfx.errors import InputError
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_version_is_seen_and_another_can_be_pushed(tmp_path: Path) -> 
     assert registry.publish(saved_model(tmp_path / "m2"), root, "r", (), "").version > first.version
 
 
-@pytest.mark.parametrize("name", [LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE])
+@pytest.mark.parametrize("name", [LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, PARITY_FILE, WARM_UP_FILE])
 def test_the_digest_of_a_version_covers_what_lies_beside_the_saved_model(tmp_path: Path, name: str) -> None:
     root, model = str(tmp_path / "registry"), saved_model(tmp_path / "m")
     (model / name).parent.mkdir()
