@@ -34,7 +34,7 @@ def test_tensorflow_serving_reads_them(tmp_path: Path) -> None:
     assert [request.model_spec.signature_name for request in requests] == ["serving_default"] * 3
     tensors = [tf.make_ndarray(request.inputs["image_bytes"]) for request in requests]
     assert [tensor.tolist() for tensor in tensors] == REQUESTS
-    assert [record for record in records] == [log.SerializeToString(deterministic=True) for log in logs]
+    assert list(records) == [log.SerializeToString(deterministic=True) for log in logs]
 
 
 def test_photos_come_back_whoever_wrote_the_file(tmp_path: Path) -> None:
