@@ -2,4 +2,6 @@
 
 from flowers_tfx.cli import main
 
-main()
+# A worker process imports this file too.
+if __name__ == "__main__":
+    main()

@@ -26,27 +26,30 @@ if TYPE_CHECKING:
     Line: TypeAlias = str | RenderableType
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-_SETTINGS, _GIVEN = f"{__name__}.settings", f"{__name__}.given"
+_SETTINGS, _GIVEN, _JSON = (f"{__name__}.{name}" for name in ("settings", "given", "json"))
 # The settings that decide where reviews and decisions are stored.
 _ROOTS = ("data_root=", "pipeline_root=")
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """`value` is the JSON of a command. People get `lines` on stdout and `notes` on stderr instead, and `warnings` are on stderr always."""
+    """`value` is the JSON of a command. People get `lines` on stdout and `notes` on stderr instead, and `warnings` are on stderr always.
+    With `printed` the JSON is on stdout already: a server prints it when it is ready."""
 
     value: Any
     lines: Iterable[Line] = ()
     notes: Iterable[Line] = ()
     warnings: Iterable[str] = ()
     exit_code: ExitCode = ExitCode.DONE
+    printed: bool = False
 
 
 def print_result(result: CommandResult, as_json: bool) -> None:
     for warning in result.warnings:
         click.echo(warning, err=True)
     if as_json:
-        print_json(result.value)
+        if not result.printed:
+            print_json(result.value)
         return
     for line in result.lines:
         _print_line(line, err=False)
@@ -83,6 +86,7 @@ def _printing(command: Callable[..., CommandResult]) -> Callable[..., int | None
     def call(*args: Any, as_json: bool, **options: Any) -> int | None:
         if click.get_current_context().invoked_subcommand is not None:
             return None
+        click.get_current_context().meta[_JSON] = as_json
         result = command(*args, **options)
         try:
             print_result(result, as_json)
@@ -143,6 +147,11 @@ def config_options() -> str:
     words = ["--config", str(path)] if path else []
     words += [word for setting in overrides if setting.startswith(_ROOTS) for word in ("--set", setting)]
     return shlex.join(words)
+
+
+def json_wanted() -> bool:
+    """Whether the current command was called with --json, for those that print before they end."""
+    return bool(click.get_current_context().meta.get(_JSON))
 
 
 def setting_option(name: str, key: str, **attributes: Any) -> Decorator:

@@ -54,6 +54,14 @@ class BadPicture(Exception):
     """The file is not a picture that the pipeline accepts; `str(error)` is the reason, for the people who delivered the file."""
 
 
+class TooLarge(BadPicture):
+    """It has too many pixels or bytes."""
+
+
+class UnsupportedKind(BadPicture):
+    """A picture of another format, or of a kind of JPEG or PNG that is not taken."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture file with its header read: `stored` decodes its pixels, which `orientation` (EXIF, 1 to 8, or None) turns upright."""
@@ -78,22 +86,22 @@ def open_picture(data: bytes, max_pixels: int | None) -> Picture:
     if data.startswith(file_headers.JPEG):
         opener = JpegImageFile
         if reason := file_headers.unsupported_coding(data):
-            raise BadPicture(reason)
+            raise BadPicture(reason) if reason.startswith("truncated") else UnsupportedKind(reason)
     elif data.startswith(file_headers.PNG):
         opener = PngImageFile
     else:
-        raise BadPicture(_not_supported(data))
+        raise _not_supported(data)
     try:
         picture = opener(io.BytesIO(data))
     except DAMAGE as error:
         raise BadPicture(f"truncated or damaged: {_reason(error)}") from error
     width, height = picture.size
     if max_pixels is not None and width * height > max_pixels:
-        raise BadPicture(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
+        raise TooLarge(f"{width}x{height} is {_mega(width * height)} megapixels, the limit is {_mega(max_pixels)}")
     if max(width, height) > MAX_SIDE:
-        raise BadPicture(f"{width}x{height} is more than {MAX_SIDE:,} pixels along a side, the limit")
+        raise TooLarge(f"{width}x{height} is more than {MAX_SIDE:,} pixels along a side, the limit")
     if len(data) > max_bytes(max_pixels):
-        raise BadPicture(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
+        raise TooLarge(f"more than {_mega(max_bytes(max_pixels))} MB of file, the limit")
     if opener is PngImageFile:
         if damage := png_checks.damage(data):
             raise BadPicture(f"truncated or damaged: {damage}")
@@ -174,11 +182,11 @@ def _rgb_of_inks(stored: Image.Image) -> Image.Image:
     return Image.fromarray((channels[..., :3] * channels[..., 3:] // 255).astype(np.uint8), "RGB")
 
 
-def _not_supported(data: bytes) -> str:
+def _not_supported(data: bytes) -> BadPicture:
     for offset, magic, name in _OTHER_FORMATS:
         if data[offset : offset + len(magic)] == magic:
-            return f"{name} is not supported: deliver JPEG or PNG"
-    return "not a picture"
+            return UnsupportedKind(f"{name} is not supported: deliver JPEG or PNG")
+    return BadPicture("not a picture")
 
 
 def _reason(error: BaseException) -> str:

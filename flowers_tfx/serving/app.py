@@ -1,0 +1,131 @@
+"""The web application: its parts put together, and what belongs to all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from flowers_tfx import __version__
+from flowers_tfx.config import PipelineConfig
+from flowers_tfx.serving.gate import App, Gate
+from flowers_tfx.serving.metrics import CONTENT_TYPE, Metrics
+from flowers_tfx.serving.photo_queue import PhotoQueue
+from flowers_tfx.serving.plain import plain_router
+from flowers_tfx.serving.requests import RequestError
+from flowers_tfx.serving.responses import error_response
+from flowers_tfx.serving.service import Service
+from flowers_tfx.serving.versions import VersionManager
+from flowers_tfx.threads import processors
+
+# Probes and the page must be reachable without a token; they show nothing of anybody's photos.
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/", "/page.css", "/page.js", "/favicon.ico"})
+_HINTS = {404: "The page / and the documents at /docs list what there is.", 405: "See /docs."}
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """All that a worker process needs. `version`: pinned for this server; `token`: empty for none; `grpc_port`: 0 for none."""
+
+    config: PipelineConfig
+    host: str
+    workers: int = 1
+    version: int | None = None
+    token: str = ""
+    grpc_port: int = 0
+
+    @property
+    def max_body(self) -> int:
+        """Bytes."""
+        return int(self.config.serving.max_body_mb * 1e6)
+
+    @property
+    def threads(self) -> int:
+        """Of each worker."""
+        return self.config.serving.threads or max(1, processors() // self.workers)
+
+
+def create_service(settings: ServingSettings) -> Service:
+    """Loads the version that is to serve. Raises InputError if there is none that can be used."""
+    serving, metrics = settings.config.serving, Metrics()
+    queue = PhotoQueue(settings.threads, serving.queue, metrics)
+    versions = VersionManager(
+        settings.config.registry,
+        max_pixels=settings.config.ingest.max_pixels,
+        poll_s=serving.poll_s,
+        version=settings.version,
+        canary=(serving.canary.version, serving.canary.share) if serving.canary.version else None,
+        shadow=serving.shadow or None,
+        threads=settings.threads,
+        metrics=metrics,
+        is_busy=lambda: len(queue) > 0,
+    )
+    versions.start()
+    return Service(versions, queue, metrics, serving.timeout_s)
+
+
+def create_app(settings: ServingSettings, service: Service) -> App:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.queue.start()
+        yield
+        service.queue.stop()
+        service.versions.stop()
+
+    app = FastAPIOffline(
+        title="flowers_tfx",
+        version=__version__,
+        summary="Which flower is on the photo?",
+        lifespan=lifespan,
+        exception_handlers={
+            RequestError: _request_error,
+            HTTPException: _http_error,
+            ClientDisconnect: _disconnected,
+            Exception: _unexpected,
+        },
+    )
+    app.include_router(plain_router(service, settings.max_body))
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    serving = settings.config.serving
+    return Gate(
+        app,
+        service.metrics,
+        token=settings.token,
+        max_body=settings.max_body,
+        max_requests=serving.max_requests,
+        open_paths=OPEN_PATHS,
+    )
+
+
+async def _request_error(request: Request, error: RequestError) -> Response:
+    return error_response(request.url.path, error)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    """What the router refuses: unknown paths and methods, broken forms."""
+    sentence = {404: f"There is nothing at {request.url.path}.", 405: f"{request.method} is not possible here."}
+    refusal = RequestError(
+        error.status_code, sentence.get(error.status_code, f"{error.detail}."), _HINTS.get(error.status_code, ""), error.headers or {}
+    )
+    return error_response(request.url.path, refusal)
+
+
+async def _disconnected(request: Request, error: Exception) -> Response:
+    """Nobody reads it: the client has gone before its request was whole."""
+    return error_response(request.url.path, RequestError(400, "The request was not sent whole."))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return error_response(
+        request.url.path, RequestError(500, f"Unexpected {type(error).__name__}.", "This is a bug: see the server's log.")
+    )

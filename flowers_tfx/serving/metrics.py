@@ -1,0 +1,94 @@
+"""What the service counts and measures, for Prometheus. With several workers each writes files that /metrics adds up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sized
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SHORT = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # s
+_LONG = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # s
+
+
+class Metrics:
+    """One per process. docs/interfaces.md lists the names."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._roles: dict[str, str] = {}
+        self._several = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        if not self._several:
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
+        self.requests = Counter("flowers_requests", "Requests, by route and status.", ("route", "code"), registry=registry)
+        self.request_seconds = _seconds("flowers_request_seconds", "From the head of a request to its answer.", _LONG, registry, ("route",))
+        self.queue_seconds = _seconds("flowers_queue_seconds", "What a photo waits before a thread takes it.", _SHORT, registry)
+        self.decode_seconds = _seconds("flowers_decode_seconds", "From the file to the network's picture.", _SHORT, registry)
+        self.network_seconds = _seconds("flowers_network_seconds", "From the picture to the answer.", _SHORT, registry)
+        self.batch = Histogram("flowers_batch_photos", "Photos that a thread took at once.", buckets=range(1, 17), registry=registry)
+        self.queue_photos = Gauge("flowers_queue_photos", "Photos that wait.", registry=registry, multiprocess_mode="livesum")
+        self.open_requests = Gauge("flowers_open_requests", "Requests being answered.", registry=registry, multiprocess_mode="livesum")
+        self.answers = Counter("flowers_answers", "Answered photos.", ("version", "label", "known", "why"), registry=registry)
+        self.refused_photos = Counter("flowers_refused_photos", "Photos that cannot be read.", ("code",), registry=registry)
+        self.model_errors = Counter(
+            "flowers_model_errors", "Photos whose answer failed or was not finite.", ("version",), registry=registry
+        )
+        self.version = Gauge(
+            "flowers_version", "1 for a loaded version.", ("version", "role"), registry=registry, multiprocess_mode="livemax"
+        )
+        self.version_changes = Counter(
+            "flowers_version_changes", "Versions loaded, kept out, taken out.", ("version", "change"), registry=registry
+        )
+        self.shadow = Counter(
+            "flowers_shadow_photos", "Photos that the shadow version was asked about too.", ("version", "result"), registry=registry
+        )
+        self.shadow_difference = Histogram(
+            "flowers_shadow_difference",
+            "Largest difference of a probability between shadow and answer.",
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=registry,
+        )
+
+    def version_changed(self, version: str, change: str) -> None:
+        """`change`: loaded, kept out, taken out or freed."""
+        self.version_changes.labels(version, change).inc()
+
+    def version_roles(self, roles: Mapping[str, str]) -> None:
+        """Version to its role, "serving", "canary" or "shadow", of all loaded versions."""
+        for version, role in self._roles.items() - roles.items():
+            self.version.labels(version, role).set(0)
+        for version, role in roles.items():
+            self.version.labels(version, role).set(1)
+        self._roles = dict(roles)
+
+    def shadow_compared(self, version: str, same_label: bool, difference: float) -> None:
+        """`difference`: the largest of a probability."""
+        self.shadow.labels(version, "same label" if same_label else "other label").inc()
+        self.shadow_difference.observe(difference)
+
+    def shadow_skipped(self, version: str, photos: int) -> None:
+        """Photos that the shadow was not asked about, under load."""
+        self.shadow.labels(version, "skipped").inc(photos)
+
+    def watch_queue(self, queue: Sized) -> None:
+        """`flowers_queue_photos` is read from the queue when it is asked for; with several workers it is written at each change."""
+        if not self._several:
+            self.queue_photos.set_function(lambda: len(queue))
+
+    def text(self) -> bytes:
+        """The page /metrics."""
+        if not self._several:
+            return bytes(generate_latest(self._registry))
+        every = CollectorRegistry()
+        MultiProcessCollector(every)
+        return bytes(generate_latest(every))
+
+
+def _seconds(name: str, text: str, buckets: tuple[float, ...], registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Any:
+    return Histogram(name, text, labels, buckets=buckets, registry=registry)

@@ -1,0 +1,119 @@
+"""`POST /predict`: one photo as the body, or several files of a form. For people and programs that speak no inference protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
+
+from flowers_tfx.data.pictures import BadPicture
+from flowers_tfx.serving.requests import RequestError, bad_photo
+from flowers_tfx.serving.responses import json_response
+from flowers_tfx.serving.service import Reply, Service, answer_json
+
+FORM = "multipart/form-data"
+# The bytes decide what a photo is; these say nothing against one. curl's --data-binary sends the last.
+_NEUTRAL = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+
+
+def plain_router(service: Service, max_body: int) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/predict", **_DOCUMENTATION)
+    async def predict(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == FORM:
+            names, photos = await _files(request, service.queue.capacity, max_body)
+            return json_response(_rows(await service.answer(photos), names))
+        if kind not in _NEUTRAL and not kind.startswith("image/"):
+            raise RequestError(
+                415, f"The content type {kind} is not taken.", f"Send a photo as image/jpeg or image/png, or several as {FORM}."
+            )
+        photo = await request.body()
+        if not photo:
+            raise RequestError(400, "The request has no body.", "Send a JPEG or PNG file as the body.")
+        reply = await service.answer([photo])
+        return json_response({**answer_json(reply.version, reply.whole()[0]), "id": reply.id})
+
+    return router
+
+
+async def _files(request: Request, most: int, max_body: int) -> tuple[list[str], list[bytes]]:
+    """Names and contents of a form's files."""
+    parser = MultiPartParser(request.headers, request.stream(), max_files=most, max_fields=most, max_part_size=max_body)
+    parser.spool_max_size = max_body + 1  # in memory: no photo touches a disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise RequestError(400, f"The form cannot be read: {error.message}.", f"Send {FORM} with a file in each part.") from None
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if not files:
+        raise RequestError(400, "The form has no file.", "Send the photos as files: curl -F photo=@rose.jpg ...")
+    return [file.filename or "" for file in files], [await file.read() for file in files]
+
+
+def _rows(reply: Reply, names: list[str]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    for name, answer in zip(names, reply.answers, strict=True):
+        if isinstance(answer, BadPicture):
+            refusal = bad_photo(answer)
+            rows.append({"file": name, "error": refusal.error, "hint": refusal.hint, "status": refusal.status})
+        else:
+            rows.append({"file": name, **answer_json(reply.version, answer)})
+    return {"predictions": rows, "model_version": reply.version.version, "id": reply.id}
+
+
+_PHOTO = {"schema": {"type": "string", "format": "binary"}}
+_ANSWER = {
+    "type": "object",
+    "required": ["label", "probability", "probabilities", "known", "why", "score", "model_version"],
+    "properties": {
+        "label": {"type": "string"},
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
+        "known": {"type": "boolean", "description": "false: not a flower that the model knows"},
+        "why": {"enum": [None, "far", "unsure"], "description": "far: unlike the photos it learned from; unsure: between the classes"},
+        "score": {"type": ["number", "null"], "description": "above 1: not known"},
+        "model_version": {"type": "string"},
+        "id": {"type": "string", "description": "of the request"},
+    },
+}
+_DOCUMENTATION: dict[str, Any] = {
+    "summary": "Which flower is this?",
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "image/jpeg": _PHOTO,
+                "image/png": _PHOTO,
+                FORM: {"schema": {"type": "object", "properties": {"photo": {"type": "array", "items": _PHOTO["schema"]}}}},
+            },
+        }
+    },
+    "responses": {
+        200: {
+            "description": "The answer, or `predictions` for the files of a form.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "anyOf": [
+                            _ANSWER,
+                            {
+                                "type": "object",
+                                "required": ["predictions", "model_version", "id"],
+                                "properties": {
+                                    "predictions": {"type": "array"},
+                                    "model_version": {"type": "string"},
+                                    "id": {"type": "string"},
+                                },
+                            },
+                        ]
+                    }
+                }
+            },
+        }
+    },
+}

@@ -1,0 +1,115 @@
+"""What every protocol calls: photos in, answers out, of the version that is to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowers_tfx.data.pictures import BadPicture
+from flowers_tfx.errors import InputError
+from flowers_tfx.inference.answer import Answer
+from flowers_tfx.serving.loaded_version import LoadedVersion
+from flowers_tfx.serving.metrics import Metrics
+from flowers_tfx.serving.photo_queue import Outcome, PhotoQueue
+from flowers_tfx.serving.requests import RequestError, bad_photo, unavailable
+from flowers_tfx.serving.versions import VersionManager
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answers to the photos of one request, in order, a BadPicture for each that cannot be read; `id`: of the request."""
+
+    id: str
+    version: LoadedVersion
+    answers: tuple[Answer | BadPicture, ...]
+
+    def whole(self) -> tuple[Answer, ...]:
+        """Raises RequestError for the first photo that cannot be read: protocols of tensors have no place for half an answer."""
+        for number, answer in enumerate(self.answers):
+            if isinstance(answer, BadPicture):
+                raise bad_photo(answer, "The photo" if len(self.answers) == 1 else f"Photo {number}")
+        return tuple(answer for answer in self.answers if not isinstance(answer, BadPicture))
+
+
+class Service:
+    """`seconds`: how long an answer may take."""
+
+    def __init__(self, versions: VersionManager, queue: PhotoQueue, metrics: Metrics, seconds: float) -> None:
+        self.versions, self.queue, self.metrics = versions, queue, metrics
+        self._seconds = seconds
+
+    async def answer(self, photos: Sequence[bytes], version: int | None = None) -> Reply:
+        """Raises RequestError: 404 for a version that is not loaded, 429 while too many photos wait, 503 without a model or in time, 500
+        for a model that fails."""
+        request = uuid.uuid4().hex
+        with self._version(request, version) as loaded:
+            outcomes = await self._ask(loaded, photos)
+            answers = tuple(self._checked(outcome, loaded) for outcome in outcomes)
+            self._count(loaded, answers)
+        if version is None:
+            self.versions.ask_shadow(request, photos, answers)
+        return Reply(request, loaded, answers)
+
+    @contextlib.contextmanager
+    def _version(self, request: str, version: int | None) -> Iterator[LoadedVersion]:
+        try:
+            lease = self.versions.choose(request) if version is None else self.versions.get(version)
+        except InputError as error:
+            raise unavailable(error) if version is None else RequestError(404, error.message, error.hint) from None
+        with lease as loaded:
+            yield loaded
+
+    async def _ask(self, loaded: LoadedVersion, photos: Sequence[bytes]) -> list[Outcome]:
+        futures = self.queue.put(loaded, photos)
+        try:
+            return await asyncio.wait_for(asyncio.gather(*futures), self._seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(503, f"There was no answer within {self._seconds:g} s.", "Try again later.", {"Retry-After": "5"}) from None
+
+    def _checked(self, outcome: Outcome, loaded: LoadedVersion) -> Answer | BadPicture:
+        """Raises RequestError for a model that failed; the version is taken out of service."""
+        if isinstance(outcome, BadPicture):
+            return outcome
+        if isinstance(outcome, Answer) and _is_finite(outcome):
+            return outcome
+        reason = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "its answer is not finite"
+        self.metrics.model_errors.labels(loaded.version).inc()
+        self.versions.take_out(loaded.version, reason)
+        raise RequestError(500, f"Version {loaded.version} of the model failed and was taken out of service: {reason}.", "Try again.")
+
+    def _count(self, loaded: LoadedVersion, answers: Sequence[Answer | BadPicture]) -> None:
+        for answer in answers:
+            if isinstance(answer, BadPicture):
+                self.metrics.refused_photos.labels(bad_photo(answer).status).inc()
+            else:
+                known = "true" if answer.known else "false"
+                self.metrics.answers.labels(loaded.version, label_of(loaded, answer), known, answer.why or "").inc()
+
+
+def label_of(loaded: LoadedVersion, answer: Answer) -> str:
+    return loaded.labels[int(answer.probabilities.argmax())]
+
+
+def answer_json(loaded: LoadedVersion, answer: Answer) -> dict[str, Any]:
+    """The fields of `POST /predict` that say what is on the photo."""
+    probabilities = {label: round(float(p), 6) for label, p in zip(loaded.labels, answer.probabilities, strict=True)}
+    label = label_of(loaded, answer)
+    return {
+        "label": label,
+        "probability": probabilities[label],
+        "probabilities": probabilities,
+        "known": answer.known,
+        "why": answer.why,
+        "score": answer.score,
+        "model_version": loaded.version,
+    }
+
+
+def _is_finite(answer: Answer) -> bool:
+    return bool(np.isfinite(answer.probabilities).all()) and (answer.score is None or bool(np.isfinite(answer.score)))
