@@ -39,7 +39,7 @@ docs: setup ## docs/configuration.md and docs/properties.md from the code
 bench: setup ## every benchmark in turn; those that need real photos say when they skip
 	@failed=0; for script in $(wildcard benchmarks/[a-z]*.py); do echo "== $$script"; .venv/bin/python "$$script" || failed=1; done; exit $$failed
 
-image: ## the container image, with docker, podman or buildah (docs/image.md: ACCELERATOR, WEIGHTS, BEAM_BOOT, BASE_IMAGE, IMAGE)
+image: ## the container image, with docker, podman or buildah (docs/image.md: TARGET, ACCELERATOR, WEIGHTS, BEAM_BOOT, BASE_IMAGE, IMAGE)
 	@scripts/image.sh
 
 lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file, and gpu.txt; ARGS=--upgrade for newer versions

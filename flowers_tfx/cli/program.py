@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -70,8 +71,13 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
+def _needs_the_pipeline(error: BaseException) -> bool:
+    """True where only what `flowers serve` and `flowers predict` need is installed, as in the serving image, and this was another command."""
+    return isinstance(error, ModuleNotFoundError) and find_spec("tensorflow") is None
+
+
 def _is_unexpected(error: BaseException) -> bool:
-    return not isinstance(error, InputError | ExplainedFailure | MemoryError | click.ClickException | click.Abort | KeyboardInterrupt)
+    return not _needs_the_pipeline(error) and not isinstance(error, InputError | ExplainedFailure | MemoryError | click.ClickException | click.Abort | KeyboardInterrupt)
 
 
 def _print_error(error: BaseException, as_json: bool) -> int:
@@ -98,6 +104,9 @@ def _describe(error: BaseException) -> tuple[str, str, ExitCode]:
             return error.format_message(), f"{usage}  (--help explains the options)".strip(), ExitCode.BAD_INPUT
         case click.ClickException():
             return error.format_message(), "", ExitCode.BAD_INPUT
+        case ModuleNotFoundError() if _needs_the_pipeline(error):
+            message = f"This installation has no TensorFlow: it serves and predicts, and lacks {error.name}, which this command needs."
+            return message, "Run the command where the whole program is installed, such as the image of the pipeline.", ExitCode.BAD_INPUT
         case MemoryError():
             return "There is not enough memory.", "Give the process more memory, or less to do at once.", ExitCode.FAILED
         case KeyboardInterrupt() | click.Abort():
