@@ -72,12 +72,14 @@ def _nowhere() -> TextIO:
 
 
 def _needs_the_pipeline(error: BaseException) -> bool:
-    """True where only what `flowers serve` and `flowers predict` need is installed, as in the serving image, and this was another command."""
+    """True for another command than `serve` and `predict` where only what these need is installed, as in the serving image."""
     return isinstance(error, ModuleNotFoundError) and find_spec("tensorflow") is None
 
 
 def _is_unexpected(error: BaseException) -> bool:
-    return not _needs_the_pipeline(error) and not isinstance(error, InputError | ExplainedFailure | MemoryError | click.ClickException | click.Abort | KeyboardInterrupt)
+    return not _needs_the_pipeline(error) and not isinstance(
+        error, InputError | ExplainedFailure | MemoryError | click.ClickException | click.Abort | KeyboardInterrupt
+    )
 
 
 def _print_error(error: BaseException, as_json: bool) -> int:

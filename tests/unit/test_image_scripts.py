@@ -31,13 +31,14 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "checkout"
     for name in ("flowers_tfx", "runners", "schema", "configs", "requirements", "scripts"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Dockerfile", ".dockerignore", "pipeline_def.py", "setup.py", "pyproject.toml"):
+    for name in ("Dockerfile", "Dockerfile.serve", ".dockerignore", "pipeline_def.py", "setup.py", "pyproject.toml"):
         shutil.copy(ROOT / name, copy / name)
     return copy
 
 
-def digest(checkout: Path) -> str:
-    output = subprocess.run([checkout / "scripts" / "source_digest.sh"], check=True, capture_output=True, text=True, cwd="/").stdout.strip()
+def digest(checkout: Path, *dockerfile: str) -> str:
+    command = [checkout / "scripts" / "source_digest.sh", *dockerfile]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout.strip()
     assert len(output) == 64
     return output
 
@@ -77,8 +78,9 @@ def test_another_name_changes_the_digest(checkout: Path) -> None:
     assert digest(checkout) != first
 
 
-def test_every_file_that_the_dockerfile_copies_is_in_the_build(checkout: Path) -> None:
-    lines = [line.split() for line in (checkout / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "Dockerfile.serve"])
+def test_every_file_that_the_dockerfile_copies_is_in_the_build(checkout: Path, dockerfile: str) -> None:
+    lines = [line.split() for line in (checkout / dockerfile).read_text().splitlines() if line.startswith("COPY")]
     sources = {word for words in lines if "--from" not in words[1] for word in words[1:-1] if not word.startswith("--")}
     let_through = {line[1:] for line in (checkout / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert {source.rstrip("/") for source in sources} <= let_through | {"scripts"}
@@ -98,6 +100,16 @@ def test_the_engine_gets_version_digest_and_arguments(checkout: Path) -> None:
     assert "head.weights.h5" in asked
 
 
+def test_the_serving_image_has_its_own_file_name_and_digest(checkout: Path) -> None:
+    done = image(checkout, TARGET="serve")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "flowers_tfx-serve:latest sha256:0123 3.4GB\n"
+    asked = (checkout.parent / "record").read_text().splitlines()
+    assert asked[asked.index("--file") + 1] == "Dockerfile.serve"
+    assert f"REVISION={digest(checkout, 'Dockerfile.serve')}" in asked
+    assert digest(checkout, "Dockerfile.serve") != digest(checkout)
+
+
 def test_nothing_is_asked_for_that_was_not_given(checkout: Path) -> None:
     assert image(checkout).returncode == 0
     asked = (checkout.parent / "record").read_text()
@@ -105,15 +117,18 @@ def test_nothing_is_asked_for_that_was_not_given(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "expected"),
+    ("variables", "expected"),
     [
-        ("ACCELERATOR", "tpu", "cpu or gpu, not tpu"),
-        ("WEIGHTS", "absent.h5", "absent.h5 is not a file"),
-        ("ENGINE", "no-engine", "No container engine"),
+        ({"ACCELERATOR": "tpu"}, "cpu or gpu, not tpu"),
+        ({"WEIGHTS": "absent.h5"}, "absent.h5 is not a file"),
+        ({"ENGINE": "no-engine"}, "No container engine"),
+        ({"TARGET": "edge"}, "TARGET is pipeline or serve, not edge"),
+        ({"TARGET": "serve", "ACCELERATOR": "gpu"}, "ACCELERATOR is for the image of the pipeline"),
+        ({"TARGET": "serve", "WEIGHTS": "setup.py"}, "WEIGHTS is for the image of the pipeline"),
     ],
 )
-def test_bad_input_is_reported_before_anything_is_built(checkout: Path, variable: str, value: str, expected: str) -> None:
-    done = image(checkout, **{variable: value})
+def test_bad_input_is_reported_before_anything_is_built(checkout: Path, variables: dict[str, str], expected: str) -> None:
+    done = image(checkout, **variables)
     assert done.returncode == 2
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -31,21 +30,13 @@ from flowers_tfx.registry import publish
 from tests.conftest import ROOT, small_photo
 from tests.unit import photo_kinds
 from tests.unit.buckets import FakeStore
+from tests.unit.small_network import LABELS, SIZE, SmallNetwork
 
-SIZE, LABELS, LIMIT = 32, ("daisy", "roses", "tulips"), 50_000_000
+LIMIT = 50_000_000
 ENGINES: tuple[EngineName, ...] = ("litert", "savedmodel")
 KEYS = {"file", "label", "probability", "probabilities", "known", "why", "score", "model_version"}
 # Libraries that take longer to load than a prediction does.
 HEAVY = ("tensorflow", "keras", "tfx", "apache_beam", "pandas", "pyarrow", "sklearn", "matplotlib", "boto3", "google.auth")
-
-
-class SmallNetwork:
-    def __init__(self, seed: int) -> None:
-        keras.utils.set_random_seed(seed)
-        pictures = keras.Input((SIZE, SIZE, 3))
-        features = keras.layers.Conv2D(8, 5, strides=2, activation="relu")(pictures / 255)
-        self.backbone = keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(features))
-        self.head = keras.Sequential([keras.Input((8,)), keras.layers.Dense(len(LABELS))])
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,33 @@
-"""What runs where only the `# serve` part of requirements/in.txt is installed, as in the serving image: the rest cannot be imported here."""
+"""What runs where only the `# serve` part of requirements/in.txt is installed, as in the serving image: no test imports anything else."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from collections.abc import Iterable
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flowers_tfx.samples import draw_flowers
-from tests.conftest import ROOT
+from flowers_tfx.cli.program import flowers as program
+from flowers_tfx.model.signatures import export
+from tests.conftest import ROOT, small_photo
+from tests.unit.small_network import LABELS, SIZE, SmallNetwork
 
-# The path finder of Python finds the standard library, the program and what is allowed, as if nothing else were installed.
+# Python's finder of modules passes over all installed packages but the allowed ones, as if they were not there.
 HIDE = """
 import json, sys
 from importlib.machinery import PathFinder
-allowed = {*json.loads(sys.argv.pop(1)), *sys.stdlib_module_names, "flowers_tfx"}
-find_spec = PathFinder.find_spec
-PathFinder.find_spec = classmethod(lambda cls, name, *rest: find_spec(name, *rest) if name.partition(".")[0] in allowed else None)
+allowed, original = json.loads(sys.argv.pop(1)), PathFinder.find_spec
+def find_spec(cls, name, *rest):
+    spec = original(name, *rest)
+    hidden = spec and name.partition(".")[0] not in allowed and "site-packages" in str(spec.origin or spec.submodule_search_locations)
+    return None if hidden else spec
+PathFinder.find_spec = classmethod(find_spec)
 from flowers_tfx.cli import main
 main()
 """
@@ -32,29 +37,28 @@ main()
 def allowed() -> list[str]:
     """Top-level modules of the packages of the `# serve` part, and of all that these need."""
     part = (ROOT / "requirements" / "in.txt").read_text(encoding="utf-8").partition("\n# pipeline")[0]
-    open_names = [line for line in part.splitlines() if line and not line.startswith("#")]
-    names: set[str] = set()
-    while open_names:
-        requirement = Requirement(open_names.pop())
-        name = canonicalize_name(requirement.name)
-        if name in names or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+    names = installed(Requirement(line) for line in part.splitlines() if line and not line.startswith("#"))
+    return sorted({file.parts[0].partition(".")[0] for name in names for file in distribution(name).files or ()})
+
+
+def installed(requirements: Iterable[Requirement]) -> set[str]:
+    """The names of these packages, and of all that they need, with the extras that they are asked for with."""
+    remaining, names = list(requirements), set[str]()
+    done: set[tuple[str, frozenset[str]]] = set()
+    while remaining:
+        requirement = remaining.pop()
+        name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if (name, extras) in done:
             continue
+        done.add((name, extras))
         names.add(name)
-        open_names += [*distribution(name).requires or (), *extras(name, requirement.extras)]
-    return sorted(module for module, packages in packages_distributions().items() if names & {canonicalize_name(one) for one in packages})
-
-
-def extras(name: str, wanted: set[str]) -> list[str]:
-    """The requirements of these extras of a package, without the part of their marker that names the extra."""
-    lines = distribution(name).requires or ()
-    return [line.partition(";")[0] for line in lines for extra in wanted if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", line)]
+        needed = map(Requirement, distribution(name).requires or ())
+        remaining += [one for one in needed if not one.marker or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))]
+    return names
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from flowers_tfx.model.signatures import export
-    from tests.unit.small_network import LABELS, SIZE, SmallNetwork
-
     registry = tmp_path_factory.mktemp("registry")
     export(SmallNetwork(1), SIZE, LABELS, {}, str(registry / "1"))
     return registry
@@ -63,3 +67,43 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def flowers(allowed: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", HIDE, json.dumps(allowed), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_only_what_serves_is_allowed(allowed: list[str]) -> None:
+    assert {"ai_edge_litert", "numpy", "PIL", "fastapi", "uvicorn", "boto3", "grpc"} <= set(allowed)
+    assert not {"tensorflow", "tfx", "apache_beam", "pandas", "pyarrow", "scipy", "sklearn", "keras", "kfp", "h5py"} & set(allowed)
+
+
+def test_photos_are_predicted(allowed: list[str], registry: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(small_photo(1))
+    done = flowers(allowed, "predict", tmp_path / "photo.jpg", "--set", f"registry={registry}", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)[0]["label"] in LABELS
+
+
+@pytest.mark.parametrize("command", [name for name in ("predict", "serve", "registry") if name in program.commands])
+def test_their_help_and_the_version_are_printed(allowed: list[str], command: str) -> None:
+    for arguments in (["--version"], ["--help"], [command, "--help"]):
+        done = flowers(allowed, *arguments)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (["run"], "tfx"),
+        (["runs"], "ml_metadata"),
+        (["dataset", "index", "photos"], "pandas"),
+        (["predict", "photo.jpg", "--engine", "savedmodel", "--set", "registry=REGISTRY"], "tensorflow"),
+    ],
+)
+def test_a_command_that_needs_more_says_so(allowed: list[str], registry: Path, tmp_path: Path, arguments: list[str], missing: str) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(small_photo(1))
+    places = {"photos": str(tmp_path / "photos"), "photo.jpg": str(tmp_path / "photo.jpg")}
+    words = [places.get(word, word.replace("REGISTRY", str(registry))) for word in arguments]
+    done = flowers(allowed, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()
+    assert error == f"Error: This installation has no TensorFlow: it serves and predicts, and lacks {missing}, which this command needs."
+    assert "image of the pipeline" in hint
