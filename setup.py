@@ -33,7 +33,7 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=["flowers_tfx", "flowers_tfx.*", "runners", "runners.*"]),
     py_modules=["pipeline_def"],
-    package_data={"flowers_tfx": ["py.typed", "**/*.html", "**/*.css", "**/*.j2"]},
+    package_data={"flowers_tfx": ["py.typed", "**/*.html", "**/*.css", "**/*.j2", "**/*.js", "**/*.svg"]},
     # The curated schema and the configs are read from the checkout or, in an installed program, from share/.
     data_files=[
         ("share/flowers_tfx/schema", files("schema/schema.pbtxt")),

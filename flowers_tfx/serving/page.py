@@ -1,0 +1,130 @@
+"""The page for people at `GET /`, and what it asks for: the model that answers, its card, pictures to try."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from flowers_tfx.serving.example_pictures import TITLES, example_picture
+from flowers_tfx.serving.requests import RequestError
+from flowers_tfx.serving.responses import json_response
+from flowers_tfx.storage import StoragePath
+
+_FOLDER = Path(__file__).with_name("page")
+_FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# The page sends the token with everything else that it asks for.
+OPEN_PATHS = frozenset(_FILES)
+_CARD, _CARD_RECORD = "assets.extra/card.html", "assets.extra/card.json"
+_SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_ONLY_OURS = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# The card is one file: its style is inside it, and it has no scripts.
+_ONE_FILE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+class Facts(Protocol):
+    """What is known of the version that serves. `path`: where it lies in the registry; `created`: ISO 8601, or empty."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def path(self) -> StoragePath: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def created(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class PageState:
+    """`facts`: of the version that serves now; raises RequestError if none does. `max_body`: bytes of the largest photo that is taken."""
+
+    facts: Callable[[], Facts]
+    max_body: int
+    feedback: bool
+
+
+def page_router(state: PageState) -> APIRouter:
+    """Raises OSError for a program that was not installed whole."""
+    router = APIRouter()
+    for path, name in _FILES.items():
+        router.add_api_route(path, _file_sender(_FOLDER / name), methods=["GET", "HEAD"], include_in_schema=False)
+
+    @router.get("/about", summary="The model that answers, and what the page needs to know.")
+    def about() -> Response:
+        return json_response(_describe(state))
+
+    @router.get("/card", summary="The card of the model that answers.", response_class=Response, responses={404: {}})
+    def card() -> Response:
+        page = _read(state.facts().path / _CARD)
+        if page is None:
+            raise RequestError(404, "This version of the model has no card.", "Versions that are pushed from now on have one.")
+        return Response(page, media_type="text/html; charset=utf-8", headers={**_SAFE, "Content-Security-Policy": _ONE_FILE})
+
+    @router.get("/examples/{number}.jpg", include_in_schema=False)
+    def example(number: str) -> Response:
+        if number not in map(str, range(len(TITLES))):
+            raise RequestError(404, "There is no such example.", "/about lists them.")
+        headers = {**_SAFE, "Cache-Control": "max-age=86400"}
+        return Response(example_picture(int(number)), media_type="image/jpeg", headers=headers)
+
+    return router
+
+
+def _file_sender(path: Path) -> Callable[[Request], Response]:
+    content = path.read_bytes()
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    kind = f"{_KINDS[path.suffix]}; charset=utf-8"
+    headers = {**_SAFE, "ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _ONLY_OURS}
+
+    def send_file(request: Request) -> Response:
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=kind, headers=headers)
+
+    return send_file
+
+
+def _describe(state: PageState) -> dict[str, Any]:
+    facts = state.facts()
+    return {
+        "model_version": facts.version,
+        "created": facts.created or None,
+        "test_accuracy": _test_accuracy(facts.path),
+        "labels": list(facts.labels),
+        "card": "/card" if (facts.path / _CARD).is_file() else None,
+        "feedback": state.feedback,
+        "max_bytes": state.max_body,
+        "examples": [{"url": f"/examples/{number}.jpg", "title": title} for number, title in enumerate(TITLES)],
+    }
+
+
+def _test_accuracy(version: StoragePath) -> dict[str, Any] | None:
+    """None for a version without a card, or with one of another program."""
+    record = _read(version / _CARD_RECORD)
+    try:
+        accuracy = json.loads(record or b"")["metrics"]["accuracy"]
+        low, high = accuracy["interval"]
+        return {"value": float(accuracy["value"]), "low": float(low), "high": float(high), "photos": int(accuracy["photos"])}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(path: StoragePath) -> bytes | None:
+    """None for a file that is not there."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RequestError(503, f"The registry cannot be read: {error.strerror or error}.", "Try again later.") from error
