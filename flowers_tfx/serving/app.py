@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
@@ -14,18 +15,22 @@ from starlette.responses import Response
 
 from flowers_tfx import __version__
 from flowers_tfx.config import PipelineConfig
+from flowers_tfx.errors import InputError
+from flowers_tfx.serving import page
+from flowers_tfx.serving.feedback import Feedback, feedback_router
 from flowers_tfx.serving.gate import App, Gate
+from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.metrics import CONTENT_TYPE, Metrics
 from flowers_tfx.serving.photo_queue import PhotoQueue
 from flowers_tfx.serving.plain import plain_router
-from flowers_tfx.serving.requests import RequestError
+from flowers_tfx.serving.requests import RequestError, unavailable
 from flowers_tfx.serving.responses import error_response
 from flowers_tfx.serving.service import Service
 from flowers_tfx.serving.versions import VersionManager
 from flowers_tfx.threads import processors
 
 # Probes and the page must be reachable without a token; they show nothing of anybody's photos.
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/", "/page.css", "/page.js", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", *page.OPEN_PATHS})
 _HINTS = {404: "The page / and the documents at /docs list what there is.", 405: "See /docs."}
 
 
@@ -70,19 +75,21 @@ def create_service(settings: ServingSettings) -> Service:
     return Service(versions, queue, metrics, serving.timeout_s)
 
 
+def create_feedback(settings: ServingSettings) -> Feedback | None:
+    """None if it is switched off. Raises InputError for a folder that cannot be written to."""
+    folder = settings.config.serving.feedback_dir
+    return Feedback(folder) if folder else None
+
+
 def create_app(settings: ServingSettings, service: Service) -> App:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.queue.start()
-        yield
-        service.queue.stop()
-        service.versions.stop()
+    """Raises InputError for a feedback folder that cannot be written to."""
+    feedback = create_feedback(settings)
 
     app = FastAPIOffline(
         title="flowers_tfx",
         version=__version__,
         summary="Which flower is on the photo?",
-        lifespan=lifespan,
+        lifespan=_lifespan(service, feedback),
         exception_handlers={
             RequestError: _request_error,
             HTTPException: _http_error,
@@ -90,7 +97,10 @@ def create_app(settings: ServingSettings, service: Service) -> App:
             Exception: _unexpected,
         },
     )
-    app.include_router(plain_router(service, settings.max_body))
+    app.include_router(plain_router(service, settings.max_body, feedback))
+    app.include_router(feedback_router(feedback, lambda: _serving_facts(service).labels))
+    state = page.PageState(lambda: _serving_facts(service), settings.max_body, feedback is not None)
+    app.include_router(page.page_router(state))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -105,6 +115,30 @@ def create_app(settings: ServingSettings, service: Service) -> App:
         max_requests=serving.max_requests,
         open_paths=OPEN_PATHS,
     )
+
+
+def _lifespan(service: Service, feedback: Feedback | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.queue.start()
+        if feedback:
+            feedback.start()
+        yield
+        if feedback:
+            feedback.stop()
+        service.queue.stop()
+        service.versions.stop()
+
+    return lifespan
+
+
+def _serving_facts(service: Service) -> VersionFacts:
+    """Of the version that serves, whatever share a canary has. Raises RequestError if none does."""
+    try:
+        with service.versions.get(int(service.versions.serving or 0)) as loaded:
+            return loaded.facts
+    except InputError as error:
+        raise unavailable(error) from None
 
 
 async def _request_error(request: Request, error: RequestError) -> Response:

@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowers_tfx.serving.example_pictures import TITLES, example_picture
+from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import json_response
 from flowers_tfx.storage import StoragePath
@@ -32,24 +33,11 @@ _ONLY_OURS = (
 _ONE_FILE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-class Facts(Protocol):
-    """What is known of the version that serves. `path`: where it lies in the registry; `created`: ISO 8601, or empty."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def path(self) -> StoragePath: ...
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def created(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class PageState:
     """`facts`: of the version that serves now; raises RequestError if none does. `max_body`: bytes of the largest photo that is taken."""
 
-    facts: Callable[[], Facts]
+    facts: Callable[[], VersionFacts]
     max_body: int
     feedback: bool
 

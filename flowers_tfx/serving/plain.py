@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from flowers_tfx.data.pictures import BadPicture
+from flowers_tfx.serving.feedback import Feedback
 from flowers_tfx.serving.requests import RequestError, bad_photo
 from flowers_tfx.serving.responses import json_response
 from flowers_tfx.serving.service import Reply, Service, answer_json
@@ -19,7 +21,8 @@ FORM = "multipart/form-data"
 _NEUTRAL = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 
 
-def plain_router(service: Service, max_body: int) -> APIRouter:
+def plain_router(service: Service, max_body: int, feedback: Feedback | None) -> APIRouter:
+    """`feedback`: gets every photo that was sent as a body, with its answer; None if it is switched off."""
     router = APIRouter()
 
     @router.post("/predict", **_DOCUMENTATION)
@@ -36,7 +39,10 @@ def plain_router(service: Service, max_body: int) -> APIRouter:
         if not photo:
             raise RequestError(400, "The request has no body.", "Send a JPEG or PNG file as the body.")
         reply = await service.answer([photo])
-        return json_response({**answer_json(reply.version, reply.whole()[0]), "id": reply.id})
+        answer = answer_json(reply.version, reply.whole()[0])
+        if feedback:
+            await run_in_threadpool(feedback.recent.keep, reply.id, photo, answer)
+        return json_response({**answer, "id": reply.id})
 
     return router
 

@@ -14,7 +14,7 @@ import uvicorn
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry import serving_version
-from flowers_tfx.serving.app import ServingSettings, create_app, create_service
+from flowers_tfx.serving.app import ServingSettings, create_app, create_feedback, create_service
 from flowers_tfx.serving.http_protocol import ServerConfig
 from flowers_tfx.serving.log import log_to_stderr
 
@@ -27,9 +27,10 @@ _PORT_ERRORS = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more permiss
 def serve(settings: ServingSettings, port: int, ready: Ready) -> None:
     """Answers until SIGTERM or SIGINT, then answers open requests and returns.
 
-    Raises InputError if the port cannot be had or no version can be used.
+    Raises InputError if the port cannot be had, no version can be used or the feedback folder cannot be written to.
     """
     log_to_stderr()
+    create_feedback(settings)  # a folder that cannot be written to is reported once, not by each worker
     listener = _listen(settings.host, port)
     url, connections = _url(listener, settings.host), _raise_file_limit() - _SPARE_FILES
     if settings.workers > 1:
