@@ -54,6 +54,10 @@ class LiteRtEngine:
     def answer(self, photos: Iterable[Photo]) -> Iterator[Answer | Unreadable]:
         return map_in_threads(self._answer, photos)
 
+    def reserve(self, threads: int) -> None:
+        """Prepares for so many threads that answer at the same time."""
+        self._model.reserve(threads)
+
     def prepare(self, photo: Photo) -> Pictures:
         """The picture that the network sees, uint8 [s, s, 3]. Raises BadPicture."""
         return prepare_picture(open_picture(_read(photo, self._max_pixels), self._max_pixels), self._model.image_size)

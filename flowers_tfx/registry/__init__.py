@@ -10,6 +10,7 @@ from flowers_tfx.registry.baselines import (
     no_baseline_reason,
     write_no_baseline_reason,
 )
+from flowers_tfx.registry.local_copies import local_model, remove_abandoned_copies
 from flowers_tfx.registry.pins import (
     Pin,
     pin_path,
@@ -28,7 +29,6 @@ from flowers_tfx.registry.versions import (
     damage,
     entry,
     files_digest,
-    local_model,
     model_digest,
     newest_version,
     newest_with_fingerprint,
@@ -59,6 +59,7 @@ __all__ = [
     "publish",
     "publish_baseline",
     "read_pin",
+    "remove_abandoned_copies",
     "remove_pin",
     "serving_model",
     "serving_version",

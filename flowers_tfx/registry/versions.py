@@ -6,13 +6,10 @@ which it is not a version. The record says what the model was trained on: its fi
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flowers_tfx import storage
@@ -103,17 +100,6 @@ def newest_version(registry: str) -> int:
     if not numbers:
         raise InputError(f"The registry {registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
     return numbers[-1]
-
-
-@contextlib.contextmanager
-def local_model(model: StoragePath) -> Iterator[Path]:
-    """The version's folder, or a copy of one in a bucket without what only reviews need, which is deleted at the end of the block."""
-    if isinstance(model, Path):
-        yield model
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        storage.fetch(model, Path(folder) / model.name, lambda name: not name.startswith(f"{BASELINE_DIR}/"))
-        yield Path(folder) / model.name
 
 
 def model_digest(folder: StoragePath) -> str:

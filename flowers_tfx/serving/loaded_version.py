@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 
 from flowers_tfx.inference.engines import LiteRtEngine
-from flowers_tfx.registry import Entry
 from flowers_tfx.storage import StoragePath
 
 CARD_FILE = "assets.extra/card.json"
@@ -44,6 +43,10 @@ class LoadedVersion:
     @property
     def version(self) -> str:
         return self.facts.version
+
+    @property
+    def number(self) -> int:
+        return int(self.facts.version)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -88,14 +91,8 @@ class LoadedVersion:
         self._freed(self)
 
 
-def load_version(folder: Path, entry: Entry, path: StoragePath, max_pixels: int, freed: Callable[[LoadedVersion], None]) -> LoadedVersion:
-    """From a folder on this machine, which is not needed afterwards. Raises InputError for a model that cannot be used."""
-    engine = LiteRtEngine(folder, max_pixels)
-    facts = VersionFacts(str(entry.version), path, engine.labels, entry.created, entry.digest, _accuracy(folder))
-    return LoadedVersion(facts, engine, freed)
-
-
-def _accuracy(folder: Path) -> float | None:
+def read_accuracy(folder: Path) -> float | None:
+    """On `test`, from the version's card; None where it has none."""
     try:
         accuracy = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))["metrics"]["accuracy"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -60,9 +60,9 @@ def lock(
         yield _FileLock()
 
 
-def try_lock(file: IO[Any]) -> bool:
-    """Locks an open file until it is closed or the process ends. False if another open file, here or in another process, has the
-    lock."""
+def try_lock(file: IO[Any] | int) -> bool:
+    """Locks an open file, or a descriptor of a file or folder, until it is closed or the process ends. False if another open file, here or
+    in another process, has the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
