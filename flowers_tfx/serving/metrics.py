@@ -11,6 +11,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from flowers_tfx.serving.version_states import Change, Role
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # s
 _LONG = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # s
@@ -21,7 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self._roles: dict[str, str] = {}
+        self._roles: dict[Role, str] = {}
         self._several = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         if not self._several:
             ProcessCollector(registry=registry)
@@ -55,15 +57,14 @@ class Metrics:
             registry=registry,
         )
 
-    def version_changed(self, version: str, change: str) -> None:
-        """`change`: loaded, kept out, taken out or freed."""
+    def version_changed(self, version: str, change: Change) -> None:
         self.version_changes.labels(version, change).inc()
 
-    def version_roles(self, roles: Mapping[str, str]) -> None:
-        """Version to its role, "serving", "canary" or "shadow", of all loaded versions."""
-        for version, role in self._roles.items() - roles.items():
+    def version_roles(self, roles: Mapping[Role, str]) -> None:
+        """The version in each role that has one; a version can have two."""
+        for role, version in self._roles.items() - roles.items():
             self.version.labels(version, role).set(0)
-        for version, role in roles.items():
+        for role, version in roles.items():
             self.version.labels(version, role).set(1)
         self._roles = dict(roles)
 

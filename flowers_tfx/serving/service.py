@@ -53,7 +53,7 @@ class Service:
             answers = tuple(self._checked(outcome, loaded) for outcome in outcomes)
             self._count(loaded, answers)
         if version is None:
-            self.versions.ask_shadow(request, photos, answers)
+            self.versions.ask_shadow(loaded, photos, answers)
         return Reply(request, loaded, answers)
 
     @contextlib.contextmanager
