@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -123,6 +124,9 @@ def _lifespan(service: Service, feedback: Feedback | None) -> Callable[[FastAPI]
         service.queue.start()
         if feedback:
             feedback.start()
+        # What was imported stays: no look at each of these objects in every collection.
+        gc.collect()
+        gc.freeze()
         yield
         if feedback:
             feedback.stop()

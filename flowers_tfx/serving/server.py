@@ -59,6 +59,7 @@ def _config(settings: ServingSettings, app: Any, connections: int, **more: Any) 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=_BACKLOG,
         **more,
     )

@@ -1,58 +1,117 @@
-"""The gate: what stops a run, what reviewers must type, and what their decisions let pass."""
+"""The door of the web service: tokens, sizes and numbers, judged before the application sees a request."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-from flowers_tfx.errors import Blocked
-from flowers_tfx.review.gate import Gate, decide_gate
-from flowers_tfx.validation import Finding, Review
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-SPANS = [{"span": 2, "digest": "b"}, {"span": 3, "digest": "c"}]
-LUMA = Finding("property:mean_luma", "error", "property", "mean_luma", "The photos are darker.")
-ANOMALY = Finding("schema:anomaly:label", "error", "schema", "label", "ExampleValidator found an unknown class.")
-MODEL = Finding("schema:baseline:7", "error", "schema", "baseline", "The sample is gone.")
+from flowers_tfx.errors import InputError
+from flowers_tfx.serving.gate import Gate
+from flowers_tfx.serving.metrics import Metrics
+from flowers_tfx.serving.requests import RequestError
+from flowers_tfx.serving.responses import error_response
+from flowers_tfx.serving.token import read_token
 
-
-def accept(digest: str, *findings: str) -> dict[str, Any]:
-    return {"action": "accept", "span": 0, "digest": digest, "findings": list(findings), "reason": "r", "by": "Ada", "when": "now"}
-
-
-def gate(*decisions: dict[str, Any], new: list[dict[str, Any]] = SPANS) -> Gate:
-    review = Review((LUMA, MODEL), {}, {"kind": "serving"}, {"spans": [span["span"] for span in new]})
-    return decide_gate(review, [ANOMALY], new, [{"span": 1, "digest": "a"}, *SPANS], decisions)
-
-
-def test_findings_of_spans_are_accepted_with_each_those_of_the_window_with_the_newest() -> None:
-    assert gate().commands == [
-        "flowers review accept 2 --all-findings --reason TEXT --by NAME",
-        "flowers review accept 3 --all-findings --reason TEXT --by NAME",
-        "flowers review reject 3 --reason TEXT --by NAME",
-    ]
+TOKEN = "a-token-of-24-characters"
+MAX_BODY = 1000
 
 
-def test_a_decision_on_one_of_the_new_spans_is_not_enough() -> None:
-    ids = (LUMA.id, ANOMALY.id, MODEL.id)
-    assert gate(accept("c", *ids)).review.blocking == (LUMA,)
-    assert gate(accept("b", *ids)).review.verdict == "blocked"
-    passed = gate(accept("b", LUMA.id), accept("c", *ids))
-    assert (passed.review.verdict, passed.commands, passed.message) == ("pass", [], "")
-    # What concerns the window alone is accepted with the newest span alone.
-    of_window = gate(accept("b", LUMA.id), accept("c", LUMA.id))
-    assert of_window.commands[0] == "flowers review accept 3 --all-findings --reason TEXT --by NAME"
+def gate(metrics: Metrics, token: str = "", max_requests: int = 2, wait: asyncio.Event | None = None) -> Gate:
+    async def size(request: Request) -> Response:
+        if wait is not None:
+            await wait.wait()
+        return PlainTextResponse(str(len(await request.body())))
+
+    async def refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestError)
+        return error_response(request.url.path, error)
+
+    app = Starlette(
+        routes=[Route(path, size, methods=["GET", "POST"]) for path in ("/predict", "/open", "/v2/x")],
+        exception_handlers={RequestError: refusal},
+    )
+    return Gate(app, metrics, token=token, max_body=MAX_BODY, max_requests=max_requests, open_paths=frozenset({"/open"}))
 
 
-def test_without_new_spans_the_newest_of_the_window_is_decided_on() -> None:
-    assert gate(new=[]).numbers == [3]
-    assert gate(accept("c", LUMA.id, ANOMALY.id, MODEL.id), new=[]).review.verdict == "pass"
+def client(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
-def test_a_blocked_run_says_why_and_how_to_continue() -> None:
-    outcome = json.loads(gate().outcome("reviews/a/report.html"))
-    assert (outcome["verdict"], outcome["commands"]) == ("blocked", gate().commands)
-    stopped = Blocked(outcome["message"], outcome["page"], outcome["commands"])
-    assert "The data review stopped the run: " in stopped.message
-    assert "(and 2 more: " in stopped.message
-    assert stopped.hint.startswith("Read reviews/a/report.html. Then either flowers review accept 2 --all-findings")
-    assert stopped.hint.endswith("or flowers review reject 3 --reason TEXT --by NAME, and run again.")
+def test_a_token_is_asked_for_except_on_open_paths() -> None:
+    async def check() -> None:
+        async with client(gate(Metrics(), TOKEN)) as asked:
+            for headers in ({}, {"Authorization": TOKEN}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer "}):
+                answer = await asked.post("/predict", headers=headers)
+                assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert (await asked.post("/predict", headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 200
+            assert (await asked.get("/open")).status_code == 200
+
+    asyncio.run(check())
+
+
+async def parts(number: int) -> AsyncIterator[bytes]:
+    for _ in range(number):
+        yield b"x" * 100
+
+
+@pytest.mark.parametrize(("number", "status"), [(10, 200), (11, 413)])
+def test_bodies_are_bounded_with_a_length_and_in_chunks(number: int, status: int) -> None:
+    async def check() -> None:
+        async with client(gate(Metrics())) as asked:
+            assert (await asked.post("/predict", content=b"x" * 100 * number)).status_code == status
+            assert (await asked.post("/predict", content=parts(number))).status_code == status
+
+    asyncio.run(check())
+
+
+def test_errors_have_the_shape_of_their_protocol() -> None:
+    async def check() -> None:
+        async with client(gate(Metrics())) as asked:
+            plain = (await asked.post("/predict", content=b"x" * 2000)).json()
+            tensors = (await asked.post("/v2/x", content=b"x" * 2000)).json()
+        assert set(plain) == {"error", "hint"}
+        assert set(tensors) == {"error"}
+
+    asyncio.run(check())
+
+
+def test_requests_above_the_limit_are_told_to_come_again() -> None:
+    async def check() -> None:
+        metrics, wait = Metrics(), asyncio.Event()
+        async with client(gate(metrics, max_requests=2, wait=wait)) as asked:
+            waiting = [asyncio.create_task(asked.post("/predict", content=b"1")) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            refused = await asked.post("/predict", content=b"1")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            assert b"flowers_open_requests 2.0" in metrics.text()
+            wait.set()
+            assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
+        text = metrics.text().decode()
+        assert 'flowers_requests_total{code="200",route="/predict"} 2.0' in text
+        assert 'flowers_requests_total{code="429",route="other"} 1.0' in text  # refused before it was routed
+        assert "flowers_open_requests 0.0" in text
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("content", ["", "short", "two words in a token", "ümlaut-in-a-long-token", "x" * 5000])
+def test_a_token_file_holds_one_long_token(tmp_path: Path, content: str) -> None:
+    (tmp_path / "token").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="token file"):
+        read_token(tmp_path / "token")
+    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
+    assert read_token(tmp_path / "token") == TOKEN
+
+
+def test_a_missing_token_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_token(tmp_path / "none")
