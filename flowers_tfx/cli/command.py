@@ -141,11 +141,12 @@ def with_config(command: Callable[..., CommandResult]) -> Callable[..., CommandR
     return call
 
 
-def config_options() -> str:
-    """The options that make another command find the data and reviews of the current command (@with_config)."""
+def config_options(roots: tuple[str, ...] = _ROOTS) -> str:
+    """The options that make another command find what the current command (@with_config) reads: `roots` are the settings that it needs,
+    each with `=` at its end; by default those of data and reviews."""
     path, overrides = click.get_current_context().meta.get(_GIVEN, (None, ()))
     words = ["--config", str(path)] if path else []
-    words += [word for setting in overrides if setting.startswith(_ROOTS) for word in ("--set", setting)]
+    words += [word for setting in overrides if setting.startswith(roots) for word in ("--set", setting)]
     return shlex.join(words)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @flowers.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
-@click.option("--model", help="A SavedModel or a registry; default: the newest pushed model.")
+@click.option("--model", help="A SavedModel or a registry; default: the configured registry, of which the serving version answers.")
 @click.option(
     "--engine",
     type=click.Choice(["litert", "savedmodel"]),
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @with_config
 def predict(config: PipelineConfig, images: tuple[Path, ...], model: str | None, engine: EngineName) -> CommandResult:
-    """Classifies photos with the newest pushed model."""
+    """Classifies photos with the serving model: the pinned version, else the newest."""
     from flowers_tfx.inference.prediction import predict_photos
 
     with progress_bar("Predicting") as progress:

@@ -32,7 +32,20 @@ def run(config: PipelineConfig, runner: str, verbose: bool) -> CommandResult:
     report = _run(config, runner, log).with_options(config_options())
     from flowers_tfx.cli.run_display import report_lines
 
-    return CommandResult(report.as_json(), notes=report_lines(report, str(log or "")), exit_code=exit_code_of(report))
+    return CommandResult(
+        report.as_json(), notes=report_lines(report, str(log or "")), warnings=_not_served(config, report), exit_code=exit_code_of(report)
+    )
+
+
+def _not_served(config: PipelineConfig, report: RunReport) -> list[str]:
+    """That another version is pinned, so that nobody gets answers of the one that was pushed."""
+    from flowers_tfx.registry import not_served_reason
+    from flowers_tfx.storage import storage_path
+
+    if report.pushed_model is None:
+        return []
+    reason = not_served_reason(config.registry, int(storage_path(report.pushed_model).name))
+    return [f"{reason} To serve the newest version: flowers registry unpin {config_options(('registry=',))}".rstrip()] if reason else []
 
 
 def exit_code_of(report: RunReport) -> ExitCode:

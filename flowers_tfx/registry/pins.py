@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
-from flowers_tfx.registry.versions import Entry, entries_newest_first, newest_version, version_path, versions
+from flowers_tfx.registry.versions import Entry, damage, entries_newest_first, entry, newest_version, version_path, versions
 from flowers_tfx.storage import StoragePath
 
 PIN_FILE = "pin.json"
@@ -53,6 +53,32 @@ def write_pin(registry: str, version: int) -> Pin:
     else:
         path.write_bytes(content)
     return pin
+
+
+def pin_version(registry: str, version: int) -> Pin:
+    """Pins a version that is there and whole: it serves from now on, whatever is pushed. Raises InputError for another one."""
+    _check_usable(registry, version)
+    return write_pin(registry, version)
+
+
+def roll_back(registry: str) -> Pin:
+    """Pins the version before the one that serves. Raises InputError if there is none, or if it is damaged."""
+    serving = serving_version(registry)
+    older = [number for number in versions(registry) if number < serving]
+    if not older:
+        raise InputError(f"There is no version before {serving}, which serves.", "See what there is: flowers registry list.")
+    _check_usable(registry, older[-1])
+    return write_pin(registry, older[-1])
+
+
+def _check_usable(registry: str, version: int) -> None:
+    numbers = versions(registry)
+    if version not in numbers:
+        last = ", ".join(map(str, numbers[-3:]))
+        hint = f"The newest versions are {last}; flowers registry list shows all." if numbers else "Push one: flowers run --config FILE."
+        raise InputError(f"There is no version {version} in the registry {registry}.", hint)
+    if reason := damage(registry, entry(registry, version)):
+        raise InputError(f"Version {version} is damaged: {reason}.", "Pin another version: flowers registry pin VERSION.")
 
 
 def remove_pin(registry: str) -> bool:
@@ -98,3 +124,15 @@ def serving_with_other_fingerprint(registry: str, fingerprint: str) -> Entry | N
     serving = serving_version(registry)
     older = (entry for entry in entries_newest_first(registry) if entry.version <= serving)
     return next((entry for entry in older if entry.fingerprint != fingerprint), None)
+
+
+def not_served_reason(registry: str, version: int) -> str:
+    """Why a version that was pushed does not serve; empty if it does."""
+    try:
+        serving = serving_version(registry)
+    except InputError as error:
+        return f"Version {version} was pushed, but no version serves: {error.message}"
+    if serving == version:
+        return ""
+    pinned = f"version {serving} is pinned in {pin_path(registry)}" if read_pin(registry) else f"version {serving} is newer"
+    return f"Version {version} is in the registry and does not serve: {pinned}."
