@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from tests.conftest import ROOT
 BUILD_S = 3000
 RUN_S = 900
 DEBIAN = "debian:trixie-slim"
+# podman asks for a million of each, which root in a sandbox may not have.
+LIMITS = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]
 
 
 @dataclass
@@ -46,12 +49,38 @@ class Engine:
         if self.name == "buildah":
             found = Container(self, self.run_command("from", image), ["run", "--isolation", "chroot", "--volume", mount])
         else:
-            command = ["run", "--detach", "--network", "host", "--volume", mount, "--entrypoint", "sleep", image, "infinity"]
+            command = ["run", "--detach", *LIMITS, "--network", "host", "--volume", mount, "--entrypoint", "sleep", image, "infinity"]
             found = Container(self, self.run_command(*command), ["exec"])
         try:
             yield found
         finally:
             self.run_command("rm", *([] if self.name == "buildah" else ["--force"]), found.name)
+
+    @contextmanager
+    def service(self, image: str, registry: Path) -> Iterator[Container]:
+        """The image as it starts by itself, with this registry, as a cluster starts it: a user that it does not know, no rights, nothing to
+        write but /tmp. Without a network, it is asked from within the container. Skips the test with buildah, which starts no services.
+        """
+        if self.name == "buildah":
+            pytest.skip("buildah starts no service (docker and podman do)")
+        rights = ["--user", "12345:0", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        command = [
+            "run",
+            "--detach",
+            "--no-healthcheck",
+            *LIMITS,
+            *rights,
+            "--network",
+            "none",
+            "--volume",
+            f"{registry}:/registry:ro",
+            image,
+        ]
+        container = Container(self, self.run_command(*command), ["exec"])
+        try:
+            yield container
+        finally:
+            self.run_command("rm", "--force", container.name)
 
     def forget(self) -> None:
         for image in self.images:
@@ -108,11 +137,26 @@ def base_image(engine: Engine, folder: Path) -> str:
     return engine.build(folder, "FROM scratch\nADD base.tar /\n")
 
 
-def make_image(engine: Engine, base: str, boot: str, weights: Path) -> tuple[str, str]:
-    """The name of the image, and the last line that `make image` prints."""
+def image_labels(engine: Engine, image: str) -> dict[str, str]:
+    if engine.name == "buildah":
+        labels = json.loads(engine.run_command("inspect", "--type", "image", image))["OCIv1"]["config"]["Labels"]
+    else:
+        labels = json.loads(engine.run_command("image", "inspect", image))[0]["Config"]["Labels"]
+    assert isinstance(labels, dict)
+    return labels
+
+
+def gigabytes(size: str) -> float:
+    """The size as engines print it: `3.41 GB`, `3.41GB`."""
+    number = size.rstrip("KMGTB ")
+    return float(number) * {"KB": 1e-6, "MB": 1e-3, "GB": 1.0, "TB": 1e3}[size[len(number) :].strip()]
+
+
+def make_image(engine: Engine, base: str, **settings: str) -> tuple[str, str]:
+    """The name of the image, and the last line that `make image` prints. `settings`: docs/image.md."""
     name = f"localhost/flowers-test-{uuid.uuid4().hex[:8]}:1"
     engine.images.append(name)
-    settings = {"ENGINE": engine.name, "IMAGE": name, "BASE_IMAGE": base, "BEAM_BOOT": boot, "WEIGHTS": str(weights)}
+    settings |= {"ENGINE": engine.name, "IMAGE": name, "BASE_IMAGE": base}
     done = subprocess.run(
         [str(ROOT / "scripts" / "image.sh")],
         check=False,

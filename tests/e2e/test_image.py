@@ -15,7 +15,7 @@ import pytest
 from flowers_tfx import __version__
 from tests.conftest import ROOT
 from tests.e2e.go_programs import go_program
-from tests.e2e.image_engines import Container, Engine, base_image, find_engine, make_image
+from tests.e2e.image_engines import Container, Engine, base_image, find_engine, gigabytes, image_labels, make_image
 from tests.e2e.prism import VERSION, answers, prism, prism_binary
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(5400)]
@@ -44,7 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Bu
         shutil.copy(go_program(BOOT, VERSION), context / "boot")
         boot = engine.build(context, "FROM scratch\nCOPY boot /opt/apache/beam/boot\n")
         base = base_image(engine, tmp_path_factory.mktemp("base"))
-        name, line = make_image(engine, base, boot, weights)
+        name, line = make_image(engine, base, BEAM_BOOT=boot, WEIGHTS=str(weights))
         yield Built(engine, name, line, base, weights)
     finally:
         engine.forget()
@@ -74,10 +74,7 @@ def test_make_image_tells_name_digest_and_a_size_under_5_gb(built: Built) -> Non
 
 
 def test_labels_tell_what_it_was_built_from(built: Built) -> None:
-    if built.engine.name == "buildah":
-        labels = json.loads(built.engine.run_command("inspect", "--type", "image", built.name))["OCIv1"]["config"]["Labels"]
-    else:
-        labels = json.loads(built.engine.run_command("image", "inspect", built.name))[0]["Config"]["Labels"]
+    labels = image_labels(built.engine, built.name)
     digest = subprocess.run([ROOT / "scripts" / "source_digest.sh"], check=True, capture_output=True, text=True).stdout.strip()
     assert labels["org.opencontainers.image.revision"] == digest
     assert labels["org.opencontainers.image.version"] == __version__
@@ -150,12 +147,6 @@ def test_it_is_beams_sdk_container(container: Container, folder: Path, tmp_path:
     assert output["examples"] == 20
     assert "Starting worker with command ['/opt/apache/beam/boot'" in log.read_text(errors="replace")
     assert [path.name for path in data.iterdir() if path.is_dir()] == ["span-1"]
-
-
-def gigabytes(size: str) -> float:
-    """The size as engines print it: `3.41 GB`, `3.41GB`."""
-    number = size.rstrip("KMGTB ")
-    return float(number) * {"KB": 1e-6, "MB": 1e-3, "GB": 1.0, "TB": 1e3}[size[len(number) :].strip()]
 
 
 def wait_for_the_pool(log: Path) -> None:
