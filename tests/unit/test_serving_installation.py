@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flowers_tfx.cli.program import flowers as program
 from flowers_tfx.model.signatures import export
 from tests.conftest import ROOT, small_photo
 from tests.unit.small_network import LABELS, SIZE, SmallNetwork
@@ -81,7 +81,30 @@ def test_photos_are_predicted(allowed: list[str], registry: Path, tmp_path: Path
     assert json.loads(done.stdout)[0]["label"] in LABELS
 
 
-@pytest.mark.parametrize("command", [name for name in ("predict", "serve", "registry") if name in program.commands])
+def test_versions_are_listed_and_pinned(allowed: list[str], registry: Path) -> None:
+    setting = ("--set", f"registry={registry}", "--json")
+    for command in (["list"], ["pin", "1"], ["unpin"]):
+        done = flowers(allowed, "registry", *command, *setting)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        assert json.loads(done.stdout)
+
+
+def test_photos_are_served(allowed: list[str], registry: Path) -> None:
+    command = [sys.executable, "-c", HIDE, json.dumps(allowed), "serve", "--port", "0", "--set", f"registry={registry}", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        try:
+            assert server.stdout and server.stderr
+            ready = server.stdout.readline()
+            assert ready, server.stderr.read()
+            request = Request(f"{json.loads(ready)['url']}/predict", small_photo(1), {"Content-Type": "image/jpeg"})
+            with urlopen(request, timeout=30) as response:
+                assert json.load(response)["label"] in LABELS
+        finally:
+            server.terminate()
+        assert server.wait(30) == 0
+
+
+@pytest.mark.parametrize("command", ["predict", "serve", "registry"])
 def test_their_help_and_the_version_are_printed(allowed: list[str], command: str) -> None:
     for arguments in (["--version"], ["--help"], [command, "--help"]):
         done = flowers(allowed, *arguments)
