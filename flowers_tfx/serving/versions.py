@@ -24,7 +24,7 @@ from flowers_tfx.serving.version_states import NoMetrics, Role, VersionMetrics, 
 from flowers_tfx.serving.version_table import VersionTable
 
 _LOG = logging.getLogger(__name__)
-_SETTLE_S = 1.0  # at least
+_SETTLE_S = 2.0  # so long nothing changed in a folder that is no longer being copied
 _STOP_S = 5.0  # that `stop` waits for a version that is being loaded
 _READING_FAILS = (InputError, OSError, RuntimeError)  # what a disk or a bucket raises
 
@@ -54,7 +54,7 @@ class VersionManager:
         self._trials: dict[Role, int] = {**({"canary": canary[0]} if canary else {}), **({"shadow": shadow} if shadow is not None else {})}
         self._metrics: VersionMetrics = metrics or NoMetrics()
         self._is_busy = is_busy
-        self._reader = RegistryReader(registry_uri, max(_SETTLE_S, poll_s))
+        self._reader = RegistryReader(registry_uri, _SETTLE_S)
         self._table = VersionTable(self._metrics)
         # The files of versions as they were when they were loaded, and when they were kept or taken out.
         self._loaded_files: dict[int, Signature] = {}
@@ -68,7 +68,7 @@ class VersionManager:
     def start(self) -> None:
         """Loads the version that is to serve, then watches the registry. Raises InputError if no version can be used."""
         registry.remove_abandoned_copies()
-        deadline = time.monotonic() + 2 * max(_SETTLE_S, self._poll_s)
+        deadline = time.monotonic() + 2 * _SETTLE_S
         self.update()
         while not self.serving and self._copying and time.monotonic() < deadline:
             time.sleep(_SETTLE_S / 4)
