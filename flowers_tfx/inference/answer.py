@@ -26,6 +26,11 @@ class Answer:
     why: Why | None = None
     score: float | None = None
 
+    @property
+    def is_finite(self) -> bool:
+        """False for the answer of a network that is broken."""
+        return bool(np.isfinite(self.probabilities).all()) and (self.score is None or bool(np.isfinite(self.score)))
+
 
 @dataclass(frozen=True)
 class Unreadable:

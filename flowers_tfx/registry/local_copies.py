@@ -16,7 +16,7 @@ from flowers_tfx.registry.versions import BASELINE_DIR
 from flowers_tfx.storage import BucketPath, StoragePath
 
 _PREFIX = "flowers-model-"
-_RESERVE_BYTES = 64_000_000  # of disk, for whatever else writes there
+_RESERVE_BYTES = 16_000_000  # of disk, for whatever else writes there
 # The age from which a folder that nobody has locked is abandoned: its maker locks it right after it makes it.
 _ABANDONED_S = 60.0
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Answer
@@ -76,7 +74,7 @@ class Service:
         """Raises RequestError for a model that failed; the version is taken out of service."""
         if isinstance(outcome, BadPicture):
             return outcome
-        if isinstance(outcome, Answer) and _is_finite(outcome):
+        if isinstance(outcome, Answer) and outcome.is_finite:
             return outcome
         reason = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "its answer is not finite"
         self.metrics.model_errors.labels(loaded.version).inc()
@@ -109,7 +107,3 @@ def answer_json(loaded: LoadedVersion, answer: Answer) -> dict[str, Any]:
         "score": answer.score,
         "model_version": loaded.version,
     }
-
-
-def _is_finite(answer: Answer) -> bool:
-    return bool(np.isfinite(answer.probabilities).all()) and (answer.score is None or bool(np.isfinite(answer.score)))

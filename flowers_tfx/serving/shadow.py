@@ -11,7 +11,6 @@ from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.inference.answer import Answer
 from flowers_tfx.serving.loaded_version import LoadedVersion
 from flowers_tfx.serving.version_states import VersionMetrics
-from flowers_tfx.serving.warm_up import is_finite
 
 _WAITING_PHOTOS = 16  # at most; they are kept in memory
 
@@ -71,7 +70,7 @@ class Shadow:
         except Exception as error:  # noqa: BLE001 - whatever a model does, the thread lives on
             self._take_out(version, f"It failed as the shadow: {type(error).__name__}: {error}.")
             return
-        if not is_finite(answer):
+        if not answer.is_finite:
             self._take_out(version, "Its answer as the shadow was not finite.")
             return
         mine = _by_class(job.shadow.labels, answer)

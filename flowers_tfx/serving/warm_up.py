@@ -6,12 +6,10 @@ import io
 import time
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from flowers_tfx.artifact_files import WARM_UP_FILE
 from flowers_tfx.data.pictures import BadPicture
-from flowers_tfx.inference.answer import Answer
 from flowers_tfx.inference.engines import LiteRtEngine
 from flowers_tfx.warm_up_requests import read_warm_up_file
 
@@ -34,14 +32,10 @@ def warm_up(engine: LiteRtEngine, folder: Path, threads: int) -> None:
             answer = engine.answer_picture(engine.prepare(photo))
         except BadPicture:
             continue  # such as one above this service's limit of pixels: it says nothing about the network
-        if not is_finite(answer):
+        if not answer.is_finite:
             raise WarmUpFailed("its answer to a warm-up request is not finite")
         if time.monotonic() > deadline:
             break
-
-
-def is_finite(answer: Answer) -> bool:
-    return bool(np.isfinite(answer.probabilities).all()) and (answer.score is None or bool(np.isfinite(answer.score)))
 
 
 def _requests(folder: Path) -> list[bytes]:
