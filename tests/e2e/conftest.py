@@ -21,11 +21,12 @@ from tests.serving_process import push_small_model
 @dataclass
 class Workshop:
     """A folder with photos, a data root, a pipeline root and a registry, and the ways to run on them. One epoch is enough where nobody asks
-    what the model is worth; `runs` counts the runs that were started."""
+    what the model is worth; `runs` counts the runs that were started; `stderr` is that of the last command."""
 
     home: Path
     epochs: int = 1
     runs: int = 0
+    stderr: str = ""
 
     def __post_init__(self) -> None:
         self.photos = self.home / "photos"
@@ -56,6 +57,7 @@ class Workshop:
         """The JSON that a command prints; its exit code must be `code`."""
         environment = {**os.environ, "PYTHONPATH": str(cwd)}
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+        self.stderr = done.stderr
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}{self.log()}"
         return json.loads(done.stdout)
 

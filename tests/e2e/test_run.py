@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import tensorflow as tf
 from flowers_tfx.data.photos import split_of
 from tests.conftest import ROOT, small_photo
 from tests.e2e.conftest import Workshop, states
+from tests.e2e.serving_process import serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -168,6 +170,26 @@ def test_changed_code_misses_from_the_node_that_runs_it(workshop: Workshop, tmp_
     assert report["metrics"]["baseline_accuracy"] is not None
 
 
+def _run_beside_a_server(workshop: Workshop) -> dict:
+    """A run that pushes while `flowers serve` answers. What it pushes does not serve while another version is pinned."""
+    before = workshop.versions()[-1]
+    where = ("--set", f"registry={workshop.registry}", "--json")
+    with serve(workshop.registry) as server:
+        assert workshop.flowers("registry", "pin", str(before), *where)["serving"] == before
+        report = workshop.run()
+        pushed = workshop.versions()[-1]
+        assert f"Version {pushed} is in the registry and does not serve: version {before} is pinned" in workshop.stderr
+        assert f"flowers registry unpin --config {workshop.config}" in workshop.stderr
+        (row,) = workshop.flowers("predict", str(workshop.photos / "daisy" / "0000.jpg"), *where)
+        assert row["model_version"] == server.predict(small_photo(1))["model_version"] == server.version == str(before)
+        assert workshop.flowers("registry", "unpin", *where)["serving"] == pushed
+        deadline = time.monotonic() + 10
+        while server.predict(small_photo(1))["model_version"] != str(pushed):
+            assert time.monotonic() < deadline, "the pushed version does not answer"
+            time.sleep(0.05)
+    return report
+
+
 @pytest.mark.one_stack
 def test_new_photos_make_a_span_and_the_next_run_trains_on_both(workshop: Workshop) -> None:
     """New ones by their content: a photo whose bytes changed, and neither its size nor its time, is one of them."""
@@ -180,7 +202,7 @@ def test_new_photos_make_a_span_and_the_next_run_trains_on_both(workshop: Worksh
     assert photo.stat().st_size == before.st_size
     workshop.deliver(4, first=500)
     assert photo.read_bytes() == changed
-    report = workshop.run()
+    report = _run_beside_a_server(workshop)
     assert missed(report) >= {"IngestImages", "SelectInputs", "ImportExampleGen", "StatisticsGen", "Transform"} | FROM_TRAINER
     assert "ImportSchemaGen" not in missed(report)
     manifests = [json.loads((workshop.data_root / f"span-{n}" / "manifest.json").read_text()) for n in (1, 2)]
