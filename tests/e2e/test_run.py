@@ -9,6 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,7 +17,7 @@ import tensorflow as tf
 from flowers_tfx.data.photos import split_of
 from tests.conftest import ROOT, small_photo
 from tests.e2e.conftest import Workshop, states
-from tests.e2e.serving_process import serve
+from tests.serving_process import ServingProcess, serving_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -170,21 +171,26 @@ def test_changed_code_misses_from_the_node_that_runs_it(workshop: Workshop, tmp_
     assert report["metrics"]["baseline_accuracy"] is not None
 
 
+def _answering_version(server: ServingProcess) -> str:
+    answer = httpx.post(f"{server.url}/predict", content=small_photo(1), headers={"Content-Type": "image/jpeg"})
+    return answer.json()["model_version"]
+
+
 def _run_beside_a_server(workshop: Workshop) -> dict:
     """A run that pushes while `flowers serve` answers. What it pushes does not serve while another version is pinned."""
     before = workshop.versions()[-1]
     where = ("--set", f"registry={workshop.registry}", "--json")
-    with serve(workshop.registry) as server:
+    with serving_process(workshop.registry, "--set", "serving.poll_s=0.2") as server:
         assert workshop.flowers("registry", "pin", str(before), *where)["serving"] == before
         report = workshop.run()
         pushed = workshop.versions()[-1]
         assert f"Version {pushed} is in the registry and does not serve: version {before} is pinned" in workshop.stderr
         assert f"flowers registry unpin --config {workshop.config}" in workshop.stderr
         (row,) = workshop.flowers("predict", str(workshop.photos / "daisy" / "0000.jpg"), *where)
-        assert row["model_version"] == server.predict(small_photo(1))["model_version"] == server.version == str(before)
+        assert row["model_version"] == _answering_version(server) == server.version == str(before)
         assert workshop.flowers("registry", "unpin", *where)["serving"] == pushed
         deadline = time.monotonic() + 10
-        while server.predict(small_photo(1))["model_version"] != str(pushed):
+        while _answering_version(server) != str(pushed):
             assert time.monotonic() < deadline, "the pushed version does not answer"
             time.sleep(0.05)
     return report

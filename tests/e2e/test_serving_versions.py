@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +19,27 @@ from flowers_tfx import registry
 from flowers_tfx.artifact_files import LITERT_FILE
 from flowers_tfx.model.signatures import export
 from tests.conftest import small_photo
-from tests.e2e.serving_process import ServingProcess, serve
+from tests.serving_process import ServingProcess, serving_process
 from tests.unit.small_network import LABELS, SIZE, SmallNetwork
 
 pytestmark = pytest.mark.e2e
 
 CLIENTS = 4
+OFTEN = ("--set", "serving.poll_s=0.2")
+
+
+def predict(connection: http.client.HTTPConnection, photo: bytes) -> dict[str, Any]:
+    """The answer to a photo, which must have status 200."""
+    connection.request("POST", "/predict", photo, {"Content-Type": "image/jpeg"})
+    response = connection.getresponse()
+    body = response.read()
+    assert response.status == 200, body
+    answer: dict[str, Any] = json.loads(body)
+    return answer
+
+
+def connect(server: ServingProcess) -> contextlib.closing[http.client.HTTPConnection]:
+    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +72,8 @@ class Clients:
 
     def wait_for(self, version: int) -> None:
         """Until new requests are answered by this version."""
-        self.wait(lambda: self._server.predict(small_photo(0))["model_version"] == str(version))
+        with connect(self._server) as connection:
+            self.wait(lambda: predict(connection, small_photo(0))["model_version"] == str(version))
         before = self.versions[str(version)]
         self.wait(lambda: self.versions[str(version)] >= before + 20)
 
@@ -65,10 +84,10 @@ class Clients:
             time.sleep(0.05)
 
     def _ask(self, number: int) -> None:
-        with contextlib.closing(self._server.connect()) as connection:
+        with connect(self._server) as connection:
             while not self._stopped.is_set():
                 try:
-                    answer = self._server.predict(small_photo(number), connection)
+                    answer = predict(connection, small_photo(number))
                     self.versions[answer["model_version"]] += 1
                 except Exception as error:  # noqa: BLE001
                     self.failures.append(error)
@@ -78,7 +97,7 @@ class Clients:
 def test_no_request_fails_while_versions_change(models: list[Path], tmp_path: Path) -> None:
     root = str(tmp_path / "registry")
     first = registry.publish(models[0], root, "a", (), "").version
-    with serve(root) as server, Clients(server) as clients:
+    with serving_process(root, *OFTEN) as server, Clients(server) as clients:
         assert server.version == str(first)
         clients.wait_for(first)
         second = registry.publish(models[1], root, "b", (), "").version
@@ -100,11 +119,11 @@ def test_a_canary_gets_its_share_and_a_shadow_answers_nobody(models: list[Path],
     root = str(tmp_path / "registry")
     serving, canary, shadow = (registry.publish(model, root, model.name, (), "").version for model in models)
     settings = (f"serving.canary.version={canary}", "serving.canary.share=0.3", f"serving.shadow={shadow}")
-    with serve(root, *settings) as server:
+    with serving_process(root, *OFTEN, *(word for setting in settings for word in ("--set", setting))) as server:
         with Clients(server) as clients:
             clients.wait_for(serving)
             clients.wait(lambda: sum(clients.versions.values()) > 500)
-        with contextlib.closing(server.connect()) as connection:
+        with connect(server) as connection:
             connection.request("GET", "/metrics")
             metrics = connection.getresponse().read().decode()
     assert clients.failures == []
