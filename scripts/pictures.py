@@ -1,11 +1,13 @@
 """Makes the pictures of the README: `python scripts/pictures.py` in the environment that `make setup` makes.
 
-docs/pictures/dag.svg is the DAG as TFX compiles it. docs/pictures/review.png is an excerpt of the review that stops `make demo`: that takes
-chromium on PATH (on Debian, `apt-get install chromium`) and the folder demo/. Without them the picture stays as it is.
+docs/pictures/dag.svg is the DAG as TFX compiles it. docs/pictures/review.png is an excerpt of the review that stops `make demo`, and
+docs/pictures/page.png is the page of `flowers serve` with demo's model: they take chromium on PATH (on Debian, `apt-get install chromium`)
+and the folder demo/. Without them the pictures stay as they are.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -45,6 +47,7 @@ CHROMIUM_FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1000,1260"),
 )
+NO_CHROMIUM = "chromium is not on PATH."
 WIDTH, HEIGHT, COLUMN, ROW, MARGIN = 158, 44, 194, 88, 12
 STYLE = """
     .edge { fill: none; stroke: #7a8591; stroke-width: 1.8; marker-end: url(#tip); }
@@ -62,8 +65,9 @@ STYLE = """
 
 def main() -> None:
     (PICTURES / "dag.svg").write_text(dag_svg(compile_dag()), encoding="utf-8")
-    if missing := draw_review(PICTURES / "review.png"):
-        sys.exit(f"docs/pictures/review.png stays as it is: {missing}")
+    missing = {name: draw(PICTURES / name) for name, draw in (("review.png", draw_review), ("page.png", draw_page))}
+    if any(missing.values()):
+        sys.exit("\n".join(f"docs/pictures/{name} stays as it is: {reason}" for name, reason in missing.items() if reason))
 
 
 def compile_dag() -> dict[str, set[str]]:
@@ -160,9 +164,9 @@ def draw_review(path: Path) -> str:
     """An excerpt of the review that stopped `make demo`; returns what is missing for it."""
     from flowers_tfx.review.stored_reviews import stored_reviews
 
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = find_chromium()
     if chromium is None:
-        return "chromium is not on PATH."
+        return NO_CHROMIUM
     review = next((review for review in stored_reviews(str(ROOT / "demo" / "pipeline")) if review.spans == (2,)), None)
     if review is None:
         return "demo/ holds no review of span 2; run `make demo` first."
@@ -173,6 +177,37 @@ def draw_review(path: Path) -> str:
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         write_small_png(shot, path)
     return ""
+
+
+def draw_page(path: Path) -> str:
+    """The page of the service with one answer; returns what is missing for it."""
+    from playwright.sync_api import sync_playwright
+
+    chromium, registry = find_chromium(), ROOT / "demo" / "registry"
+    if chromium is None:
+        return NO_CHROMIUM
+    if not registry.is_dir():
+        return "demo/ holds no registry; run `make demo` first."
+    command = [sys.executable, "-m", "flowers_tfx", "serve", "--set", f"registry={registry}", "--port", "0", "--json"]
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            ready, shot = server.stdout.readline() if server.stdout else "", Path(folder, "shot.png")
+            with sync_playwright() as program:
+                browser = program.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+                page.goto(json.loads(ready)["url"])
+                page.get_by_role("button", name="daisy").click()
+                page.locator(".bars").wait_for()
+                page.screenshot(path=shot)
+                browser.close()
+            write_small_png(shot, path)
+        finally:
+            server.terminate()
+    return ""
+
+
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def excerpt(page: str) -> str:

@@ -350,6 +350,17 @@ def test_an_example_is_answered_and_the_bicycle_is_no_error(open_page: Callable[
     expect(page.locator(".failed")).to_have_count(0)
 
 
+def test_a_click_on_an_example_waits_for_its_picture(open_page: Callable[..., Any]) -> None:
+    page = open_page(wait=False)
+    held: list[Any] = []
+    page.route("**/examples/2.jpg", held.append)
+    page.reload()
+    page.get_by_role("button", name="Drawing of a rose").click()
+    expect(page.locator(".card")).to_have_count(0)
+    held[0].continue_()
+    expect(card(page).locator("h3")).to_have_count(1)
+
+
 def test_a_busy_service_is_asked_again(open_page: Callable[..., Any]) -> None:
     page = open_page(expected=("429",))
     times: list[float] = []

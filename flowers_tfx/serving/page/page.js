@@ -386,10 +386,10 @@ async function loadExamples() {
     button.append(image);
     item.append(button);
     list.append(item);
-    request(url).then((response) => response.blob()).then((photo) => {
-      image.src = URL.createObjectURL(photo);
-      button.onclick = () => add([new File([photo], title, { type: photo.type })]);
-    }).catch(() => item.remove());
+    const photo = request(url).then((response) => response.blob());
+    photo.then((blob) => { image.src = URL.createObjectURL(blob); }, () => item.remove());
+    // A click before the picture is there waits for it.
+    button.onclick = async () => add([new File([await photo], title, { type: "image/jpeg" })]);
   }
   $("#examples").hidden = false;
 }
