@@ -353,7 +353,11 @@ def test_an_example_is_answered_and_the_bicycle_is_no_error(open_page: Callable[
 def test_a_click_on_an_example_waits_for_its_picture(open_page: Callable[..., Any]) -> None:
     page = open_page(wait=False)
     held: list[Any] = []
-    page.route("**/examples/2.jpg", held.append)
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/examples/2.jpg", hold)
     page.reload()
     page.get_by_role("button", name="Drawing of a rose").click()
     expect(page.locator(".card")).to_have_count(0)
