@@ -51,20 +51,18 @@ class Feedback:
     def record(self, wish: FeedbackRequest, labels: Sequence[str]) -> None:
         """Raises RequestError: 400 for a class that is not in `labels`, 404 for an unknown id, 507 or 503 if nothing can be written."""
         label = None if wish.label is None else class_name(wish.label)
-        if label is not None and label not in labels:
-            raise RequestError(
-                400, f'"{label}" is not a class of the model.', f"The classes are {', '.join(labels)}; null is none of them."
-            )
         try:
             recent = self.recent.find(wish.id)
-            if recent is not None:
-                self._folder.record(recent.photo, label, {"id": wish.id.hex, "answer": recent.answer})
+            if recent is None:
+                raise RequestError(
+                    404, "No answer of the last minutes has this id.", "Send the photo again, then feedback with its new id."
+                )
+            if label is not None and label not in labels:
+                hint = f"The classes are {', '.join(labels)}; null is none of them."
+                raise RequestError(400, f'"{label}" is not a class of the model.', hint)
+            self._folder.record(recent.photo, label, {"id": wish.id.hex, "answer": recent.answer})
         except (DiskFull, InputError, OSError) as error:
             raise _refusal(error) from error
-        if recent is None:
-            raise RequestError(
-                404, "No answer of the last minutes has this id.", "Send the photo again, then the feedback with its new id."
-            )
 
 
 def feedback_router(feedback: Feedback | None, labels: Callable[[], Sequence[str]]) -> APIRouter:

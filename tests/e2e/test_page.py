@@ -217,8 +217,9 @@ def test_what_is_said_of_the_model(open_page: Callable[..., Any], server: Server
     expect(page.locator("#classes")).to_contain_text("6 classes: roses, daisy")
     assert server.url + "/predict" in page.locator("#curl").text_content()
     assert "TOKEN" not in page.locator("#curl").text_content()
-    page.get_by_role("link", name="Model card").click()
-    expect(page.locator("h1")).to_have_text("The card of version 7")
+    with page.expect_popup() as popup:  # the answers stay
+        page.get_by_role("link", name="Model card").click()
+    expect(popup.value.locator("h1")).to_have_text("The card of version 7")
 
 
 def test_the_command_is_copied(open_page: Callable[..., Any]) -> None:
