@@ -79,7 +79,7 @@ def _records(shards: Iterable[Path]) -> list[str]:
     """Of Examples by value: neither the order of records counts nor that of features in one, which Transform leaves open."""
     from tensorflow.core.example.example_pb2 import Example
 
-    from flowers_tfx.data.records import read_records
+    from flowers_tfx.tfrecords import read_records
 
     found = []
     for shard in shards:

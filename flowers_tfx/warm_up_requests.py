@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flowers_tfx.data.records import field_head, message_fields, read_records, record_file, varint
+from flowers_tfx.tfrecords import field_head, message_fields, read_records, record_file, varint
 
 MOST_REQUESTS = 1000  # TensorFlow Serving's limit
 MOST_BYTES = 64_000_000

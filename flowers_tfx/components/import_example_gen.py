@@ -19,13 +19,13 @@ from tfx.types import standard_component_specs
 from flowers_tfx import features
 from flowers_tfx.class_names import class_name
 from flowers_tfx.components.own_component import OwnBeamComponent
-from flowers_tfx.data.records import read_records
 from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.features import SPLITS
 from flowers_tfx.storage import BucketPath, configure_beam_worker, in_bucket, storage_path
 from flowers_tfx.storage.s3_endpoint import endpoint_url
+from flowers_tfx.tfrecords import read_records
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from flowers_tfx import features, registry, storage
 from flowers_tfx.components.artifacts import CERTIFICATE_FILE, ParityCertificate
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
-from flowers_tfx.data.records import bytes_feature, read_records
+from flowers_tfx.data.records import bytes_feature
 from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.model.difficult_pictures import difficult_pictures
 from flowers_tfx.model.model_ways import ModelWays
 from flowers_tfx.model.parity import ParityMeasurement, Photo
 from flowers_tfx.parity_certificate import DIFFICULT, Certificate
 from flowers_tfx.progress import Meter
+from flowers_tfx.tfrecords import read_records
 
 MOST_PHOTOS = 5_000  # of the evaluated split: about a minute on two cores
 _BATCH, _BATCH_BYTES = 32, 1 << 25

@@ -23,12 +23,13 @@ from flowers_tfx.data.beam_jobs import LEDGER, UNITS_PER_PHOTO, create_file, rea
 from flowers_tfx.data.photo_batch import BATCH
 from flowers_tfx.data.pixel_sample import sample_pixels
 from flowers_tfx.data.properties import measure
-from flowers_tfx.data.records import bytes_feature, read_records
+from flowers_tfx.data.records import bytes_feature
 from flowers_tfx.data.span_writers import Draft, span_writer
 from flowers_tfx.data.spans import Span
 from flowers_tfx.errors import EngineFailed
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.storage import configure_beam_worker, endpoint_url
+from flowers_tfx.tfrecords import read_records
 
 _NO_LIMIT = 1 << 40  # pixels: photos that ingest accepted are always measured
 

@@ -11,10 +11,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flowers_tfx.data.records import BLOCK_BYTES, GZIP_HEADER, HEAD_BYTES, LAST_BLOCK, bytes_feature, masked_crc
+from flowers_tfx.data.records import BLOCK_BYTES, GZIP_HEADER, LAST_BLOCK, bytes_feature
 from flowers_tfx.errors import InputError
 from flowers_tfx.features import DIGEST, IMAGE
 from flowers_tfx.storage import StoragePath, local_file
+from flowers_tfx.tfrecords import HEAD_BYTES, masked_crc
 
 _BLOCK_HEAD = struct.Struct("<BHH")  # 0, the length, its complement
 _START_BYTES = 4096  # of a record: features are sorted by name, and few come before the digest

@@ -29,14 +29,14 @@ def pin_path(registry: str) -> StoragePath:
 
 
 def read_pin(registry: str) -> Pin | None:
-    """None where nothing is pinned. Raises InputError for a file that does not name a version."""
+    """None where nothing is pinned. Raises InputError for a file that does not name a version, OSError for one that cannot be read."""
     path = pin_path(registry)
     try:
         pin = json.loads(path.read_text(encoding="utf-8"))
         version, when = pin["version"], pin.get("when", "")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         version = when = None
     if type(version) is not int or version < 0:
         raise InputError(f"The pin {path} cannot be read.", "Pin a version again, or remove it: flowers registry unpin.")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 from flowers_tfx.inference.engines import LiteRtEngine
 from flowers_tfx.storage import StoragePath
 
-CARD_FILE = "assets.extra/card.json"
-
 
 @dataclass(frozen=True)
 class VersionFacts:
     """`version`: its number; `created`: ISO 8601, UTC, empty for a version that another program wrote; `digest`: of the model's files;
-    `path`: where it lies in the registry; `accuracy`: on `test`, None for a version without a card."""
+    `path`: where it lies in the registry."""
 
     version: str
     path: StoragePath
     labels: tuple[str, ...]
     created: str
     digest: str
-    accuracy: float | None
 
 
 class LoadedVersion:
@@ -89,12 +84,3 @@ class LoadedVersion:
                 return
             self._engine = None
         self._freed(self)
-
-
-def read_accuracy(folder: Path) -> float | None:
-    """On `test`, from the version's card; None where it has none."""
-    try:
-        accuracy = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))["metrics"]["accuracy"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return float(accuracy) if isinstance(accuracy, int | float) else None

@@ -68,7 +68,8 @@ class VersionTable:
     def freed(self, loaded: LoadedVersion) -> None:
         """Called by the version when it is out of memory."""
         with self._guard:
-            if self._states[loaded.number].state == "UNLOADING":
+            state = self._states.get(loaded.number)  # forgotten if it was taken out and then removed from the registry
+            if state is not None and state.state == "UNLOADING":
                 self._set(loaded.number, "END")
         self._metrics.version_changed(loaded.version, "freed")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from flowers_tfx.data.records import read_records
+from flowers_tfx.tfrecords import read_records
 from tests.conftest import write_photos
 from tests.e2e.conftest import Workshop
 

@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PINNED = Path(__file__).with_name("closures.txt")
 TRAINING = "flowers_tfx.model.trainer"
 SHARED = "every own component"
-# Trainer computes features with LiteRT, reads and writes the cache of converted backbones, and writes the record of the LiteRT models.
-LITERT = {"litert", "threads", "storage", "code_digest", "model_folder", "class_names"}
+# Trainer computes features with LiteRT, reads and writes the cache of converted backbones, and writes the record of the LiteRT models and
+# warm-up requests.
+LITERT = {"litert", "threads", "storage", "code_digest", "model_folder", "class_names", "tfrecords", "warm_up_requests"}
 
 
 def code_modules() -> dict[str, str]:

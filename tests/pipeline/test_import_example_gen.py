@@ -19,11 +19,11 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from flowers_tfx.components.import_example_gen import ImportExampleGenExecutor
 from flowers_tfx.curated_schema import curated_schema
 from flowers_tfx.data.ingest import IngestRequest, ingest
-from flowers_tfx.data.records import read_records
 from flowers_tfx.data.sidecars import write_sidecar
 from flowers_tfx.data.spans import Span, list_spans, read_photos
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.features import SPLITS
+from flowers_tfx.tfrecords import read_records
 
 
 @pytest.fixture

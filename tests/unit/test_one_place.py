@@ -238,7 +238,7 @@ import contextlib, gzip, io, json
 from flowers_tfx.cli.program import flowers
 from flowers_tfx.cli.reference import properties_reference
 from flowers_tfx.curated_schema import curated_schema
-from flowers_tfx.data.records import read_records
+from flowers_tfx.tfrecords import read_records
 from flowers_tfx.data.spans import list_spans, read_photos
 from flowers_tfx.review.comparison import compare_sides
 from flowers_tfx.review.pages import comparison_page

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flowers_tfx.data.records import Feature, RecordWriter, example_bytes, read_records
+from flowers_tfx.data.records import Feature, RecordWriter, example_bytes
+from flowers_tfx.tfrecords import read_records
 
 VALUES: dict[str, Feature] = {
     "image": bytes(range(256)) * 700,

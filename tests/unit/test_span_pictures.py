@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowers_tfx.data.records import RecordWriter, bytes_feature, example_bytes, read_records
+from flowers_tfx.data.records import RecordWriter, bytes_feature, example_bytes
 from flowers_tfx.data.span_pictures import span_pictures
 from flowers_tfx.errors import InputError
+from flowers_tfx.tfrecords import read_records
 from tests.conftest import ROOT
 
 # Of photos: empty, shorter and longer than a block, and so that records end near the ends of blocks.

@@ -128,7 +128,7 @@ def test_the_newest_version_serves(root: str, models: dict[str, Path], started: 
         assert loaded is named
         assert (loaded.version, loaded.labels) == (str(newest), LABELS)
         facts = loaded.facts
-        assert (facts.created, facts.digest, facts.accuracy) == (entry.created, entry.digest, None)
+        assert (facts.created, facts.digest) == (entry.created, entry.digest)
         assert facts.path == Path(root) / str(newest)
         assert answer(loaded).probabilities.sum() == pytest.approx(1)
     with pytest.raises(InputError, match="Version 7 is not served here"):
@@ -307,10 +307,25 @@ def test_a_version_that_was_taken_out_gives_way_to_the_one_before(
         manager.take_out(loaded.version, "Its answer was not finite.")
         manager.take_out(loaded.version, "Its answer was not finite.")
         assert answer(loaded).probabilities.sum() == pytest.approx(1), "requests under way end as they began"
-    wait(lambda: manager.serving == str(old))
+        wait(lambda: manager.serving == str(old))
     assert state(manager, new) == VersionState(str(new), "END", "INTERNAL", "Its answer was not finite.")
     assert metrics.changes.count((str(new), "taken out")) == 1
     assert (str(new), "freed") in metrics.changes
+
+
+def test_a_version_that_is_taken_out_and_removed_is_still_freed_with_its_last_request(
+    root: str, models: dict[str, Path], started: Callable[..., VersionManager]
+) -> None:
+    old, new = push(root, models["first"]), push(root, models["second"])
+    metrics = Counted()
+    manager = started(metrics=metrics)
+    with manager.choose("a") as loaded:
+        manager.take_out(loaded.version, "Its answer was not finite.")
+        shutil.rmtree(Path(root) / str(new))
+        wait(lambda: manager.serving == str(old))
+        manager.update()
+        assert states(manager) == {str(old): "AVAILABLE"}
+    assert metrics.changes[-1] == (str(new), "freed")
 
 
 def test_a_canary_answers_its_share_of_the_requests(root: str, models: dict[str, Path], started: Callable[..., VersionManager]) -> None:

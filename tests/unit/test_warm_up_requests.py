@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flowers_tfx.data.records import record_file
 from flowers_tfx.model.warm_up_pictures import warm_up_pictures
+from flowers_tfx.tfrecords import record_file
 from flowers_tfx.warm_up_requests import MOST_BYTES, MOST_REQUESTS, read_warm_up_file, warm_up_file
 
 REQUESTS = [[b"one"], [b"two", b"three"], [b"x" * 300]]
