@@ -17,9 +17,7 @@ class ServingConfig(Section):
     threads: int = Field(0, ge=0, le=256, description="threads of a worker that decode and answer photos; 0: one per processor, shared out")
     queue: int = Field(256, ge=1, le=100_000, description="photos that wait in a worker at most; above it the answer is 429")
     max_body_mb: float = Field(32.0, gt=0, le=1024, description="largest body of a request, MB; above it the answer is 413")
-    max_requests: int = Field(
-        512, ge=1, le=100_000, description="requests that a worker reads and answers at a time; above it the answer is 429"
-    )
+    max_requests: int = Field(512, ge=1, le=100_000, description="requests that a worker answers at a time; above it the answer is 429")
     timeout_s: float = Field(
         30.0, gt=0, le=3600, description="seconds in which a request must have arrived, and as many in which it is answered"
     )

@@ -18,6 +18,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_BODIES = 8  # bodies of the largest size that are in memory at a time; most are far smaller
+
+
 class Gate:
     """`token`: bearer token that requests must carry, empty for none; `open_paths` need none."""
 
@@ -25,7 +28,8 @@ class Gate:
         self._app, self._metrics = app, metrics
         self._token = token.encode()
         self._max_body, self._max_requests, self._open_paths = max_body, max_requests, open_paths
-        self._open_requests = 0
+        self._whole_requests = 0
+        self._arriving_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,16 +44,16 @@ class Gate:
                 status = message["status"]
             await send(message)
 
-        self._open_requests += 1
+        body = _Body(self, receive)
         self._metrics.open_requests.inc()
         try:
             refusal = self._refusal(scope)
             if refusal is None:
-                await self._app(scope, self._bounded(receive), watched_send)
+                await self._app(scope, body.receive, watched_send)
             else:
                 await error_response(scope["path"], refusal)(scope, receive, watched_send)
         finally:
-            self._open_requests -= 1
+            body.close()
             self._metrics.open_requests.dec()
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(route, status).inc()
@@ -67,23 +71,49 @@ class Gate:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_body:
             return self._too_large()
-        if self._open_requests > self._max_requests:
-            return busy(f"{self._max_requests} requests are open already.")
         return None
 
     def _too_large(self) -> RequestError:
         return RequestError(413, f"The request has more than {self._max_body / 1e6:g} MB, the limit.", "Send a smaller photo, or fewer.")
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """Chunked bodies have no length at their head."""
-        size = 0
+    def arrive(self, number: int, of_request: int) -> None:
+        """Counts bytes of a body, `of_request` in all. Raises RequestError for too many of one request, or of all together."""
+        if of_request > self._max_body:
+            raise self._too_large()
+        if self._arriving_bytes + number > _BODIES * self._max_body:
+            raise busy("The bodies of other requests fill the memory for them.")
+        self._arriving_bytes += number
 
-        async def receive_some() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self._max_body:
-                raise self._too_large()
-            return message
+    def begin(self) -> None:
+        """A request is whole. Raises RequestError while too many are being answered."""
+        self._whole_requests += 1
+        if self._whole_requests > self._max_requests:
+            raise busy(f"{self._max_requests} requests are being answered already.")
 
-        return receive_some
+    def end(self, number: int, whole: bool) -> None:
+        """A request has its answer: its bytes are no longer in memory."""
+        self._arriving_bytes -= number
+        self._whole_requests -= whole
+
+
+class _Body:
+    """The body of one request on its way in. Clients that send slowly hold up nobody: only whole requests count as being answered."""
+
+    def __init__(self, gate: Gate, receive: Receive) -> None:
+        self._gate, self._receive = gate, receive
+        self._bytes, self._counted, self._whole = 0, 0, False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            number = len(message.get("body", b""))
+            self._bytes += number
+            self._gate.arrive(number, self._bytes)
+            self._counted += number
+            if not message.get("more_body", False) and not self._whole:
+                self._whole = True
+                self._gate.begin()
+        return message
+
+    def close(self) -> None:
+        self._gate.end(self._counted, self._whole)

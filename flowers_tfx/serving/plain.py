@@ -54,7 +54,9 @@ async def _files(request: Request, most: int, max_body: int) -> tuple[list[str],
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise RequestError(400, f"The form cannot be read: {error.message}.", f"Send {FORM} with a file in each part.") from None
+        raise RequestError(
+            400, f"The form cannot be read: {error.message.rstrip('.')}.", f"Send {FORM} with a file in each part."
+        ) from None
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         raise RequestError(400, "The form has no file.", "Send the photos as files: curl -F photo=@rose.jpg ...")

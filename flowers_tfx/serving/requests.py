@@ -43,7 +43,7 @@ def bad_photo(error: BadPicture, name: str = "The photo") -> RequestError:
     if isinstance(error, TooLarge):
         return RequestError(413, f"{name} is too large: {reason}.", "Send a smaller one.")
     if isinstance(error, UnsupportedKind):
-        return RequestError(415, f"{name} has a format that is not taken: {reason}.", "Send a JPEG or a PNG.")
+        return RequestError(415, f"{name} cannot be read: {reason}.", "Send a JPEG or a PNG.")
     return RequestError(400, f"{name} cannot be read: {reason}.", "Send a whole JPEG or PNG file.")
 
 

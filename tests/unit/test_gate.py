@@ -27,9 +27,10 @@ MAX_BODY = 1000
 
 def gate(metrics: Metrics, token: str = "", max_requests: int = 2, wait: asyncio.Event | None = None) -> Gate:
     async def size(request: Request) -> Response:
+        body = await request.body()
         if wait is not None:
             await wait.wait()
-        return PlainTextResponse(str(len(await request.body())))
+        return PlainTextResponse(str(len(body)))
 
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestError)
@@ -97,8 +98,32 @@ def test_requests_above_the_limit_are_told_to_come_again() -> None:
             assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
         text = metrics.text().decode()
         assert 'flowers_requests_total{code="200",route="/predict"} 2.0' in text
-        assert 'flowers_requests_total{code="429",route="other"} 1.0' in text  # refused before it was routed
+        assert 'flowers_requests_total{code="429",route="/predict"} 1.0' in text
         assert "flowers_open_requests 0.0" in text
+
+    asyncio.run(check())
+
+
+def test_bodies_that_arrive_slowly_hold_up_nobody_and_are_bounded_together() -> None:
+    async def check() -> None:
+        go_on = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"x" * MAX_BODY
+            await go_on.wait()
+
+        asked_gate = gate(Metrics(), max_requests=1)
+        async with client(asked_gate) as asked:
+            waiting = [asyncio.create_task(asked.post("/predict", content=slow())) for _ in range(7)]
+            await asyncio.sleep(0.05)
+            assert (await asked.post("/predict", content=b"1")).status_code == 200
+            waiting.append(asyncio.create_task(asked.post("/predict", content=slow())))
+            await asyncio.sleep(0.05)
+            full = await asked.post("/predict", content=b"1")
+            assert (full.status_code, full.headers["retry-after"]) == (429, "1")
+            go_on.set()
+            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+            assert (await asked.post("/predict", content=b"x" * MAX_BODY)).status_code == 200
 
     asyncio.run(check())
 
