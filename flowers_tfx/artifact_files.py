@@ -6,6 +6,7 @@ SCHEMA_FILE = "schema.pbtxt"
 # Beside a SavedModel:
 LABELS_FILE = "assets.extra/labels.txt"  # one class per line, in the order of the model's outputs
 TRAINING_FILE = "assets.extra/training.json"  # settings, metrics and the chosen stage
+UNKNOWN_FILE = "assets.extra/unknown.json"  # how the model tells that it does not know a photo, and its temperature
 LITERT_FILE = "assets.extra/model.tflite"  # the same network for LiteRT: pictures to probabilities and pooled features, float32
 LITERT_INT8_FILE = "assets.extra/model_int8.tflite"  # the same, quantised; only with `export.int8`
 LITERT_RECORD_FILE = "assets.extra/litert.json"  # digests of the LiteRT models and of the SavedModel that they belong to

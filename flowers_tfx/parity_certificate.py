@@ -11,6 +11,7 @@ from flowers_tfx.wilson import wilson_interval
 
 FORMAT = 1
 LIMIT = 0.005  # the largest difference of a probability with which a model may be pushed
+SCORE_LIMIT = 0.01  # the largest difference of a score, relative to the score where it is more than 1
 # Two classes whose probabilities differ by less are equally probable: rounding in float32, which moves a probability by 3e-6 in a small
 # network, decides which of them is the top class.
 TIE = 1e-4
@@ -87,8 +88,9 @@ class Int8Accuracy:
 @dataclass(frozen=True)
 class Certificate:
     """`photos` by set. `pixels`: of 255, between the pictures that TensorFlow's graph and the code without TensorFlow prepare.
-    `probability` by pair of ways. `ties`: photos whose two best classes are equal within `TIE`, so that the ways name either. `digests` of
-    the SavedModel and the LiteRT models; `versions` of the libraries that answered."""
+    `probability` and `score` by pair of ways; `score` is None for a model without a detector, and relative where scores exceed 1.
+    `ties`: photos whose two best classes are equal within `TIE`, so that the ways name either. `digests` of the SavedModel and the
+    LiteRT models; `versions` of the libraries that answered."""
 
     photos: Mapping[str, PhotoCount]
     pixels: Difference
@@ -97,6 +99,7 @@ class Certificate:
     digests: Mapping[str, str]
     versions: Mapping[str, str]
     int8: Int8Accuracy | None = None
+    score: Mapping[tuple[str, str], Difference] | None = None
 
     @property
     def compared(self) -> int:
@@ -109,12 +112,18 @@ class Certificate:
             "limit": LIMIT,
             "photos": {name: asdict(count) for name, count in self.photos.items()},
             "pixels": asdict(self.pixels),
-            "probability": {"/".join(pair): asdict(difference) for pair, difference in self.probability.items()},
+            "probability": _by_pair(self.probability),
+            "score_limit": SCORE_LIMIT,
+            "score": _by_pair(self.score) if self.score else None,
             "ties": self.ties,
             "digests": dict(self.digests),
             "versions": dict(self.versions),
             "int8": self.int8.as_json() if self.int8 else None,
         }
+
+
+def _by_pair(differences: Mapping[tuple[str, str], Difference]) -> dict[str, Any]:
+    return {"/".join(pair): asdict(difference) for pair, difference in differences.items()}
 
 
 def read_certificate(content: Mapping[str, Any]) -> Certificate:
@@ -124,12 +133,17 @@ def read_certificate(content: Mapping[str, Any]) -> Certificate:
     return Certificate(
         photos={name: PhotoCount(**count) for name, count in content["photos"].items()},
         pixels=Difference(**content["pixels"]),
-        probability={pair: Difference(**content["probability"]["/".join(pair)]) for pair in PAIRS},
+        probability=_read_by_pair(content["probability"]),
         ties=content["ties"],
         digests=content["digests"],
         versions=content["versions"],
         int8=_read_int8(content["int8"]) if content["int8"] else None,
+        score=_read_by_pair(content["score"]) if content.get("score") else None,
     )
+
+
+def _read_by_pair(content: Mapping[str, Any]) -> dict[tuple[str, str], Difference]:
+    return {pair: Difference(**content["/".join(pair)]) for pair in PAIRS}
 
 
 def _read_int8(content: Mapping[str, Any]) -> Int8Accuracy:

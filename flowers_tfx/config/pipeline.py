@@ -20,6 +20,7 @@ from flowers_tfx.config.review import ReviewConfig
 from flowers_tfx.config.section import Section, split_commas
 from flowers_tfx.config.serving import ServingConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
+from flowers_tfx.config.unknown import UnknownConfig
 
 
 class PipelineConfig(Section):
@@ -43,6 +44,7 @@ class PipelineConfig(Section):
     ingest: IngestConfig = IngestConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    unknown: UnknownConfig = UnknownConfig()
     export: ExportConfig = ExportConfig()
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from flowers_tfx import storage
 from flowers_tfx.artifact_files import LITERT_FILE, LITERT_INT8_FILE
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import open_picture
-from flowers_tfx.litert import PROBABILITIES
+from flowers_tfx.litert import PROBABILITIES, SCORE
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.served_model import ServedModel
 from flowers_tfx.model_folder import load_litert, read_labels, saved_model_digest
@@ -33,11 +33,14 @@ Probabilities = npt.NDArray[np.float32]
 @dataclass(frozen=True)
 class Answers:
     """To a batch of photos: `pixels` [N], the largest difference in each photo between the two prepared pictures, of 255;
-    `probabilities` float32 [N, classes] by way; `int8` the same of the quantised model, if there is one."""
+    `probabilities` float32 [N, classes] by way; `int8` the same of the quantised model, if there is one; of a model with a detector
+    `scores` float32 [N] and `known` bool [N] by way."""
 
     pixels: npt.NDArray[np.int64]
     probabilities: Mapping[str, Probabilities]
     int8: Probabilities | None = None
+    scores: Mapping[str, Probabilities] = field(default_factory=dict)
+    known: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
 
 class ModelWays:
@@ -59,16 +62,26 @@ class ModelWays:
     def ask(self, photos: Sequence[bytes]) -> Answers:
         """Raises BadPicture or tf.errors.OpError if one of the photos cannot be decoded."""
         with _exact_float32():
-            saved_model = np.stack([answer.probabilities for answer in self._saved_model.ask(photos)])
+            saved_model = self._saved_model.ask(photos)
         by_graph = self._prepare(tf.constant(list(photos))).numpy()
         by_pillow = np.stack(list(map_in_threads(self._prepare_without_tensorflow, photos)))
+        litert = {LITERT: self._litert.run_batch(by_graph), TENSORFLOW_FREE: self._litert.run_batch(by_pillow)}
         probabilities = {
-            SAVED_MODEL: saved_model,
-            LITERT: self._litert.run_batch(by_graph)[PROBABILITIES],
-            TENSORFLOW_FREE: self._litert.run_batch(by_pillow)[PROBABILITIES],
+            SAVED_MODEL: np.stack([answer.probabilities for answer in saved_model]),
+            **{way: vectors[PROBABILITIES] for way, vectors in litert.items()},
         }
         pixels = np.abs(by_graph.astype(np.int64) - by_pillow).max(axis=(1, 2, 3))
-        return Answers(pixels, probabilities, self._int8.run_batch(by_pillow)[PROBABILITIES] if self._int8 else None)
+        int8 = self._int8.run_batch(by_pillow)[PROBABILITIES] if self._int8 else None
+        if SCORE not in self._litert.outputs:
+            return Answers(pixels, probabilities, int8)
+        scores = {
+            # A SavedModel without one is not the network of this LiteRT model: no score is near it.
+            SAVED_MODEL: np.array([np.nan if answer.score is None else answer.score for answer in saved_model], np.float32),
+            **{way: vectors[SCORE][:, 0] for way, vectors in litert.items()},
+        }
+        known = {way: score <= 1 for way, score in scores.items()}
+        known[SAVED_MODEL] = np.array([answer.known for answer in saved_model])
+        return Answers(pixels, probabilities, int8, scores, known)
 
     def _prepare_without_tensorflow(self, photo: bytes) -> npt.NDArray[np.uint8]:
         return prepare_picture(open_picture(photo, None), self.image_size)

@@ -18,6 +18,7 @@ from flowers_tfx.model.model_ways import Answers, Probabilities
 from flowers_tfx.parity_certificate import (
     LIMIT,
     PAIRS,
+    SCORE_LIMIT,
     TENSORFLOW_FREE,
     TIE,
     TITLES,
@@ -48,8 +49,9 @@ class ParityMeasurement:
         self._photos = {name: PhotoCount(0, of) for name, of in sets.items()}
         self._pixels = Difference(0)
         self._probability = dict.fromkeys(PAIRS, Difference())
+        self._score: dict[tuple[str, str], Difference] = {}
         self._ties = 0
-        self._disagreements: list[_Disagreement] = []
+        self._disagreements: list[_Disagreement | _OtherScore] = []
         self._int8 = _Int8Counts()
 
     def add(self, name: str, photos: Sequence[Photo]) -> None:
@@ -68,11 +70,21 @@ class ParityMeasurement:
             for row in np.flatnonzero(other_class | (differences.max(axis=1) > LIMIT)):
                 self._disagreements.append(_Disagreement(photos[row].name, pair, first[row], second[row]))
         self._ties += int(tied.sum())
+        self._add_scores(answers, photos)
         if answers.int8 is not None:
             self._int8.add(photos, self._ways.labels, answers.probabilities[TENSORFLOW_FREE], answers.int8)
 
+    def _add_scores(self, answers: Answers, photos: Sequence[Photo]) -> None:
+        for pair in PAIRS if answers.scores else ():
+            first, second = (answers.scores[way] for way in pair)
+            differences = _differences(first, second) / np.maximum(1, np.abs(second))
+            self._score[pair] = _larger(self._score.get(pair, Difference()), differences, photos)
+            one_refuses = (answers.known[pair[0]] != answers.known[pair[1]]) & (np.abs(second - 1) > SCORE_LIMIT)
+            for row in np.flatnonzero(one_refuses | ~(differences <= SCORE_LIMIT)):
+                self._disagreements.append(_OtherScore(photos[row].name, pair, float(first[row]), float(second[row])))
+
     def certificate(self) -> Certificate:
-        """Raises ParityFailed if a probability differs by more than LIMIT, or a top class does."""
+        """Raises ParityFailed if a probability differs by more than LIMIT, a score by more than SCORE_LIMIT, or a top class does."""
         versions = {library: metadata.version(library) for library in _LIBRARIES}
         if self._disagreements:
             compared = sum(count.compared for count in self._photos.values())
@@ -86,6 +98,7 @@ class ParityMeasurement:
             digests=self._ways.digests,
             versions=versions,
             int8=self._int8.accuracy(sizes[LITERT_INT8_FILE], sizes[LITERT_FILE]) if LITERT_INT8_FILE in sizes else None,
+            score=dict(self._score) or None,
         )
 
     def _ask(self, photos: Sequence[Photo]) -> Answers:
@@ -131,6 +144,24 @@ class _Disagreement:
         return f"The answers to the photo {self.photo} differ: {what}{further}."
 
 
+@dataclass(frozen=True)
+class _OtherScore:
+    photo: str
+    pair: tuple[str, str]
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """As far beyond its limit as a probability with this difference."""
+        return float(_differences(np.float32(self.first), np.float32(self.second))) * LIMIT / SCORE_LIMIT
+
+    def sentence(self, labels: Sequence[str], further: str) -> str:
+        one, other = (TITLES[way] for way in self.pair)
+        what = f"{one} gives a score of {self.first:.4f}, {other} {self.second:.4f}; more than 1 is `not known`"
+        return f"The answers to the photo {self.photo} differ: {what}{further}."
+
+
 class _Int8Counts:
     """Photos with labels for which the quantised model and the float32 one are right, and agree."""
 
@@ -155,10 +186,9 @@ class _Int8Counts:
         return Int8Accuracy(self._photos, self._right, self._float_right, self._agreeing, self._probability, size, float_size)
 
 
-def _differences(first: Probabilities, second: Probabilities) -> Probabilities:
-    """Of each probability; infinite where one is not a number."""
-    differences: Probabilities = np.nan_to_num(np.abs(first - second), nan=np.inf)
-    return differences
+def _differences(first: Any, second: Any) -> Any:
+    """Of each probability or score; infinite where one is not a number."""
+    return np.nan_to_num(np.abs(first - second), nan=np.inf)
 
 
 def _top_classes_differ(first: Probabilities, second: Probabilities) -> npt.NDArray[np.bool_]:
@@ -174,7 +204,9 @@ def _larger(known: Difference, values: npt.NDArray[Any], photos: Sequence[Photo]
     return Difference(values[row].item(), photos[row].name) if values[row] > known.largest else known
 
 
-def _failure(disagreements: Sequence[_Disagreement], compared: int, labels: Sequence[str], versions: Mapping[str, str]) -> ParityFailed:
+def _failure(
+    disagreements: Sequence[_Disagreement | _OtherScore], compared: int, labels: Sequence[str], versions: Mapping[str, str]
+) -> ParityFailed:
     """Names the photo with the largest difference."""
     worst = max(disagreements, key=lambda one: one.difference)
     photos = len({one.photo for one in disagreements})

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
-from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, TRAINING_FILE, WARM_UP_FILE
+from flowers_tfx.artifact_files import LABELS_FILE, LITERT_FILE, LITERT_INT8_FILE, TRAINING_FILE, UNKNOWN_FILE, WARM_UP_FILE
 from flowers_tfx.features import IMAGE, LABEL
-from flowers_tfx.litert import FEATURES, PROBABILITIES, Pictures
+from flowers_tfx.litert import FAR, FEATURES, PROBABILITIES, SCORE, UNSURE, Pictures
 from flowers_tfx.model.conversion import convert
 from flowers_tfx.model.picture_graph import prepare_pictures
 from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
+from flowers_tfx.model.recognition import PLAIN, Recognition
 from flowers_tfx.model.warm_up_pictures import warm_up_pictures
 from flowers_tfx.model_folder import write_litert_record
 from flowers_tfx.warm_up_requests import warm_up_file
@@ -37,7 +39,7 @@ class ServedNetwork(Protocol):
     def head(self) -> keras.Model: ...
 
 
-def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str]) -> tf.Module:
+def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str], recognition: Recognition = PLAIN) -> tf.Module:
     """Photos in, classes out.
 
     Only the variables and these functions are saved: a SavedModel that also holds the Keras model took three times as long to write and
@@ -46,24 +48,27 @@ def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str])
     names = tf.constant(list(labels))
 
     @tf.function(input_signature=[_BYTES])
-    def probabilities_of(photos: tf.Tensor) -> tf.Tensor:
+    def answers_to(photos: tf.Tensor) -> dict[str, tf.Tensor]:
         prepared = tf.cast(prepare_pictures(photos, image_size), tf.float32)
-        return answers(network, prepared)[PROBABILITIES]
+        return answers(network, prepared, recognition)
 
     @tf.function(input_signature=[_BYTES])
     def serving_default(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """JPEG or PNG files, string [N] -> label string [N], probability float32 [N], probabilities float32 [N, classes]."""
-        probabilities = probabilities_of(image_bytes)
+        """JPEG or PNG files, string [N] -> label string [N], probability float32 [N], probabilities float32 [N, classes]; with a detector
+        also known bool [N], why string [N], empty where the photo is known, and score float32 [N]."""
+        outputs = answers_to(image_bytes)
+        probabilities = outputs[PROBABILITIES]
         return {
             "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
             "probability": tf.reduce_max(probabilities, axis=1),
             "probabilities": probabilities,
+            **(_verdict(outputs) if SCORE in outputs else {}),
         }
 
     @tf.function(input_signature=[_EXAMPLES])
     def serving_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized Examples, string [N] -> probabilities float32 [N, classes]; what Evaluator asks."""
-        return {PROBABILITIES: probabilities_of(_feature(examples, IMAGE))}
+        return {PROBABILITIES: answers_to(_feature(examples, IMAGE))[PROBABILITIES]}
 
     @tf.function(input_signature=[_EXAMPLES])
     def transform_labels(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -80,11 +85,23 @@ def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
     return tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.string)})[name]
 
 
-def answers(network: ServedNetwork, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Probabilities and pooled features, float32, of pictures (float32 [N, s, s, 3], 0-255): the outputs of the LiteRT model."""
+def answers(network: ServedNetwork, pictures: tf.Tensor, recognition: Recognition = PLAIN) -> dict[str, tf.Tensor]:
+    """The outputs of the LiteRT model, float32, of pictures (float32 [N, s, s, 3], 0-255): probabilities [N, classes] and pooled features
+    [N, F]; with a detector also its far, unsure and score, [N, 1] each."""
     features = network.backbone(pictures, training=False)
-    logits = network.head(features, training=False)
-    return {PROBABILITIES: tf.nn.softmax(tf.cast(logits, tf.float32)), FEATURES: tf.cast(features, tf.float32)}
+    logits = tf.cast(network.head(features, training=False), tf.float32) / recognition.temperature
+    detected = recognition.detector.outputs(features, logits) if recognition.detector else {}
+    return {
+        PROBABILITIES: tf.nn.softmax(logits),
+        FEATURES: tf.cast(features, tf.float32),
+        **{name: values[:, tf.newaxis] for name, values in detected.items()},
+    }
+
+
+def _verdict(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    far, unsure, score = (outputs[name][:, 0] for name in (FAR, UNSURE, SCORE))
+    known = score <= 1.0
+    return {"known": known, "why": tf.where(known, "", tf.where(far >= unsure, "far", "unsure")), "score": score}
 
 
 def _variables(network: ServedNetwork) -> list[Any]:
@@ -98,23 +115,25 @@ def export(
     training: Mapping[str, Any],
     folder: str,
     representative: Pictures | None = None,
+    recognition: Recognition = PLAIN,
 ) -> None:
     """Writes the SavedModel, and into its assets.extra/ the class order, how it was trained, warm-up requests and the same network
     for LiteRT.
 
     With `representative` pictures, uint8 [N, s, s, 3], it also writes the network quantised to int8.
     """
-    model = flower_model(network, image_size, labels)
+    model = flower_model(network, image_size, labels, recognition)
     signatures = {
         "serving_default": model.serving_default,
         EXAMPLES_SIGNATURE: model.serving_examples,
         LABELS_SIGNATURE: model.transform_labels,
     }
     tf.saved_model.save(model, folder, signatures=signatures)
-    litert = _litert_models(network, image_size, representative)
+    litert = _litert_models(network, image_size, representative, recognition)
     for name, content in {
         LABELS_FILE: ("\n".join(labels) + "\n").encode(),
-        TRAINING_FILE: (json.dumps(training, indent=2, sort_keys=True) + "\n").encode(),
+        TRAINING_FILE: _json(training),
+        **({UNKNOWN_FILE: _json(recognition.record)} if recognition.detector else {}),
         WARM_UP_FILE: warm_up_file(warm_up_pictures(image_size)),
         **litert,
     }.items():
@@ -124,11 +143,17 @@ def export(
     write_litert_record(Path(folder), tuple(litert))
 
 
-def _litert_models(network: ServedNetwork, image_size: int, representative: Pictures | None) -> dict[str, bytes]:
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _litert_models(network: ServedNetwork, image_size: int, representative: Pictures | None, recognition: Recognition) -> dict[str, bytes]:
     """File name to content."""
 
-    def convert_network(pictures: Pictures | None = None) -> bytes:
-        return convert(lambda batch: answers(network, batch), _variables(network), image_size, pictures)
+    def convert_network(recognition: Recognition, pictures: Pictures | None = None) -> bytes:
+        return convert(lambda batch: answers(network, batch, recognition), _variables(network), image_size, pictures)
 
-    models = {LITERT_FILE: convert_network()}
-    return models if representative is None else {**models, LITERT_INT8_FILE: convert_network(representative)}
+    models = {LITERT_FILE: convert_network(recognition)}
+    # Distances between quantised features are too coarse for the limits of the exact ones.
+    without_detector = replace(recognition, detector=None)
+    return models if representative is None else {**models, LITERT_INT8_FILE: convert_network(without_detector, representative)}

@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
+from flowers_tfx.config.unknown import UnknownConfig
 from flowers_tfx.model.preprocessing import parse_transformed
 from flowers_tfx.model.representative_pictures import representative_pictures
 from flowers_tfx.model.signatures import export
 from flowers_tfx.model.splits import SplitSource
 from flowers_tfx.model.training import TrainResult, train
+from flowers_tfx.model.unknown_fit import fit_recognition
 
 
 class TrainerArguments(Protocol):
@@ -31,17 +33,12 @@ def run_fn(fn_args: TrainerArguments) -> None:
     """`custom_config["settings"]` is the JSON of orchestration.settings.model_settings."""
     settings = json.loads(fn_args.custom_config["settings"])
     labels, model, training = settings["labels"], ModelConfig(**settings["model"]), TrainingConfig(**settings["training"])
-    train_set = read_split(fn_args.train_files, model.image_size)
-    result = train(
-        model,
-        len(labels),
-        training,
-        train_set,
-        read_split(fn_args.eval_files, model.image_size),
-        fn_args.model_run_dir,
-    )
+    train_set, eval_set = (read_split(files, model.image_size) for files in (fn_args.train_files, fn_args.eval_files))
+    result = train(model, len(labels), training, train_set, eval_set, fn_args.model_run_dir)
+    recognition = fit_recognition(result, training, UnknownConfig(**settings["unknown"]), train_set, eval_set)
     representative = representative_pictures(train_set, training.seed) if ExportConfig(**settings["export"]).int8 else None
-    export(result.network, model.image_size, labels, _record(settings, result), fn_args.serving_model_dir, representative)
+    record = _record(settings, result)
+    export(result.network, model.image_size, labels, record, fn_args.serving_model_dir, representative, recognition)
 
 
 def read_split(patterns: Sequence[str], image_size: int) -> SplitSource:

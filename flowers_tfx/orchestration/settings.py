@@ -70,6 +70,7 @@ def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
         "labels": labels,
         "model": config.model.model_dump(),
         "training": config.training.model_dump(mode="json"),
+        "unknown": config.unknown.model_dump(),
         "export": config.export.model_dump(),
         "weights_digest": _weights_digest(config.model),
         "code": code_digest("flowers_tfx.model.trainer"),

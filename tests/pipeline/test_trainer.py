@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowers_tfx.artifact_files import LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, TRAINING_FILE
+from flowers_tfx.artifact_files import LITERT_FILE, LITERT_INT8_FILE, LITERT_RECORD_FILE, TRAINING_FILE, UNKNOWN_FILE
 from flowers_tfx.config import ExportConfig, ModelConfig, TrainingConfig
+from flowers_tfx.config.unknown import UnknownConfig
 from flowers_tfx.model.preprocessing import LABEL_ID, PICTURE
 from flowers_tfx.model.representative_pictures import NUMBER, representative_pictures, spread_over_classes
 from flowers_tfx.model.splits import SplitSource
@@ -45,6 +46,7 @@ def test_it_writes_the_forms_of_the_model_that_the_settings_ask_for(int8: bool, 
         "model": ModelConfig(image_size=SIZE, weights="none").model_dump(),
         "training": TrainingConfig(fine_tune_epochs=1, batch_size=4, augment=()).model_dump(mode="json"),
         "export": ExportConfig(int8=int8).model_dump(),
+        "unknown": UnknownConfig().model_dump(),
     }
     folder = tmp_path / "model"
     arguments = SimpleNamespace(
@@ -66,8 +68,13 @@ def test_it_writes_the_forms_of_the_model_that_the_settings_ask_for(int8: bool, 
         assert {key: (value.shape, value.dtype) for key, value in answers.items()} == {
             "probabilities": ((3, len(LABELS)), np.float32),
             "features": ((3, 1280), np.float32),
+            **(dict.fromkeys(("far", "unsure", "score"), ((3, 1), np.float32)) if name == LITERT_FILE else {}),
         }
         np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1, atol=0.02)
+    unknown = json.loads((folder / UNKNOWN_FILE).read_text())
+    # A network that was trained as a whole knows its training photos: the six of `eval` decide, and that is little.
+    assert unknown["limits_from"] == {"split": "eval", "photos": 6, "cross_fitted": False}
+    assert unknown["interval"][1] - unknown["interval"][0] > 0.3
     if int8:
         assert (folder / LITERT_INT8_FILE).stat().st_size < 0.5 * (folder / LITERT_FILE).stat().st_size
 

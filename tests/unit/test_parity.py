@@ -22,9 +22,22 @@ from flowers_tfx.model.conversion import convert
 from flowers_tfx.model.difficult_pictures import difficult_pictures
 from flowers_tfx.model.model_ways import Answers
 from flowers_tfx.model.parity import ParityMeasurement, Photo
+from flowers_tfx.model.recognition import Recognition
 from flowers_tfx.model.signatures import answers, export
+from flowers_tfx.model.unknown_detector import Detector, Scale, fit_geometry
 from flowers_tfx.model_folder import write_litert_record
-from flowers_tfx.parity_certificate import LIMIT, LITERT, PAIRS, SAVED_MODEL, TENSORFLOW_FREE, TIE, Difference, PhotoCount, read_certificate
+from flowers_tfx.parity_certificate import (
+    LIMIT,
+    LITERT,
+    PAIRS,
+    SAVED_MODEL,
+    SCORE_LIMIT,
+    TENSORFLOW_FREE,
+    TIE,
+    Difference,
+    PhotoCount,
+    read_certificate,
+)
 from tests.conftest import small_photo
 
 SIZE, LABELS = 16, ("daisy", "roses", "tulips")
@@ -112,6 +125,7 @@ def test_one_model_gets_a_certificate(model: Path, split: Path) -> None:
     assert set(certificate.probability) == set(PAIRS)
     assert all(difference.largest < TIE for difference in certificate.probability.values())
     assert certificate.int8 is None
+    assert certificate.score is None
     record = json.loads((model / LITERT_RECORD_FILE).read_text())
     assert certificate.digests == {"saved_model": record["saved_model"], LITERT_FILE: record["litert"][LITERT_FILE]}
     assert set(certificate.versions) == {"tensorflow", "ai-edge-litert", "pillow"}
@@ -232,6 +246,47 @@ def test_the_limit(difference: float, passes: bool) -> None:
 def test_the_photo_with_the_largest_difference_is_named() -> None:
     with pytest.raises(ParityFailed, match=r"1\.jpg differ: .*; 2 of 3 photos differ so\."):
         measure([[0.6, 0.3, 0.1]] * 3, [[0.61, 0.29, 0.1], [0.1, 0.3, 0.6], [0.6, 0.3, 0.1]]).certificate()
+
+
+def measure_scores(saved_model: list[float], litert: list[float], known: list[bool] | None = None) -> ParityMeasurement:
+    """Of photos with the same probabilities; `known` by the SavedModel, from its score by default."""
+    first, second = np.array(saved_model, np.float32), np.array(litert, np.float32)
+    probabilities = np.full((len(first), 3), [0.6, 0.3, 0.1], np.float32)
+    ways = (SAVED_MODEL, LITERT, TENSORFLOW_FREE)
+    made_up = Answers(
+        np.zeros(len(first), np.int64),
+        dict.fromkeys(ways, probabilities),
+        scores={SAVED_MODEL: first, LITERT: second, TENSORFLOW_FREE: second},
+        known={SAVED_MODEL: first <= 1 if known is None else np.array(known), LITERT: second <= 1, TENSORFLOW_FREE: second <= 1},
+    )
+    measurement = ParityMeasurement(SimpleNamespace(ask=lambda photos: made_up, labels=LABELS, digests={}, sizes={}), {"test": len(first)})
+    measurement.add("test", [Photo(f"{number}.jpg", b"") for number in range(len(first))])
+    return measurement
+
+
+def test_scores_are_compared_and_a_photo_at_the_limit_is_a_tie() -> None:
+    certificate = measure_scores([0.2, 1.0005, 40.0], [0.205, 0.9995, 40.2]).certificate()
+    assert certificate.score is not None
+    assert certificate.score[SAVED_MODEL, LITERT].largest == pytest.approx(0.005, abs=1e-4)
+    assert certificate.score[LITERT, TENSORFLOW_FREE] == Difference()
+    assert read_certificate(json.loads(json.dumps(certificate.as_json()))) == certificate
+
+
+@pytest.mark.parametrize(
+    ("saved_model", "litert", "known"), [(0.7, 0.72, None), (0.5, 0.5, False), (float("nan"), 0.5, True)], ids=["score", "known", "none"]
+)
+def test_another_score_or_verdict_fails(saved_model: float, litert: float, known: bool | None) -> None:
+    with pytest.raises(ParityFailed, match=r"1\.jpg differ: the SavedModel gives a score of"):
+        measure_scores([0.5, saved_model], [0.5, litert], None if known is None else [True, known]).certificate()
+
+
+def test_a_model_with_a_detector_gets_a_certificate_with_scores(network: Network, split: Path, tmp_path: Path) -> None:
+    features = np.random.default_rng(0).random((40, network.backbone.output_shape[1])).astype(np.float32) * 4
+    detector = Detector(fit_geometry(features, np.arange(40) % 3), ((0.1, 0.05), (10.0, 5.0)), Scale(0.0, 2.0), Scale(0.0, 4.0))
+    export(network, SIZE, LABELS, {}, str(tmp_path / "1"), recognition=Recognition(0.7, detector, {}))
+    certificate = certify(tmp_path / "1", split)
+    assert certificate.score is not None
+    assert 0 < max(difference.largest for difference in certificate.score.values()) < SCORE_LIMIT
 
 
 def test_a_probability_that_is_not_a_number_fails() -> None:
