@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from flowers_tfx import cli
 from flowers_tfx.config.training import TrainingConfig
 from flowers_tfx.config.unknown import UnknownConfig
 from flowers_tfx.inference.answer import answer_of
@@ -247,6 +248,25 @@ def test_all_forms_of_a_model_give_the_same_verdict(refused: float, tmp_path: Pa
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
         assert one.known == (one.why is None) == (one.score is not None and one.score <= 1)
     assert any(isinstance(one, Prediction) and not one.known for one in fast) == (refused > 0)
+
+
+def test_predict_says_in_words_and_in_json_that_it_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network, recognition = recognise(colours(120), colours(30, seed=1))
+    export(network, SIZE, LABELS, {}, str(tmp_path / "1"), recognition=recognition)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(half_white())
+
+    def predict(*options: str) -> str:
+        with pytest.raises(SystemExit):
+            cli.main(["predict", str(photo), "--model", str(tmp_path / "1"), *options])
+        return capsys.readouterr().out
+
+    (row,) = json.loads(predict("--json"))
+    assert list(row) == ["file", "label", "probability", "probabilities", "known", "why", "score", "model_version"]
+    assert (row["known"], row["why"]) == (False, "far")
+    assert row["score"] > 1
+    nearest = f"(nearest: {row['label']} {row['probability']:.1%}, "
+    assert predict().startswith(f"{photo}: not a flower that the model knows, it is unlike all training photos {nearest}")
 
 
 def test_why_is_the_larger_of_the_two() -> None:
