@@ -45,3 +45,13 @@ def shared() -> Path:
     if not (place / "flower_photos").is_dir():
         pytest.skip(f"no real photos in {place} (set FLOWERS_SHARED to the folder that holds data/flower_photos)")
     return place
+
+
+@pytest.fixture(scope="session")
+def small_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with one version of a small network. Do not change it: push to a copy."""
+    from tests.serving_process import push_small_model
+
+    registry = tmp_path_factory.mktemp("small") / "registry"
+    push_small_model(registry)
+    return registry

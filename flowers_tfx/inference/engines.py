@@ -13,7 +13,7 @@ from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Answer, Unreadable, answer_of
-from flowers_tfx.litert import Pictures
+from flowers_tfx.litert import SCORE, Pictures
 from flowers_tfx.model_folder import load_litert, read_labels
 from flowers_tfx.threads import map_in_threads
 
@@ -57,6 +57,11 @@ class LiteRtEngine:
     def reserve(self, threads: int) -> None:
         """Prepares for so many threads that answer at the same time."""
         self._model.reserve(threads)
+
+    @property
+    def tells_unknown(self) -> bool:
+        """Whether its answers have a score."""
+        return SCORE in self._model.outputs
 
     def prepare(self, photo: Photo) -> Pictures:
         """The picture that the network sees, uint8 [s, s, 3]. Raises BadPicture."""

@@ -16,17 +16,18 @@ from starlette.responses import Response
 
 from flowers_tfx import __version__
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.errors import InputError
 from flowers_tfx.serving import page
 from flowers_tfx.serving.feedback import Feedback, feedback_router
 from flowers_tfx.serving.gate import App, Gate
+from flowers_tfx.serving.inference_protocol import inference_protocol_router
 from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.metrics import CONTENT_TYPE, Metrics
 from flowers_tfx.serving.photo_queue import PhotoQueue
 from flowers_tfx.serving.plain import plain_router
-from flowers_tfx.serving.requests import RequestError, unavailable
+from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import error_response
 from flowers_tfx.serving.service import Service
+from flowers_tfx.serving.tensorflow_serving import tensorflow_serving_router
 from flowers_tfx.serving.versions import VersionManager
 from flowers_tfx.threads import processors
 
@@ -90,7 +91,7 @@ def create_app(settings: ServingSettings, service: Service) -> App:
         title="flowers_tfx",
         version=__version__,
         summary="Which flower is on the photo?",
-        lifespan=_lifespan(service, feedback),
+        lifespan=_lifespan(settings, service, feedback),
         exception_handlers={
             RequestError: _request_error,
             HTTPException: _http_error,
@@ -98,6 +99,9 @@ def create_app(settings: ServingSettings, service: Service) -> App:
             Exception: _unexpected,
         },
     )
+    app.state.service = service
+    app.include_router(tensorflow_serving_router(service))
+    app.include_router(inference_protocol_router(service))
     app.include_router(plain_router(service, settings.max_body, feedback))
     app.include_router(feedback_router(feedback, lambda: _serving_facts(service).labels))
     state = page.PageState(lambda: _serving_facts(service), settings.max_body, feedback is not None)
@@ -118,7 +122,9 @@ def create_app(settings: ServingSettings, service: Service) -> App:
     )
 
 
-def _lifespan(service: Service, feedback: Feedback | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: ServingSettings, service: Service, feedback: Feedback | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.queue.start()
@@ -127,7 +133,8 @@ def _lifespan(service: Service, feedback: Feedback | None) -> Callable[[FastAPI]
         # What was imported stays: no look at each of these objects in every collection.
         gc.collect()
         gc.freeze()
-        yield
+        async with _grpc(settings, service):
+            yield
         if feedback:
             feedback.stop()
         service.queue.stop()
@@ -136,13 +143,32 @@ def _lifespan(service: Service, feedback: Feedback | None) -> Callable[[FastAPI]
     return lifespan
 
 
+@contextlib.asynccontextmanager
+async def _grpc(settings: ServingSettings, service: Service) -> AsyncIterator[None]:
+    """Answers over gRPC too, if a port for it is set."""
+    if not settings.grpc_port:
+        yield
+        return
+    from flowers_tfx.serving.grpc_door import GrpcDoor
+
+    serving = settings.config.serving
+    door = GrpcDoor(
+        service,
+        host=settings.host,
+        port=settings.grpc_port,
+        token=settings.token,
+        max_body=settings.max_body,
+        max_requests=serving.max_requests,
+    )
+    await door.start()
+    yield
+    await door.stop(serving.drain_s)
+
+
 def _serving_facts(service: Service) -> VersionFacts:
-    """Of the version that serves, whatever share a canary has. Raises RequestError if none does."""
-    try:
-        with service.versions.get(int(service.versions.serving or 0)) as loaded:
-            return loaded.facts
-    except InputError as error:
-        raise unavailable(error) from None
+    """Of the version that serves. Raises RequestError if none does."""
+    with service.use_version(None) as loaded:
+        return loaded.facts
 
 
 async def _request_error(request: Request, error: RequestError) -> Response:

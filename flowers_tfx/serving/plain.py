@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from flowers_tfx.data.pictures import BadPicture
+from flowers_tfx.serving.api_documents import errors
 from flowers_tfx.serving.feedback import Feedback
 from flowers_tfx.serving.requests import RequestError, bad_photo
 from flowers_tfx.serving.responses import json_response
@@ -102,6 +103,7 @@ _DOCUMENTATION: dict[str, Any] = {
         }
     },
     "responses": {
+        **errors(has_hint=True),
         200: {
             "description": "The answer, or `predictions` for the files of a form.",
             "content": {
@@ -122,6 +124,6 @@ _DOCUMENTATION: dict[str, Any] = {
                     }
                 }
             },
-        }
+        },
     },
 }

@@ -31,6 +31,9 @@ def serve(settings: ServingSettings, port: int, ready: Ready) -> None:
     """
     log_to_stderr()
     create_feedback(settings)  # a folder that cannot be written to is reported once, not by each worker
+    if settings.grpc_port:
+        # Workers share the port: that another program has it would be seen late, or not at all.
+        _listen(settings.host, settings.grpc_port, "--grpc-port").close()
     listener = _listen(settings.host, port)
     url, connections = _url(listener, settings.host), _raise_file_limit() - _SPARE_FILES
     if settings.workers > 1:
@@ -86,7 +89,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     """Raises InputError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -98,7 +101,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"The host {host!r} is not an address of this machine: {error.strerror}.", "Set --host 127.0.0.1.") from None
     except (OSError, OverflowError) as error:
         reason = _PORT_ERRORS.get(getattr(error, "errno", None) or 0, f"cannot be had: {getattr(error, 'strerror', None) or error}")
-        raise InputError(f"Port {port} of {host} {reason}.", "Choose another with --port; 0 takes a free one.") from None
+        hint = "; 0 takes a free one" if option == "--port" else ""
+        raise InputError(f"Port {port} of {host} {reason}.", f"Choose another with {option}{hint}.") from None
     listener.set_inheritable(True)
     return listener
 

@@ -55,6 +55,15 @@ class Service:
         return Reply(request, loaded, answers)
 
     @contextlib.contextmanager
+    def use_version(self, version: int | None) -> Iterator[LoadedVersion]:
+        """This version, or the one that serves whatever share a canary has. Raises RequestError if it does not answer."""
+        serving = self.versions.serving
+        if version is None and not serving:
+            raise unavailable(InputError("No version of the model can answer.", "Try again later."))
+        with self._version("", int(serving) if version is None else version) as loaded:
+            yield loaded
+
+    @contextlib.contextmanager
     def _version(self, request: str, version: int | None) -> Iterator[LoadedVersion]:
         try:
             lease = self.versions.choose(request) if version is None else self.versions.get(version)

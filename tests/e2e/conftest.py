@@ -15,7 +15,6 @@ import yaml
 
 from benchmarks.node_digests import DECIMALS
 from tests.conftest import ROOT, write_photos
-from tests.serving_process import push_small_model
 
 
 @dataclass
@@ -82,14 +81,6 @@ class Workshop:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return Workshop(tmp_path_factory.mktemp("workshop"))
-
-
-@pytest.fixture(scope="session")
-def small_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with one version of a small network. Do not change it: push to a copy."""
-    registry = tmp_path_factory.mktemp("small") / "registry"
-    push_small_model(registry)
-    return registry
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:

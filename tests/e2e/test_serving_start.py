@@ -27,7 +27,7 @@ def test_it_says_that_it_is_ready_answers_and_ends_with_0(small_registry: Path, 
         assert service.stop(number) == 0
 
 
-@pytest.mark.parametrize("option", ["--port"])
+@pytest.mark.parametrize("option", ["--port", "--grpc-port"])
 def test_a_port_in_use_is_bad_input(small_registry: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
