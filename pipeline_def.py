@@ -155,12 +155,14 @@ def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) 
 
 def _add_publication(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) -> None:
     window = nodes.value(SelectInputs, "window")
-    # A blessed candidate becomes the registry's next version.
+    # A blessed candidate becomes the registry's next version, with its card.
     nodes.add(
         Pusher(
             model=nodes.output(Trainer, "model"),
             model_blessing=nodes.output(Evaluator, "blessing"),
             certificate=nodes.output(ParityValidator, "certificate"),
+            evaluation=nodes.output(Evaluator, "evaluation"),
+            data=nodes.output(DataReview, "data"),
             registry=config.registry,
             window=window,
             settings_digest=settings.digest,

@@ -43,6 +43,7 @@ LAYERS = (
     "registry",
     "validation",
     "reports",
+    "model_card",
     "model",
     "inference",
     "review",
@@ -57,9 +58,9 @@ LAYERS = (
 )
 # Libraries, and the packages that must not import them, inside functions neither.
 FORBIDDEN = {
-    "tfx": ("data", "samples", "registry", "validation", "reports", "model", "inference", "review", "serving"),
-    "tensorflow": ("validation", "reports", "samples", "registry", "storage", "config", "inference", "serving"),
-    "apache_beam": ("validation", "reports", "samples", "registry", "config", "model", "inference", "serving"),
+    "tfx": ("data", "samples", "registry", "validation", "reports", "model_card", "model", "inference", "review", "serving"),
+    "tensorflow": ("validation", "reports", "model_card", "samples", "registry", "storage", "config", "inference", "serving"),
+    "apache_beam": ("validation", "reports", "model_card", "samples", "registry", "config", "model", "inference", "serving"),
 }
 LONGEST_FILE, LONG_FUNCTION = 250, 40
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from tfx.types import artifact
 
 CERTIFICATE_FILE = "parity.json"
+DATA_FILE = "data.json"
 
 
 class PhotoSample(artifact.Artifact):
@@ -24,6 +25,12 @@ class ParityCertificate(artifact.Artifact):
     """parity.json: how far the ways of asking one model differ (flowers_tfx/parity_certificate.py)."""
 
     TYPE_NAME = "flowers.ParityCertificate"
+
+
+class DataRecord(artifact.Artifact):
+    """data.json: the window's spans with counts, verdicts and decisions, and the run's review (flowers_tfx/review/data_record.py)."""
+
+    TYPE_NAME = "flowers.DataRecord"
 
 
 class HtmlReport(artifact.Artifact):

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from tfx.types import standard_artifacts
 
-from flowers_tfx.components.artifacts import DriftReview, HtmlReport, MarkdownReport
+from flowers_tfx.components.artifacts import DATA_FILE, DataRecord, DriftReview, HtmlReport, MarkdownReport
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.data.windows import window_spans
 from flowers_tfx.review.comparison_files import read_comparison
+from flowers_tfx.review.data_record import data_record
 from flowers_tfx.review.gate import decide_gate
 from flowers_tfx.review.pages import review_files, run_context
 from flowers_tfx.review.schema_findings import anomaly_findings, schema_differences
 from flowers_tfx.review.sides import span_rejects
-from flowers_tfx.review.stored_reviews import HTML, MARKDOWN, review_history, store_review, write_files
+from flowers_tfx.review.stored_reviews import HTML, JSON, MARKDOWN, review_history, store_review, write_files
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class DataReviewExecutor(OwnExecutor[DataReviewParameters]):
             comparison.review, anomalies, comparison.new_spans, json.loads(parameters.window), json.loads(parameters.decisions)
         )
         new = {span["digest"] for span in comparison.new_spans}
-        spans = [span for span in window_spans(parameters.data_root, parameters.window) if span.digest in new]
+        window = window_spans(parameters.data_root, parameters.window)
+        spans = [span for span in window if span.digest in new]
         differences = schema_differences(str(self.input_folder("inferred_schema")), str(self.input_folder("schema")))
         reviews_root = parameters.reviews_root or parameters.data_root
         history = review_history(reviews_root, gate.numbers)
@@ -48,6 +50,8 @@ class DataReviewExecutor(OwnExecutor[DataReviewParameters]):
         files = review_files(gate.review, comparison.baseline, comparison.new, comparison.thumbnails, context, comparison.new_spans)
         write_files(self.output_folder("report"), files)
         write_files(self.output_folder("summary"), {MARKDOWN: files[MARKDOWN]})
+        record = data_record(window, json.loads(files[JSON]), json.loads(parameters.decisions), reviews_root)
+        write_files(self.output_folder("data"), {DATA_FILE: json.dumps(record, indent=2, ensure_ascii=False)})
         # `flowers review` finds the reviews of all runs here, including those of other machines and clusters.
         name = f"{'-'.join(map(str, gate.numbers))}-{self.run_id or uuid.uuid4().hex}"
         page = str(store_review(reviews_root, name, files) / HTML)
@@ -63,5 +67,5 @@ class DataReview(OwnComponent):
         "inferred_schema": standard_artifacts.Schema,
         "schema": standard_artifacts.Schema,
     }
-    OUTPUTS = {"report": HtmlReport, "summary": MarkdownReport, "verdict": standard_artifacts.String}
+    OUTPUTS = {"report": HtmlReport, "summary": MarkdownReport, "data": DataRecord, "verdict": standard_artifacts.String}
     EXECUTOR = DataReviewExecutor

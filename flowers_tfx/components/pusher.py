@@ -1,5 +1,5 @@
-"""Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on and its
-parity certificate.
+"""Pusher: publishes a blessed model as the registry's next version, whole or not at all, with the record of what it was trained on, its
+parity certificate and its card.
 
 TFX's own copies file by file into the folder that servers watch. Like IngestImages it writes outside, so its driver stamps an
 idempotency token: a version that is missing from the registry is pushed again, an existing one is a hit.
@@ -7,6 +7,7 @@ idempotency token: a version that is missing from the registry is pushed again, 
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -21,12 +22,16 @@ from tfx.utils import io_utils
 
 from flowers_tfx import registry
 from flowers_tfx.artifact_files import PARITY_FILE
-from flowers_tfx.components.artifacts import CERTIFICATE_FILE, ParityCertificate
+from flowers_tfx.components.artifacts import CERTIFICATE_FILE, DATA_FILE, DataRecord, ParityCertificate
 from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.data.windows import span_identities
+from flowers_tfx.model_card.files import card_files
+from flowers_tfx.registry import Entry
 from flowers_tfx.selection import fingerprint
+
+EVALUATION_FILE = "report.json"  # the evaluation's own file beside TensorFlow Model Analysis's
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,14 @@ class PusherExecutor(OwnExecutor[PusherParameters], executor.Executor):
         # Before the model is published: its digest covers the certificate.
         shutil.copyfile(self.input_folder("certificate") / CERTIFICATE_FILE, Path(pushed.uri) / PARITY_FILE)
         entry = registry.publish(
-            Path(pushed.uri), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex
+            Path(pushed.uri), parameters.registry, parameters.fingerprint, spans, parameters.push_id or uuid.uuid4().hex, self._card
         )
         self._MarkPushed(pushed, str(registry.version_path(parameters.registry, entry.version)), str(entry.version))
+
+    def _card(self, entry: Entry) -> dict[str, bytes]:
+        evaluation = json.loads((self.input_folder("evaluation") / EVALUATION_FILE).read_text(encoding="utf-8"))
+        data = json.loads((self.input_folder("data") / DATA_FILE).read_text(encoding="utf-8"))
+        return card_files(Path(self.output("pushed_model").uri), entry, evaluation, data)
 
 
 class Pusher(OwnComponent):
@@ -76,6 +86,8 @@ class Pusher(OwnComponent):
         "model": standard_artifacts.Model,
         "model_blessing": standard_artifacts.ModelBlessing,
         "certificate": ParityCertificate,
+        "evaluation": standard_artifacts.ModelEvaluation,
+        "data": DataRecord,
     }
     OUTPUTS = {"pushed_model": standard_artifacts.PushedModel}
     EXECUTOR = PusherExecutor

@@ -10,6 +10,7 @@ from flowers_tfx.registry.baselines import (
     no_baseline_reason,
     write_no_baseline_reason,
 )
+from flowers_tfx.registry.cards import MeasuredAccuracy, card_damage, card_digest, measured_accuracy, read_card
 from flowers_tfx.registry.local_copies import local_model, remove_abandoned_copies
 from flowers_tfx.registry.pins import (
     Pin,
@@ -27,6 +28,8 @@ from flowers_tfx.registry.pins import (
 from flowers_tfx.registry.publishing import publish, publish_baseline
 from flowers_tfx.registry.versions import (
     BASELINE_DIR,
+    CARD_FILE,
+    CARD_PAGE,
     ENTRY_FILE,
     Entry,
     damage,
@@ -42,18 +45,24 @@ from flowers_tfx.registry.versions import (
 __all__ = [
     "BASELINE_DIR",
     "BASELINE_FILE",
+    "CARD_FILE",
+    "CARD_PAGE",
     "ENTRY_FILE",
     "NO_BASELINE",
     "Entry",
+    "MeasuredAccuracy",
     "Pin",
     "baseline_digest",
     "baseline_files_digest",
     "baseline_is_whole",
     "baseline_push_id",
+    "card_damage",
+    "card_digest",
     "damage",
     "entry",
     "files_digest",
     "local_model",
+    "measured_accuracy",
     "model_digest",
     "newest_version",
     "newest_with_fingerprint",
@@ -63,6 +72,7 @@ __all__ = [
     "pin_version",
     "publish",
     "publish_baseline",
+    "read_card",
     "read_pin",
     "remove_abandoned_copies",
     "remove_pin",

@@ -1,14 +1,15 @@
 """How the registry writes to a bucket, where nothing can be renamed.
 
-A version's variables and assets go first, then saved_model.pb, which TensorFlow Serving looks for, and last the registry's record, only
-if it does not exist: without it there is no version. `.<version>.claim` exists from before the first file until after the last. It marks
-the files of a killed push, which the next push removes; models of other programs have no claim.
+A version's variables, assets and card go first, then saved_model.pb, which TensorFlow Serving looks for, and last the registry's record,
+only if it does not exist: without it there is no version. `.<version>.claim` exists from before the first file until after the last. It
+marks the files of a killed push, which the next push removes; models of other programs have no claim.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,11 +35,13 @@ class BucketVersions:
         names = [path.name for path in self._root.iterdir()]
         return [int(name) for name in names if name.isdecimal()] + self._claimed()
 
-    def write_version(self, model: Path, version: int, record: str) -> None:
+    def write_version(self, model: Path, version: int, card: Mapping[str, bytes], record: str) -> None:
         """Raises FileExistsError if the version exists, InputError if the lock was lost."""
         folder = self._root / str(version)
         self._claim(version).write_new(uuid.uuid4().hex.encode())
-        self._upload(model, folder, omit={MODEL_FILE, ENTRY_FILE})
+        self._upload(model, folder, omit={MODEL_FILE, ENTRY_FILE, *card})
+        for name, content in card.items():
+            (folder / name).write_bytes(content)
         self._lock.renew_or_fail()
         (folder / MODEL_FILE).upload(model / MODEL_FILE)
         (folder / ENTRY_FILE).write_new(record.encode())

@@ -6,20 +6,35 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry.bucket_versions import BucketVersions
+from flowers_tfx.registry.cards import card_digest
 from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, Entry, damage, entry, files_digest, model_digest, version_path, versions
 
 _UNFINISHED_NAMES = r"\d+|baseline"
 
 
-def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[str, Any], ...], push_id: str) -> Entry:
-    """Publishes a SavedModel as the next version. The same model with the same fingerprint is published once.
+# The files of a version's card by their names in the version's folder.
+CardMaker = Callable[[Entry], Mapping[str, bytes]]
+
+
+def publish(
+    model: Path,
+    registry: str,
+    fingerprint: str,
+    spans: tuple[Mapping[str, Any], ...],
+    push_id: str,
+    make_card: CardMaker | None = None,
+) -> Entry:
+    """Publishes a SavedModel as the next version. The same model with the same fingerprint is published once, whatever its card says.
+
+    `make_card` is called once the version is known, and only for a new one.
 
     Raises InputError if the registry cannot be written to.
     """
@@ -32,7 +47,9 @@ def publish(model: Path, registry: str, fingerprint: str, spans: tuple[Mapping[s
         # A version is its push time in seconds since 1970; a clock that was set back must not break the order.
         version = max(int(time.time()), max(writer.used_numbers(), default=0) + 1)
         pushed = Entry(version, digest, fingerprint, spans, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), push_id)
-        writer.write_version(model, version, json.dumps(pushed.as_json(), indent=2))
+        card = make_card(pushed) if make_card else {}
+        pushed = replace(pushed, card=card_digest(card))
+        writer.write_version(model, version, card, json.dumps(pushed.as_json(), indent=2))
         return pushed
 
 
@@ -72,10 +89,12 @@ class _FolderVersions:
     def used_numbers(self) -> list[int]:
         return [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
 
-    def write_version(self, model: Path, version: int, record: str) -> None:
+    def write_version(self, model: Path, version: int, card: Mapping[str, bytes], record: str) -> None:
         with storage.atomic_folder(self._root / str(version), durable=True) as folder:
             shutil.copytree(model, folder, dirs_exist_ok=True)
             (folder / ENTRY_FILE).parent.mkdir(exist_ok=True)
+            for name, content in card.items():
+                (folder / name).write_bytes(content)
             (folder / ENTRY_FILE).write_text(record, encoding="utf-8")
 
     def write_baseline(self, source: Path, version: int) -> None:

@@ -20,13 +20,15 @@ ENTRY_FILE = "assets.extra/registry.json"
 MODEL_FILE = "saved_model.pb"
 # The baseline of the data review, published after the model.
 BASELINE_DIR = "assets.extra/baseline"
+# The model card. It names the version, so it is written when the version is known; the record has a digest of its own for it.
+CARD_FILE, CARD_PAGE = "assets.extra/card.json", "assets.extra/card.html"
 
 
 @dataclass(frozen=True)
 class Entry:
     """A pushed version. `digest`: of the model's files; `fingerprint`: of window, code and settings, called `recipe` in the record;
     `spans`: what it was trained on; `push_id`: the token of the push; `damage`: what is wrong with it, empty for a version that can be
-    used."""
+    used; `card`: digest of the model card, empty for a version without one."""
 
     version: int
     digest: str
@@ -35,6 +37,7 @@ class Entry:
     created: str = ""
     push_id: str = ""
     damage: str = ""
+    card: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The content of registry.json."""
@@ -44,6 +47,7 @@ class Entry:
             "spans": self.spans,
             "created": self.created,
             "push_id": self.push_id,
+            **({"card": self.card} if self.card else {}),
         }
 
 
@@ -69,7 +73,15 @@ def entry(registry: str, version: int) -> Entry:
     folder = version_path(registry, version)
     try:
         record = json.loads((folder / ENTRY_FILE).read_text(encoding="utf-8"))
-        return Entry(version, record["digest"], record["recipe"], tuple(record["spans"]), record["created"], record["push_id"])
+        return Entry(
+            version,
+            record["digest"],
+            record["recipe"],
+            tuple(record["spans"]),
+            record["created"],
+            record["push_id"],
+            card=str(record.get("card", "")),
+        )
     except FileNotFoundError:
         return Entry(version, model_digest(folder), fingerprint="")
     except (OSError, ValueError, KeyError, TypeError):
@@ -103,8 +115,8 @@ def newest_version(registry: str) -> int:
 
 
 def model_digest(folder: StoragePath) -> str:
-    """sha256 over the names and bytes of a model's files, the registry's own record and the baseline left out."""
-    return files_digest(folder, lambda name: name != ENTRY_FILE and not name.startswith(f"{BASELINE_DIR}/"))
+    """sha256 over the names and bytes of a model's files, the registry's own record, the card and the baseline left out."""
+    return files_digest(folder, lambda name: name not in (ENTRY_FILE, CARD_FILE, CARD_PAGE) and not name.startswith(f"{BASELINE_DIR}/"))
 
 
 def files_digest(folder: StoragePath, included: Callable[[str], bool] = lambda _: True) -> str:

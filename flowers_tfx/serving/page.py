@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from flowers_tfx.registry import CARD_PAGE, measured_accuracy
 from flowers_tfx.serving.example_pictures import TITLES, example_picture
 from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.requests import RequestError
@@ -23,7 +23,6 @@ _FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/i
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # The page sends the token with everything else that it asks for.
 OPEN_PATHS = frozenset(_FILES)
-_CARD, _CARD_RECORD = "assets.extra/card.html", "assets.extra/card.json"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _ONLY_OURS = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -54,7 +53,7 @@ def page_router(state: PageState) -> APIRouter:
 
     @router.get("/card", summary="The card of the model that answers.", response_class=Response, responses={404: {}})
     def card() -> Response:
-        page = _read(state.facts().path / _CARD)
+        page = _read(state.facts().path / CARD_PAGE)
         if page is None:
             raise RequestError(404, "This version of the model has no card.", "Versions that are pushed from now on have one.")
         return Response(page, media_type="text/html; charset=utf-8", headers={**_SAFE, "Content-Security-Policy": _ONE_FILE})
@@ -90,7 +89,7 @@ def _describe(state: PageState) -> dict[str, Any]:
         "created": facts.created or None,
         "test_accuracy": _test_accuracy(facts.path),
         "labels": list(facts.labels),
-        "card": "/card" if (facts.path / _CARD).is_file() else None,
+        "card": "/card" if (facts.path / CARD_PAGE).is_file() else None,
         "feedback": state.feedback,
         "max_bytes": state.max_body,
         "examples": [{"url": f"/examples/{number}.jpg", "title": title} for number, title in enumerate(TITLES)],
@@ -99,13 +98,11 @@ def _describe(state: PageState) -> dict[str, Any]:
 
 def _test_accuracy(version: StoragePath) -> dict[str, Any] | None:
     """None for a version without a card, or with one of another program."""
-    record = _read(version / _CARD_RECORD)
     try:
-        accuracy = json.loads(record or b"")["metrics"]["accuracy"]
-        low, high = accuracy["interval"]
-        return {"value": float(accuracy["value"]), "low": float(low), "high": float(high), "photos": int(accuracy["photos"])}
-    except (ValueError, KeyError, TypeError):
-        return None
+        accuracy = measured_accuracy(version)
+    except OSError as error:
+        raise _unreadable(error) from error
+    return asdict(accuracy) if accuracy else None
 
 
 def _read(path: StoragePath) -> bytes | None:
@@ -115,4 +112,8 @@ def _read(path: StoragePath) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RequestError(503, f"The registry cannot be read: {error.strerror or error}.", "Try again later.") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> RequestError:
+    return RequestError(503, f"The registry cannot be read: {error.strerror or error}.", "Try again later.")

@@ -14,6 +14,7 @@ from flowers_tfx.config import load_config
 from flowers_tfx.orchestration.ingest_job import ingest_delivery
 from runners.kubeflow import ENTRYPOINT, compile_package
 from tests.conftest import write_photos
+from tests.model_cards import DATA, evaluation
 from tests.pipeline.launcher import Launcher, Outcome
 
 IMAGE = f"r.example/flowers@sha256:{'a1' * 32}"
@@ -120,6 +121,11 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
     (tmp_path / "store/minio/b/blessing").mkdir()
     (tmp_path / "store/minio/b/certificate").mkdir()
     (tmp_path / "store/minio/b/certificate/parity.json").write_text("{}")
+    (model / "assets.extra/labels.txt").write_text("daisy\nroses\n")
+    (tmp_path / "store/minio/b/evaluation").mkdir()
+    (tmp_path / "store/minio/b/evaluation/report.json").write_text(json.dumps(evaluation()))
+    (tmp_path / "store/minio/b/data").mkdir()
+    (tmp_path / "store/minio/b/data/data.json").write_text(json.dumps(DATA))
     window = json.dumps([{"span": 1, "digest": "d"}])
 
     def identity(artifact_id: str) -> dict[str, str]:
@@ -130,8 +136,16 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
         "SelectInputs": Outcome("complete", 0, "", {"window": window}),
         "Trainer": Outcome("complete", 0, "", {}, {"model": {**identity("1"), "uri": "minio://b/model"}}),
         "ParityValidator": Outcome("complete", 0, "", {}, {"certificate": {**identity("3"), "uri": "minio://b/certificate"}}),
+        "DataReview": Outcome("complete", 0, "", {}, {"data": {**identity("4"), "uri": "minio://b/data"}}),
         "Evaluator": Outcome(
-            "complete", 0, "", {}, {"blessing": {**identity("2"), "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}}}
+            "complete",
+            0,
+            "",
+            {},
+            {
+                "blessing": {**identity("2"), "uri": "minio://b/blessing", "metadata": {"blessed": float(blessed)}},
+                "evaluation": {**identity("5"), "uri": "minio://b/evaluation"},
+            },
         ),
     }
     outcome = launcher.step("Pusher", "1", outcomes)
@@ -147,7 +161,7 @@ def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_m
 
 def _assert_that_the_digest_covers_what_was_pushed(root: Path, version: int) -> None:
     entry = registry.entry(str(root), version)
-    assert registry.damage(str(root), entry) == ""
+    assert (registry.damage(str(root), entry), registry.card_damage(str(root), entry)) == ("", "")
     for name, content in ((PARITY_FILE, "{}"), (LITERT_FILE, "l")):
         file = root / str(version) / name
         assert file.read_text() == content

@@ -71,7 +71,7 @@ def test_the_dag_without_a_delivery() -> None:
     assert edges["Baseline"] == {"SelectInputs"}
     assert edges["ParityValidator"] == {"Trainer", "ImportExampleGen"}
     assert {"Trainer", "ParityValidator", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
-    assert {"Trainer", "ParityValidator", "Evaluator"} <= edges["Pusher"]
+    assert {"Trainer", "ParityValidator", "Evaluator", "DataReview"} <= edges["Pusher"]
 
 
 def test_a_delivery_adds_ingest_before_the_selection(delivery: list[str]) -> None:

@@ -1,0 +1,27 @@
+"""card.html: the card for people, one file without scripts and without anything from a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from flowers_tfx.reports.rendering import render
+
+NOT_RECORDED = "not recorded"
+
+
+def render_card(card: Mapping[str, Any]) -> str:
+    """`card`: the content of card.json."""
+    slices = sorted(card["metrics"]["slices"], key=lambda part: str(part["feature"]))
+    features = [(feature, list(parts)) for feature, parts in groupby(slices, key=lambda part: part["feature"])]
+    accuracy, comparison = card["metrics"]["accuracy"], card["comparison"]
+    # What the charts of the reports draw.
+    chart = {
+        "accuracy": accuracy["value"],
+        "interval": accuracy["interval"],
+        "min_accuracy": card["metrics"]["min_accuracy"],
+        "baseline": comparison["baseline"],
+        "calibration": card["calibration"]["reliability"],
+    }
+    return render("card.html.j2", card=card, chart=chart, features=features, not_recorded=NOT_RECORDED)
