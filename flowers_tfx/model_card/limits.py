@@ -55,10 +55,10 @@ def _slices(evaluation: Mapping[str, Any]) -> Iterator[str]:
     parts = [part for part in evaluation["slices"] if part["feature"] != "label"]
     for part in parts:
         if part["interval"] and accuracy is not None and part["interval"][1] < accuracy:
-            yield f"It is weaker where {part['feature']} is {part['value']}: {_percent(part['accuracy'])} of {part['examples']} photos."
+            yield f"It is weaker where {_words(part['feature'])} is {part['value']}: {_percent(part['accuracy'])} of {part['examples']} photos."
     few = [part for part in parts if part["examples"] < FEW_PHOTOS]
     if few:
-        names = ", ".join(f"{part['feature']} {part['value']} ({part['examples']})" for part in few)
+        names = ", ".join(f"{_words(part['feature'])} {part['value']} ({part['examples']})" for part in few)
         yield f"Hardly measured, with fewer than {FEW_PHOTOS} test photos: {names}."
 
 
@@ -92,6 +92,10 @@ def _refusal(refusal: Mapping[str, Any] | None) -> Iterator[str]:
             f"(95 % interval {_percent(low)} to {_percent(high)})."
         )
         yield "How many photos of other things it refuses was not measured in the run."
+
+
+def _words(feature: str) -> str:
+    return feature.replace("_", " ")
 
 
 def _percent(share: float | None) -> str:

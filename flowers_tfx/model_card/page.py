@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+from flowers_tfx.parity_certificate import TITLES
 from flowers_tfx.reports.rendering import render
 
 NOT_RECORDED = "not recorded"
@@ -24,4 +25,4 @@ def render_card(card: Mapping[str, Any]) -> str:
         "baseline": comparison["baseline"],
         "calibration": card["calibration"]["reliability"],
     }
-    return render("card.html.j2", card=card, chart=chart, features=features, not_recorded=NOT_RECORDED)
+    return render("card.html.j2", card=card, chart=chart, features=features, ways=TITLES, not_recorded=NOT_RECORDED)

@@ -99,6 +99,23 @@ def test_the_pushed_version_has_the_certificate_that_the_report_shows(workshop: 
     assert "Does it answer the same everywhere?" in (evaluation / "report.html").read_text()
 
 
+def test_the_card_agrees_with_the_evaluation(workshop: Workshop) -> None:
+    version = workshop.registry / str(workshop.versions()[-1])
+    card = json.loads((version / "assets.extra" / "card.json").read_text())
+    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
+    evaluation = Path(next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation"))
+    report = json.loads((evaluation / "report.json").read_text())
+    assert card["metrics"]["accuracy"] == {"value": report["accuracy"], "interval": report["interval"], "photos": report["examples"]}
+    assert card["metrics"]["confusion"] == report["confusion"]
+    assert card["calibration"]["error"] == report["calibration_error"]
+    assert card["parity"] == report["parity"]
+    assert card["model"]["version"] == int(version.name)
+    manifest = json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())
+    assert card["data"]["spans"][0]["label_counts_by_split"] == manifest["label_counts_by_split"]
+    assert card["lineage"]["spans"] == [{"span": 1, "digest": manifest["digest"]}]
+    assert f"Model card: version {version.name}" in (version / "assets.extra" / "card.html").read_text()
+
+
 def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -> None:
     from flowers_tfx.model.picture_graph import prepare_picture
     from flowers_tfx.model.preprocessing import parse_transformed

@@ -76,7 +76,7 @@ def test_limits_follow_from_the_numbers(tmp_path: Path) -> None:
     sentences = "\n".join(json.loads(files_of(model, entry)[CARD_FILE])["limits"])
     assert "It is weaker at roses: it recognises 50.0 %" in sentences
     assert "weaker at daisy" not in sentences
-    assert "It is weaker where light_band is dark: 30.0 % of 10 photos." in sentences
+    assert "It is weaker where light band is dark: 30.0 % of 10 photos." in sentences
     assert "5 of 10 photos of roses were taken for daisy" in sentences
     assert "always names one of its classes" in sentences
     (model / "assets.extra" / "unknown.json").write_text(json.dumps(REFUSAL))
