@@ -55,7 +55,8 @@ def _slices(evaluation: Mapping[str, Any]) -> Iterator[str]:
     parts = [part for part in evaluation["slices"] if part["feature"] != "label"]
     for part in parts:
         if part["interval"] and accuracy is not None and part["interval"][1] < accuracy:
-            yield f"It is weaker where {_words(part['feature'])} is {part['value']}: {_percent(part['accuracy'])} of {part['examples']} photos."
+            share = f"{_percent(part['accuracy'])} of {part['examples']} photos"
+            yield f"It is weaker where {_words(part['feature'])} is {part['value']}: {share}."
     few = [part for part in parts if part["examples"] < FEW_PHOTOS]
     if few:
         names = ", ".join(f"{_words(part['feature'])} {part['value']} ({part['examples']})" for part in few)
