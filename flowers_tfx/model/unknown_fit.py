@@ -96,12 +96,21 @@ def _bank_record(detector: Detector, labels: Labels) -> dict[str, Any]:
 
 def _cross_fit(features: Floats, labels: Labels, classes: int, settings: TrainingConfig, epochs: int) -> _Unseen:
     folds = assign_folds(labels, settings.seed)
+    distances = _left_out_distances(features, labels, folds)
+    # The fewer photos are left, the further a new one lies from them. Twice as many left out say how much further, so that the limit is
+    # that of all photos.
+    distances += (distances - _left_out_distances(features, labels, folds // 2)).mean(axis=1, keepdims=True)
+    logits = logits_without_own_fold(features, labels, classes, folds, settings, epochs)
+    return _Unseen("train", (distances[0], distances[1]), logits)
+
+
+def _left_out_distances(features: Floats, labels: Labels, folds: npt.NDArray[np.int64]) -> Floats:
+    """float32 [2, N]: both distances of each photo to the photos of the other folds."""
     distances = np.empty((2, len(labels)), np.float32)
     for fold in np.unique(folds):
         others = folds != fold
         distances[:, ~others] = _numpy(fit_geometry(features[others], labels[others]).distances(features[~others]))
-    logits = logits_without_own_fold(features, labels, classes, folds, settings, epochs)
-    return _Unseen("train", (distances[0], distances[1]), logits)
+    return distances
 
 
 def _head_epochs(result: TrainResult) -> int:
