@@ -96,12 +96,18 @@ def test_a_template_counts_for_the_node_that_renders_it(closures: Mapping[str, s
 
     assert readers("review.html.j2") == {"DataReview"}
     assert readers("evaluation.html.j2") == {"Evaluator"}
-    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator"}
+    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator", "Pusher"}
+    assert readers("card.html.j2") == {"Pusher"}
 
 
 def test_every_template_belongs_to_a_module() -> None:
     """A template that is named in no module's source would be edited without a trace."""
-    rendering = ("flowers_tfx.review.report", "flowers_tfx.review.suspects_page", "flowers_tfx.reports.evaluation")
+    rendering = (
+        "flowers_tfx.review.report",
+        "flowers_tfx.review.suspects_page",
+        "flowers_tfx.reports.evaluation",
+        "flowers_tfx.model_card.page",
+    )
     named = {name for module in rendering for name in sources(module) if name.startswith(TEMPLATES)}
     assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / TEMPLATES).iterdir()}
 
