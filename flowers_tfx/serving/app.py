@@ -62,7 +62,23 @@ def create_service(settings: ServingSettings) -> Service:
     """Loads the version that is to serve. Raises InputError if there is none that can be used."""
     serving, metrics = settings.config.serving, Metrics()
     queue = PhotoQueue(settings.threads, serving.queue, metrics)
-    versions = VersionManager(
+    versions = _versions(settings, metrics, is_busy=lambda: len(queue) > 0)
+    versions.start()
+    return Service(versions, queue, metrics, serving.timeout_s)
+
+
+def version_to_serve(settings: ServingSettings) -> str:
+    """Loads it and lets it go again. Raises InputError if there is none that can be used."""
+    versions = _versions(settings, None, is_busy=lambda: True)
+    versions.start()
+    serving = versions.serving
+    versions.stop()
+    return serving
+
+
+def _versions(settings: ServingSettings, metrics: Metrics | None, is_busy: Callable[[], bool]) -> VersionManager:
+    serving = settings.config.serving
+    return VersionManager(
         settings.config.registry,
         max_pixels=settings.config.ingest.max_pixels,
         poll_s=serving.poll_s,
@@ -71,10 +87,8 @@ def create_service(settings: ServingSettings) -> Service:
         shadow=serving.shadow or None,
         threads=settings.threads,
         metrics=metrics,
-        is_busy=lambda: len(queue) > 0,
+        is_busy=is_busy,
     )
-    versions.start()
-    return Service(versions, queue, metrics, serving.timeout_s)
 
 
 def create_feedback(settings: ServingSettings) -> Feedback | None:

@@ -23,6 +23,7 @@ _FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/i
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # The page sends the token with everything else that it asks for.
 OPEN_PATHS = frozenset(_FILES)
+_KEPT_CARDS = 4
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _ONLY_OURS = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -44,16 +45,17 @@ class PageState:
 def page_router(state: PageState) -> APIRouter:
     """Raises OSError for a program that was not installed whole."""
     router = APIRouter()
+    cards = _Cards()
     for path, name in _FILES.items():
         router.add_api_route(path, _file_sender(_FOLDER / name), methods=["GET", "HEAD"], include_in_schema=False)
 
     @router.get("/about", summary="The model that answers, and what the page needs to know.")
     def about() -> Response:
-        return json_response(_describe(state))
+        return json_response(_describe(state, cards))
 
     @router.get("/card", summary="The card of the model that answers.", response_class=Response, responses={404: {}})
     def card() -> Response:
-        page = _read(state.facts().path / CARD_PAGE)
+        page = cards.of(state.facts().path).page
         if page is None:
             raise RequestError(404, "This version of the model has no card.", "Versions that are pushed from now on have one.")
         return Response(page, media_type="text/html; charset=utf-8", headers={**_SAFE, "Content-Security-Policy": _ONE_FILE})
@@ -82,18 +84,45 @@ def _file_sender(path: Path) -> Callable[[Request], Response]:
     return send_file
 
 
-def _describe(state: PageState) -> dict[str, Any]:
+def _describe(state: PageState, cards: _Cards) -> dict[str, Any]:
     facts = state.facts()
+    card = cards.of(facts.path)
     return {
         "model_version": facts.version,
         "created": facts.created or None,
-        "test_accuracy": _test_accuracy(facts.path),
+        "test_accuracy": card.accuracy,
         "labels": list(facts.labels),
-        "card": "/card" if (facts.path / CARD_PAGE).is_file() else None,
+        "card": "/card" if card.page else None,
         "feedback": state.feedback,
         "max_bytes": state.max_body,
         "examples": [{"url": f"/examples/{number}.jpg", "title": title} for number, title in enumerate(TITLES)],
     }
+
+
+@dataclass(frozen=True)
+class _Card:
+    """None, both, for a version without a card."""
+
+    page: bytes | None
+    accuracy: dict[str, Any] | None
+
+
+class _Cards:
+    """The last few that were read: a version's card never changes, and the version may leave the registry while it serves."""
+
+    def __init__(self) -> None:
+        self._cards: dict[str, _Card] = {}
+
+    def of(self, version: StoragePath) -> _Card:
+        """Raises RequestError if the registry cannot be read."""
+        card = self._cards.get(str(version))
+        if card is None:
+            card = _Card(_read(version / CARD_PAGE), _test_accuracy(version))
+            while len(self._cards) >= _KEPT_CARDS:
+                self._cards.pop(next(iter(self._cards)), None)
+            if card.page is not None:
+                self._cards[str(version)] = card
+        return card
 
 
 def _test_accuracy(version: StoragePath) -> dict[str, Any] | None:

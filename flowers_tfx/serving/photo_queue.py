@@ -21,7 +21,13 @@ from flowers_tfx.serving.metrics import Metrics
 from flowers_tfx.serving.requests import RequestError, busy
 
 LARGEST_BATCH = 8  # photos; the first answer of a batch waits for its last
-Outcome = Answer | BadPicture | Exception
+
+
+class ModelFailure(Exception):
+    """The network failed on a picture that it was given; the cause is chained."""
+
+
+Outcome = Answer | BadPicture | ModelFailure | Exception
 
 
 @dataclass
@@ -102,16 +108,17 @@ class PhotoQueue:
     def _answer(self, job: _Job) -> Outcome:
         started = time.perf_counter()
         self._metrics.queue_seconds.observe(started - job.since)
-        engine = job.version.engine
         try:
+            engine = job.version.engine
             picture = engine.prepare(job.photo)
             decoded = time.perf_counter()
             self._metrics.decode_seconds.observe(decoded - started)
+        except Exception as error:  # noqa: BLE001 - whatever a photo does, the thread lives on and the request hears of it
+            return error  # most often a BadPicture
+        try:
             answer = engine.answer_picture(picture)
-        except BadPicture as bad:
-            return bad
-        except Exception as error:  # noqa: BLE001 - whatever a model does, the thread lives on and the request hears of it
-            return error
+        except Exception as error:  # noqa: BLE001 - the same for a model
+            return ModelFailure(f"{type(error).__name__}: {error}")
         self._metrics.network_seconds.observe(time.perf_counter() - decoded)
         return answer
 

@@ -13,8 +13,7 @@ from typing import Any
 import uvicorn
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.registry import serving_version
-from flowers_tfx.serving.app import ServingSettings, create_app, create_feedback, create_service
+from flowers_tfx.serving.app import ServingSettings, create_app, create_feedback, create_service, version_to_serve
 from flowers_tfx.serving.http_protocol import ServerConfig
 from flowers_tfx.serving.log import log_to_stderr
 
@@ -39,10 +38,10 @@ def serve(settings: ServingSettings, port: int, ready: Ready) -> None:
     if settings.workers > 1:
         from flowers_tfx.serving.workers import WorkerApp, Workers, shared_metrics
 
-        version = settings.version or serving_version(settings.config.registry)
+        version = version_to_serve(settings)  # what is wrong with it is reported once, too
         with shared_metrics():
             config = _config(settings, WorkerApp(settings), connections, factory=True, workers=settings.workers)
-            Workers(config, listener, lambda: ready(url, str(version))).run()
+            Workers(config, listener, lambda: ready(url, version)).run()
         return
     service = create_service(settings)
     app = create_app(settings, service)

@@ -14,7 +14,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Answer
 from flowers_tfx.serving.loaded_version import LoadedVersion
 from flowers_tfx.serving.metrics import Metrics
-from flowers_tfx.serving.photo_queue import Outcome, PhotoQueue
+from flowers_tfx.serving.photo_queue import ModelFailure, Outcome, PhotoQueue
 from flowers_tfx.serving.requests import RequestError, bad_photo, unavailable
 from flowers_tfx.serving.versions import VersionManager
 
@@ -80,15 +80,25 @@ class Service:
             raise RequestError(503, f"There was no answer within {self._seconds:g} s.", "Try again later.", {"Retry-After": "5"}) from None
 
     def _checked(self, outcome: Outcome, loaded: LoadedVersion) -> Answer | BadPicture:
-        """Raises RequestError for a model that failed; the version is taken out of service."""
-        if isinstance(outcome, BadPicture):
-            return outcome
-        if isinstance(outcome, Answer) and outcome.is_finite:
-            return outcome
-        reason = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "its answer is not finite"
-        self.metrics.model_errors.labels(loaded.version).inc()
-        self.versions.take_out(loaded.version, reason)
-        raise RequestError(500, f"Version {loaded.version} of the model failed and was taken out of service: {reason}.", "Try again.")
+        """Raises RequestError for a model that failed, which is taken out of service, and for too little memory."""
+        match outcome:
+            case BadPicture():
+                return outcome
+            case Answer() if outcome.is_finite:
+                return outcome
+            case Answer() | ModelFailure():
+                reason = str(outcome) if isinstance(outcome, ModelFailure) else "its answer is not finite"
+                self.metrics.model_errors.labels(loaded.version).inc()
+                self.versions.take_out(loaded.version, reason)
+                raise RequestError(
+                    500, f"Version {loaded.version} of the model failed and was taken out of service: {reason}.", "Try again."
+                )
+            case MemoryError():
+                raise RequestError(
+                    503, "There is not enough memory for the photo.", "Send a smaller one, or try again.", {"Retry-After": "5"}
+                )
+            case _:
+                raise outcome
 
     def _count(self, loaded: LoadedVersion, answers: Sequence[Answer | BadPicture]) -> None:
         for answer in answers:

@@ -13,7 +13,7 @@ import pytest
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.inference.answer import Answer
 from flowers_tfx.serving.metrics import Metrics
-from flowers_tfx.serving.photo_queue import LARGEST_BATCH, PhotoQueue
+from flowers_tfx.serving.photo_queue import LARGEST_BATCH, ModelFailure, PhotoQueue
 from flowers_tfx.serving.requests import RequestError
 
 LABELS = ("daisy", "roses")
@@ -143,3 +143,16 @@ def test_photos_that_nobody_waits_for_are_not_decoded() -> None:
         assert decoded == [b"first", b"last"]
 
     run(check, threads=1)
+
+
+def test_a_model_that_fails_is_told_from_a_photo_that_fails() -> None:
+    class Broken(Version):
+        def answer_picture(self, picture: bytes) -> Answer:
+            raise RuntimeError("out of order")
+
+    async def check(queue: PhotoQueue) -> None:
+        (outcome,) = await results(queue.put(Broken(), [b"1"]))  # type: ignore[arg-type]
+        assert isinstance(outcome, ModelFailure)
+        assert str(outcome) == "RuntimeError: out of order"
+
+    run(check)

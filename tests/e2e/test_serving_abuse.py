@@ -1,0 +1,275 @@
+"""`flowers serve` and clients that mean no good, or are broken: no 5xx, no dead worker, and good requests go on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, small_photo
+from tests.serving_process import ServingProcess, push_small_model, serving_process
+
+pytestmark = pytest.mark.e2e
+
+PHOTO = small_photo(1)
+JPEG = {"Content-Type": "image/jpeg"}
+LIMITS = ("--set", "serving.max_body_mb=2", "--set", "serving.timeout_s=5")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("serving") / "registry"
+    push_small_model(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(registry: Path) -> Iterator[ServingProcess]:
+    with serving_process(registry, *LIMITS) as process:
+        yield process
+        assert ask(process) == 200
+
+
+def request(service: ServingProcess, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def ask(service: ServingProcess) -> int:
+    return request(service, "POST", "/predict", PHOTO, JPEG)[0]
+
+
+def png(width: int, height: int, rows: bytes) -> bytes:
+    """A PNG whose header promises so many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+WRONG_FILES = {
+    "cut off": (PHOTO[: len(PHOTO) // 2], 400),
+    "not a picture": (b"<html>hello</html>", 400),
+    "empty": (b"", 400),
+    "zeros": (bytes(10_000), 400),
+    "a text that begins as a JPEG": (b"\xff\xd8\xff" + b"hello " * 100, 400),
+    "GIF": (b"GIF89a" + bytes(50), 415),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(50), 415),
+    "promises 400 megapixels": (png(20_000, 20_000, b"\0" * 100), 413),
+    "more than the limit": (b"\xff\xd8" + bytes(3_000_000), 413),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_a_wrong_file_gets_its_status_and_a_sentence(service: ServingProcess, name: str) -> None:
+    data, status = WRONG_FILES[name]
+    found, body = request(service, "POST", "/predict", data, JPEG)
+    answer = json.loads(body)
+    assert found == status, answer
+    assert set(answer) == {"error", "hint"} and answer["error"].endswith(".") and answer["hint"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../etc/passwd",
+        "/examples/..%2f..%2f..%2fetc%2fpasswd",
+        "/card/../../registry.json",
+        "//etc/passwd",
+        "/%00",
+        "/static-offline-docs/..%2f..%2fapp.py",
+        "/v1/models/..%2f..%2fetc/versions/1",
+        "/v2/models/flowers/versions/..%2f1",
+        "/\\..\\..\\windows",
+    ],
+)
+def test_no_path_leads_to_a_file(service: ServingProcess, path: str) -> None:
+    status, body = request(service, "GET", path)
+    assert status in (400, 404)
+    assert b"root:" not in body and b"import " not in body
+
+
+def test_what_is_not_a_request_is_refused(service: ServingProcess) -> None:
+    heads = [
+        b"Content-Length: -5",
+        b"Content-Length: 99999999999999999999999",
+        b"Content-Length: 5\r\nContent-Length: 50",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\n\r\nZZZ",
+        b"Expect: something",
+    ]
+    for head in heads:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\nhello")
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(1000)
+        assert not answer or 400 <= int(answer.split()[1]) < 500, (head, answer)
+
+
+def test_random_bytes_and_damaged_photos_never_make_it_fail(service: ServingProcess) -> None:
+    chance = random.Random(7)
+    for _ in range(150):
+        data = bytearray(PHOTO)
+        for _ in range(chance.randrange(1, 20)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        status, body = request(service, "POST", "/predict", bytes(data), JPEG)
+        assert status in (200, 400, 413, 415), body
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+            client.sendall(chance.randbytes(200))
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(1000)
+        assert not answer or 400 <= int(answer.split()[1]) < 500
+
+
+def test_a_thousand_slow_clients_hold_up_nobody(service: ServingProcess) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 50000\r\n\r\n\xff\xd8"
+    slow = []
+    for _ in range(1000):
+        client = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+        client.sendall(head)
+        slow.append(client)
+    assert [ask(service) for _ in range(30)] == [200] * 30
+    time.sleep(6)  # by now each got its 408
+    assert slow[0].recv(1000).startswith(b"HTTP/1.1 408") and slow[-1].recv(1000).startswith(b"HTTP/1.1 408")
+    for client in slow:
+        client.close()
+
+
+def test_more_requests_than_it_can_take_are_told_to_come_again(registry: Path) -> None:
+    with serving_process(registry, "--set", "serving.queue=2", "--set", "serving.threads=1") as small:
+        statuses: list[int] = []
+        large = small_photo(2, (3000, 2500))
+
+        def send() -> None:
+            statuses.append(request(small, "POST", "/predict", large, JPEG)[0])
+
+        threads = [threading.Thread(target=send) for _ in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(statuses) == {200, 429}
+        assert ask(small) == 200
+
+
+def test_open_requests_are_answered_after_sigterm(registry: Path) -> None:
+    with serving_process(registry, "--set", "serving.threads=1") as ending:
+        statuses: list[int] = []
+        large = small_photo(2, (4000, 3500))
+
+        def send() -> None:
+            statuses.append(request(ending, "POST", "/predict", large, JPEG)[0])
+
+        threads = [threading.Thread(target=send) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while b"flowers_open_requests 9.0" not in request(ending, "GET", "/metrics")[1]:  # this one is open too
+            if statuses:
+                break
+            time.sleep(0.01)
+        assert ending.stop(signal.SIGTERM) == 0
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * 8
+        with pytest.raises(ConnectionRefusedError):
+            ask(ending)
+
+
+def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> None:
+    with serving_process(registry, "--workers", "2") as service:
+        before = workers(service)
+        assert len(before) == 2
+        stop, failed, answered = threading.Event(), [], []
+
+        def go_on() -> None:
+            while not stop.is_set():
+                try:
+                    answered.append(ask(service))
+                except OSError as error:  # a connection that the killed worker had
+                    failed.append(error)
+
+        client = threading.Thread(target=go_on)
+        client.start()
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while (len(workers(service)) < 2 or before[0] in workers(service)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        count = len(answered)
+        while len(answered) < count + 50 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stop.set()
+        client.join()
+        assert len(workers(service)) == 2 and before[0] not in workers(service)
+        assert set(answered) == {200} and len(answered) >= count + 50
+        assert len(failed) <= 2, failed
+        text = request(service, "GET", "/metrics")[1].decode()
+        assert f'flowers_requests_total{{code="200",route="/predict"}} {len(answered)}.0' in text.replace("'", '"')
+
+
+def workers(service: ServingProcess) -> list[int]:
+    """Processes that answer; multiprocessing's own tracker is a child too."""
+    children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text(encoding="ascii").split()
+    command = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children if Path(f"/proc/{child}").exists()}
+    return [child for child, line in command.items() if b"spawn_main" in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--port", "{taken}"], "Port {taken} of 127.0.0.1 is in use."),
+        (["--set", "registry={empty}"], "holds no model"),
+        (["--version", "1"], "version 1: It is not in the registry."),
+        (["--host", "no.such.host.invalid"], "is not an address of this machine"),
+        (["--token-file", "{empty}/none"], "token file"),
+        (["--set", "serving.canary={version: 5}"], "canary needs a version and a share"),
+    ],
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_cannot_be_served_ends_with_one_sentence_and_2(
+    registry: Path, tmp_path: Path, options: list[str], sentence: str, workers: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        names = {"taken": str(taken.getsockname()[1]), "empty": str(tmp_path)}
+
+        def fill(text: str) -> str:
+            return text.replace("{taken}", names["taken"]).replace("{empty}", names["empty"])
+
+        command = [
+            sys.executable,
+            "-m",
+            "flowers_tfx",
+            "serve",
+            "--json",
+            "--set",
+            f"registry={registry}",
+            "--port",
+            "0",
+            "--workers",
+            workers,
+        ]
+        ended = subprocess.run([*command, *map(fill, options)], check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert fill(sentence) in answer["error"]
+    assert "Traceback" not in ended.stderr
