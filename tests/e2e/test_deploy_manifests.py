@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.e2e.package_environment import environment_programs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.one_stack]
 DEPLOY, REQUIREMENTS = ROOT / "deploy", ROOT / "requirements" / "manifests.txt"
@@ -22,25 +20,8 @@ MANIFESTS = sorted(path.relative_to(DEPLOY).as_posix() for folder in ("kubernete
 
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """The folder of the programs of an environment with requirements/manifests.txt, made once. Skips the test where it cannot be made."""
-    cache = Path(os.environ.get("FLOWERS_TEST_CACHE", Path.home() / ".cache" / "flowers_tfx")) / "manifests"
-    cache.mkdir(parents=True, exist_ok=True)
-    place = cache / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "complete").is_file():
-            shutil.rmtree(place, ignore_errors=True)
-            uv("venv", "--no-python-downloads", "--python", ">=3.11", str(place))
-            install = ("pip", "install", "--python", str(place / "bin" / "python"), "--no-deps", "--require-hashes")
-            uv(*install, "--requirements", str(REQUIREMENTS))
-            (place / "complete").touch()
-    return place / "bin"
-
-
-def uv(*arguments: str) -> None:
-    done = subprocess.run([ROOT / "scripts" / "uv.sh", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no environment of {REQUIREMENTS.name}: {(done.stderr.strip().splitlines() or ['without a reason'])[-1]}")
+    """The folder of the programs of an environment with requirements/manifests.txt, made once."""
+    return environment_programs(REQUIREMENTS)
 
 
 def check(programs: Path, version: str, *files: Path) -> subprocess.CompletedProcess[str]:
