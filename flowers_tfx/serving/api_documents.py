@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowers_tfx.serving.model_name import MODEL
+
 JSON = "application/json"
 Schema = Mapping[str, Any]
 _REASONS = {
@@ -36,8 +38,8 @@ def documentation(summary: str, answer: Schema, *, path: str = "", body: Schema 
     """Arguments of a route. `path`: the route's, for its parameters; `answer` and `body`: JSON schemas."""
     extra: dict[str, Any] = {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}, "example": example}
-            for name, example in (("name", "flowers"), ("version", "1795822903"))
+            {"name": name, "in": "path", "required": True, "schema": schema}
+            for name, schema in (("name", {"enum": [MODEL]}), ("version", {"type": "string", "pattern": "^[0-9]{1,18}$"}))
             if f"{{{name}}}" in path
         ]
     }

@@ -17,7 +17,7 @@ from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import json_response
 from flowers_tfx.serving.service import Reply, Service
 from flowers_tfx.serving.tensorflow_requests import read_classify, read_predict
-from flowers_tfx.serving.tensorflow_signature import model_metadata, signature_outputs
+from flowers_tfx.serving.tensorflow_signature import model_metadata
 
 _MODEL, _VERSION = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
 
@@ -46,7 +46,7 @@ def tensorflow_serving_router(service: Service) -> APIRouter:
         asked = await read_request(request, read_predict)
         with _named_by(number):
             reply = await service.answer(asked.photos, number)
-        outputs = signature_outputs(output_tensors(reply.version, reply.whole()))
+        outputs = output_tensors(reply.version, reply.whole())
         values: Any = {output.output.name: output.rows for output in outputs} if asked.columnar else _rows(outputs)
         return json_response({"outputs" if asked.columnar else "predictions": values, "model_version": reply.version.version})
 
@@ -129,7 +129,13 @@ _PREDICT = {
     ],
 }
 _ROW = record(
-    {"label": _TEXT, "probability": _NUMBER, "probabilities": array(_NUMBER), "known": {"type": "boolean"}},
+    {
+        "label": _TEXT,
+        "probability": _NUMBER,
+        "probabilities": array(_NUMBER),
+        "known": {"type": "boolean"},
+        "why": {"enum": ["", "far", "unsure"]},
+    },
     score={"type": "number", "description": "above 1: not known; not there for a model that cannot tell"},
 )
 _PREDICTIONS = {

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flowers_tfx.serving.loaded_version import LoadedVersion
 from flowers_tfx.serving.model_name import INPUT, MODEL
-from flowers_tfx.serving.output_tensors import Output, OutputTensor, outputs_of
+from flowers_tfx.serving.output_tensors import Output, outputs_of
 
 SIGNATURE = "serving_default"
 _TYPES = {"BYTES": "DT_STRING", "FP32": "DT_FLOAT", "BOOL": "DT_BOOL"}
-_NOT_IN_IT = "why"
-
-
-def signature_outputs(tensors: Sequence[OutputTensor]) -> list[OutputTensor]:
-    """Those that the SavedModel has too."""
-    return [tensor for tensor in tensors if tensor.output.name != _NOT_IN_IT]
 
 
 def model_metadata(loaded: LoadedVersion) -> dict[str, Any]:
     """Names of tensors are those of the signature: there is no graph with names of its own."""
-    outputs = (output for output in outputs_of(loaded) if output.name != _NOT_IN_IT)
+    outputs = outputs_of(loaded)
     signature = {
         "inputs": {INPUT: _tensor(INPUT, "DT_STRING", (-1,))},
         "outputs": {output.name: _tensor(output.name, _TYPES[output.datatype], _shape(output, loaded)) for output in outputs},

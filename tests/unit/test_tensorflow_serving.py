@@ -53,7 +53,10 @@ def test_rows_and_columns_say_the_same_as_the_plain_answer(client: TestClient, v
     assert rows["model_version"] == version
     expected = [plain(client, photo) for photo in PHOTOS]
     names = ("label", "probability", "known")
-    wanted = [{**{name: row[name] for name in names}, "probabilities": list(row["probabilities"].values())} for row in expected]
+    wanted = [
+        {**{name: row[name] for name in names}, "why": row["why"] or "", "probabilities": list(row["probabilities"].values())}
+        for row in expected
+    ]
     assert rows["predictions"] == wanted
     inputs = [instance["image_bytes"] if isinstance(instance, dict) and "image_bytes" in instance else instance for instance in instances]
     for columns in (inputs, {"image_bytes": inputs}):
@@ -67,7 +70,7 @@ def test_a_model_that_can_tell_answers_with_its_score(client: TestClient, monkey
     monkeypatch.setattr(LiteRtEngine, "answer_picture", lambda *_: answer)
     monkeypatch.setattr(LiteRtEngine, "tells_unknown", True)
     (row,) = client.post(f"{MODEL}:predict", json={"instances": B64[:1]}).json()["predictions"]
-    assert row == {"label": LABELS[0], "probability": 0.5, "probabilities": [0.5, 0.3, 0.2], "known": False, "score": 1.5}
+    assert row == {"label": LABELS[0], "probability": 0.5, "probabilities": [0.5, 0.3, 0.2], "known": False, "why": "far", "score": 1.5}
     signature = client.get(f"{MODEL}/metadata").json()["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert set(signature["outputs"]) == set(row)
 
