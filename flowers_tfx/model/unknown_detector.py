@@ -25,6 +25,10 @@ _MAHALANOBIS_WEIGHT = 0.5  # beside the distance to neighbours, both in standard
 _SHRINKAGE = 0.1  # of the mean variance, added to the variance of each direction
 _DOUBT_WEIGHT = 2.0  # of -log(probability of the top class) beside its logit
 _TINY = 1e-12
+_LEAST_SPREAD = 1e-4  # of unit vectors; below it, float32's rounding is too large a part of every distance
+_LEAST_SPAN = 0.01  # of a scale, in standard deviations or in logits
+# Of distances that say nothing: every photo is then as far as any other, 0 standard deviations.
+NO_STANDARD = ((0.0, 1e9), (0.0, 1e9))
 
 Floats = npt.NDArray[np.float32]
 Standard = tuple[tuple[float, float], tuple[float, float]]
@@ -62,7 +66,7 @@ class Scale:
     cut: bool = False
 
     def __call__(self, values: Any) -> tf.Tensor:
-        scaled = (values - self.middle) / max(self.limit - self.middle, 1e-6)
+        scaled = (values - self.middle) / max(self.limit - self.middle, _LEAST_SPAN)
         return tf.minimum(scaled, 1.0) if self.cut else scaled
 
 
@@ -106,6 +110,12 @@ def unit_features(features: Any) -> tf.Tensor:
     features = tf.cast(features, tf.float32)
     powered = features * tf.math.rsqrt(tf.sqrt(tf.abs(features) + _TINY))
     return powered * tf.math.rsqrt(tf.reduce_sum(tf.square(powered), axis=1, keepdims=True) + _TINY)
+
+
+def differ(features: Floats) -> bool:
+    """Whether the features [N, F] of training photos tell one from another: those of an untrained network may be all alike."""
+    units = np.asarray(unit_features(features), np.float64)
+    return float(1 - np.sum(units.mean(axis=0) ** 2)) >= _LEAST_SPREAD
 
 
 def fit_geometry(features: Floats, labels: Labels) -> Geometry:

@@ -23,7 +23,7 @@ from flowers_tfx.model.signatures import ServedNetwork
 from flowers_tfx.model.splits import Labels, SplitSource
 from flowers_tfx.model.temperature import calibration_error, fit_temperature
 from flowers_tfx.model.training import HEAD, TrainResult
-from flowers_tfx.model.unknown_detector import Detector, Floats, distance, doubt, fit_geometry
+from flowers_tfx.model.unknown_detector import NO_STANDARD, Detector, Floats, differ, distance, doubt, fit_geometry
 from flowers_tfx.model.unknown_folds import assign_folds, logits_without_own_fold
 from flowers_tfx.model.unknown_limits import Limits, fit_limits
 
@@ -55,7 +55,7 @@ def fit_recognition(
     else:
         unseen = _Unseen("eval", _numpy(geometry.distances(eval_features)), eval_logits)
     nearest, mahalanobis = ((float(values.mean()), float(values.std())) for values in unseen.distances)
-    standard = (nearest, mahalanobis)
+    standard = (nearest, mahalanobis) if differ(features) else NO_STANDARD
     distances = np.asarray(distance(unseen.distances, standard))
     doubts = doubt(unseen.logits / temperature).numpy()
     limits = fit_limits(distances, doubts, unknown.refused)

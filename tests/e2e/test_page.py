@@ -73,7 +73,7 @@ class OneVersion:
         card.mkdir(parents=True)
         (card / "card.html").write_text("<!doctype html><title>Card</title><h1>The card of version 7</h1>")
         (card / "card.json").write_text(json.dumps({"metrics": {"accuracy": {"value": 0.86, "interval": [0.78, 0.92], "photos": 100}}}))
-        facts = VersionFacts("7", folder, LABELS, "2026-06-14T09:42:55Z", "", 0.86)
+        facts = VersionFacts("7", folder, LABELS, "2026-06-14T09:42:55Z", "")
         self._loaded = LoadedVersion(facts, Colours(), lambda _: None)  # type: ignore[arg-type]
 
     def choose(self, key: str) -> LoadedVersion:

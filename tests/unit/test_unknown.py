@@ -226,6 +226,29 @@ def test_hardly_any_photos_refuse_nothing(train: int, decide: int) -> None:
     assert verdicts(network, recognition, np.full((1, SIZE, SIZE, 3), 255))["score"].max() <= 1
 
 
+@pytest.mark.parametrize("stage", [HEAD, "from_scratch"])
+def test_features_that_are_all_alike_say_nothing_and_stay_numbers_in_all_forms(stage: str, tmp_path: Path) -> None:
+    """As those of a network that has learned nothing: they differ by rounding alone."""
+    network = SmallNetwork()
+    kernel = np.random.default_rng(0).normal(0, 1e-9, (12, 12))
+    constant = keras.layers.Dense(
+        12, kernel_initializer=keras.initializers.Constant(kernel), bias_initializer=keras.initializers.Constant(0.1)
+    )
+    network.backbone = keras.Model(network.backbone.input, constant(network.backbone.output))
+    result = SimpleNamespace(
+        network=network, chosen_stage=stage, history=(SimpleNamespace(stage=HEAD, number=1, metrics={"val_loss": 1.0}),)
+    )
+    recognition = fit_recognition(result, TrainingConfig(), UnknownConfig(), colours(60), colours(10, seed=1))  # type: ignore[arg-type]
+    export(network, SIZE, LABELS, {}, str(tmp_path / "1"), recognition=recognition)
+    photos = [*(small_photo(number, hue=number * 7) for number in range(12)), half_white()]
+    fast, slow = (list(Predictor(tmp_path / "1", LIMIT, engine).predict(photos)) for engine in ENGINES)
+    for one, other in zip(fast, slow, strict=True):
+        assert isinstance(one, Prediction)
+        assert isinstance(other, Prediction)
+        assert one.score == pytest.approx(other.score, abs=1e-3)
+        assert one.score is not None and abs(one.score) < 10
+
+
 def test_a_bank_has_at_most_the_photos_that_the_configuration_names() -> None:
     _, recognition = recognise(colours(120), colours(30, seed=1), photos=21)
     assert recognition.detector is not None
