@@ -21,13 +21,14 @@ _NOT_RECORDED = "not recorded"
 
 
 @registry.command()
-@click.argument("version", type=click.IntRange(0))
+@click.argument("version", type=click.IntRange(0), required=False)
 @click.option("--open", "open_page", is_flag=True, help="Opens the card in a browser.")
 @with_config
-def show(config: PipelineConfig, version: int, open_page: bool) -> CommandResult:
-    """Shows the model card of VERSION: what it is, how good it is, and where its files lie."""
-    from flowers_tfx.registry import CARD_FILE, CARD_PAGE, card_damage, damage
+def show(config: PipelineConfig, version: int | None, open_page: bool) -> CommandResult:
+    """Shows the model card of VERSION, by default of the one that serves: what it is, how good it is, and where its files lie."""
+    from flowers_tfx.registry import CARD_FILE, CARD_PAGE, card_damage, damage, serving_version
 
+    version = serving_version(config.registry) if version is None else version
     described = _describe(config.registry, version)
     entry, folder = described.entry, described.folder
     files = {"card": str(folder / CARD_FILE), "page": str(folder / CARD_PAGE)} if described.card else {}
