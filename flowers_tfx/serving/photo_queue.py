@@ -84,6 +84,7 @@ class PhotoQueue:
                 raise busy(f"{len(self._jobs)} photos wait already.")
             self._jobs.extend(jobs)
             self._changed.notify(len(jobs))
+            self._metrics.queue_changed(len(self._jobs))
         return [job.future for job in jobs]
 
     def _work(self) -> None:
@@ -101,6 +102,7 @@ class PhotoQueue:
                 self._changed.wait()
             number = min(LARGEST_BATCH, -(-len(self._jobs) // self._threads_number))
             batch = [self._jobs.popleft() for _ in range(number)]
+            self._metrics.queue_changed(len(self._jobs))
         if batch:
             self._metrics.batch.observe(len(batch))
         return batch

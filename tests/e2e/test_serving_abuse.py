@@ -224,6 +224,7 @@ def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> N
         assert set(answered) == {200} and len(answered) >= count + 50
         assert len(failed) <= 2, failed
         text = request(service, "GET", "/metrics")[1].decode()
+        assert "flowers_queue_photos 0.0" in text
         assert f'flowers_requests_total{{code="200",route="/predict"}} {len(answered)}.0' in text.replace("'", '"')
 
 

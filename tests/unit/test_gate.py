@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,10 @@ def test_a_token_file_holds_one_long_token(tmp_path: Path, content: str) -> None
 def test_a_missing_token_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_token(tmp_path / "none")
+
+
+def test_each_metric_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "interfaces.md").read_text(encoding="utf-8")
+    names = re.findall(r"^# HELP (flowers_\S+)", Metrics().text().decode(), re.MULTILINE)
+    assert len(names) > 10
+    assert [name for name in names if f"`{name}`" not in page] == []
