@@ -7,6 +7,7 @@ import errno
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ def serve(settings: ServingSettings, port: int, ready: Ready) -> None:
     Raises InputError if the port cannot be had, no version can be used or the feedback folder cannot be written to.
     """
     log_to_stderr()
+    signal.signal(signal.SIGTERM, _end_before_ready)
     create_feedback(settings)  # a folder that cannot be written to is reported once, not by each worker
     if settings.grpc_port:
         # Workers share the port: that another program has it would be seen late, or not at all.
@@ -86,6 +88,11 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _end_before_ready(*_: object) -> None:
+    """Nobody was answered yet: nothing to wait for."""
+    sys.exit(0)
 
 
 def _listen(host: str, port: int, option: str = "--port") -> socket.socket:

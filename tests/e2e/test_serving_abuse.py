@@ -196,6 +196,17 @@ def test_open_requests_are_answered_after_sigterm(registry: Path) -> None:
             ask(ending)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_while_it_starts_ends_it_with_0(registry: Path, workers: str) -> None:
+    command = [sys.executable, "-m", "flowers_tfx", "serve", "--json", "--set", f"registry={registry}", "--port", "0", "--workers", workers]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as starting:
+        assert starting.stderr is not None
+        while "serves" not in starting.stderr.readline():  # a version is loaded, and the socket not yet open, or just so
+            assert starting.poll() is None
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(60) == 0
+
+
 def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> None:
     with serving_process(registry, "--workers", "2") as service:
         before = workers(service)
