@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowers_tfx.features import PROPERTIES
 from flowers_tfx.wilson import wilson_interval
 
 FEW_PHOTOS = 20  # fewer photos of a part of the split say little about it
@@ -96,7 +97,7 @@ def _refusal(refusal: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _words(feature: str) -> str:
-    return feature.replace("_", " ")
+    return next((row.title for row in PROPERTIES if row.name == feature), feature)
 
 
 def _percent(share: float | None) -> str:

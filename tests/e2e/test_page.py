@@ -23,12 +23,15 @@ from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import open_picture
 from flowers_tfx.inference.answer import Answer
+from flowers_tfx.model_card.files import card_files
+from flowers_tfx.registry import CARD_PAGE, Entry
 from flowers_tfx.serving.app import ServingSettings, create_app
 from flowers_tfx.serving.loaded_version import LoadedVersion, VersionFacts
 from flowers_tfx.serving.metrics import Metrics
 from flowers_tfx.serving.photo_queue import PhotoQueue
 from flowers_tfx.serving.service import Service
 from tests.conftest import small_photo
+from tests.model_cards import DATA, SPANS, evaluation, model_folder
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page was not tested in a browser")
 expect = playwright.expect
@@ -555,3 +558,24 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], scheme: str, device: d
     page.evaluate("document.querySelector('#token-form').hidden = false")
     give(page, "paste")
     check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_on_a_model_card(browser: Any, tmp_path: Path, scheme: str, device: dict[str, Any]) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="no axe-playwright-python: accessibility was not tested"
+    ).Axe()
+    entry = Entry(7, "digest", "fingerprint", SPANS)
+    (tmp_path / "card.html").write_bytes(card_files(model_folder(tmp_path / "model"), entry, evaluation(compared=True), DATA)[CARD_PAGE])
+    context = browser.new_context(color_scheme=scheme, **device)
+    page = context.new_page()
+    page.goto((tmp_path / "card.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    results = axe.run(page)
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    table = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.querySelector('[aria-label=\"Class by class\"]'))")
+    context.close()
+    assert [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in results.response["violations"]] == []
+    assert len(results.response["passes"]) > 10
+    assert widths[0] <= widths[1] and table[0] <= table[1]
