@@ -1,4 +1,11 @@
-"""Licences of the backbones' networks and ImageNet weights, as their publishers state them."""
+"""Licences of the backbones' networks and ImageNet weights.
+
+Networks: keras is published under Apache-2.0 (its LICENSE and the package's metadata). Weights:
+MobileNet, MobileNetV2: Keras's documentation of applications (docs/templates/applications.md of keras-team/keras 2.1) names the
+Apache License of tensorflow/models. ConvNeXt: "This project is released under the MIT license" (README of facebookresearch/ConvNeXt).
+MobileNetV3, EfficientNetV2: no statement on the Keras files themselves; the licence of the repository that publishes the checkpoints
+(tensorflow/models; google/automl), which model cards of conversions repeat, such as timm/tf_efficientnetv2_b0.in1k.
+"""
 
 from __future__ import annotations
 
