@@ -109,11 +109,11 @@ def _essentials(described: VersionDescription) -> Iterable[tuple[str, ...]]:
 
 def _difference_rows(value: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     for name, pair in {**value["settings"], **value["libraries"]}.items():
-        yield name, *(str(one) if one is not None else _NOT_RECORDED for one in pair)
+        yield name, *map(_value_text, pair)
     data = value["data"]
-    for title, numbers in (("Spans only in one", [data["spans_removed"], data["spans_added"]]),):
-        if any(numbers):
-            yield title, *(", ".join(map(str, one)) for one in numbers)
+    spans = [data["spans_removed"], data["spans_added"]]
+    if any(spans):
+        yield "Spans only in one", *(", ".join(map(str, one)) for one in spans)
     yield "Photos", *(_NOT_RECORDED if one is None else str(sum(one.values())) for one in data["photos"])
     yield "Accuracy on test", *map(_accuracy_text, value["metrics"]["accuracy"])
     for name, pair in value["metrics"]["recall"].items():
@@ -121,6 +121,12 @@ def _difference_rows(value: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     yield "Calibration error", *(_share_text(one, None) for one in value["calibration_error"])
     yield "Own photos refused", *map(_refusal_text, value["refusal"])
     yield "SavedModel, LiteRT", *map(_sizes_text, value["bytes"])
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return _NOT_RECORDED
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _accuracy_text(accuracy: Mapping[str, Any] | None) -> str:

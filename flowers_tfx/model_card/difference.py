@@ -23,7 +23,9 @@ class VersionDescription:
 
     @property
     def settings(self) -> dict[str, Any]:
-        model, training = self.training.get("model", {}), self.training.get("training", {})
+        model, training = dict(self.training.get("model", {})), self.training.get("training", {})
+        if digest := self.training.get("weights_digest"):
+            model["weights_digest"] = digest
         return {f"model.{key}": value for key, value in model.items()} | {f"training.{key}": value for key, value in training.items()}
 
     @property
@@ -47,7 +49,7 @@ def differences(first: VersionDescription, second: VersionDescription) -> dict[s
     return {
         "versions": [first.entry.version, second.entry.version],
         "without_card": [one.entry.version for one in (first, second) if one.card is None],
-        "settings": _changed(first.settings, second.settings),
+        "settings": _changed_settings(first.settings, second.settings),
         "data": {
             "spans_added": sorted(number for digest, number in spans[1].items() if digest not in spans[0]),
             "spans_removed": sorted(number for digest, number in spans[0].items() if digest not in spans[1]),
@@ -84,6 +86,15 @@ def _counts(one: VersionDescription) -> dict[str, int] | None:
         for label, number in (span["label_counts"] or {}).items():
             counts[label] = counts.get(label, 0) + number
     return counts
+
+
+def _changed_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The same weights in another place are not a difference."""
+    changed = _changed(first, second)
+    digests = [one.get("model.weights_digest") for one in (first, second)]
+    if digests[0] and digests[0] == digests[1]:
+        changed.pop("model.weights", None)
+    return changed
 
 
 def _changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:

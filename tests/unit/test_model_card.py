@@ -92,6 +92,7 @@ def test_the_page_is_one_file_that_escapes_and_hides_paths(tmp_path: Path) -> No
     page = files[CARD_PAGE].decode()
     assert "taken &lt;at dusk&gt;" in page
     assert "not recorded" in page
+    assert "Light band" in page and "light_band" not in page
     assert "<script" not in page and "http://" not in page and "https://" not in page
     assert all(b"/home/ada" not in content for content in files.values())
 
@@ -160,6 +161,35 @@ def test_diff_names_what_differs(tmp_path: Path) -> None:
     assert [one["value"] for one in value["metrics"]["accuracy"]] == [0.8, 0.8]
     assert value["metrics"]["recall"]["roses"][0]["value"] == 0.5
     assert "training.seed" in call(root, "diff", str(first.version), str(second.version)).stdout
+
+
+def trained_with(folder: Path, weights: str, digest: str, augment: list[str]) -> Path:
+    """What stands for a model that started from these weights."""
+    model = model_folder(folder, folder.name)
+    path = model / "assets.extra" / "training.json"
+    training = json.loads(path.read_text())
+    training["model"]["weights"], training["weights_digest"], training["training"]["augment"] = weights, digest, augment
+    path.write_text(json.dumps(training))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("digest", "settings"),
+    [("d1", set()), ("d2", {"model.weights", "model.weights_digest"}), ("", {"model.weights", "model.weights_digest"})],
+)
+def test_the_same_weights_in_another_place_are_no_difference(tmp_path: Path, digest: str, settings: set[str]) -> None:
+    root = tmp_path / "registry"
+    first = push(trained_with(tmp_path / "a", "/a/net.h5", "d1", ["flip"]), root, "a")
+    second = push(trained_with(tmp_path / "b", "/b/net.h5", digest, ["flip"]), root, "b")
+    assert set(json.loads(call(root, "diff", str(first.version), str(second.version), "--json").stdout)["settings"]) == settings
+
+
+def test_the_table_of_differences_reads_as_words(tmp_path: Path) -> None:
+    root = tmp_path / "registry"
+    first = push(trained_with(tmp_path / "a", "w", "d1", []), root, "a")
+    second = push(trained_with(tmp_path / "b", "w", "d1", ["flip", "crop"]), root, "b")
+    row = next(line for line in call(root, "diff", str(first.version), str(second.version)).stdout.splitlines() if "augment" in line)
+    assert "none" in row and "flip, crop" in row and "[" not in row
 
 
 def test_a_version_without_a_card_shows_its_record(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_versions_are_listed_and_pinned(allowed: list[str], registry: Path) -> N
         assert json.loads(done.stdout)
 
 
+def test_versions_are_shown_and_compared(allowed: list[str], registry: Path) -> None:
+    for command in (["show"], ["show", "1"], ["diff", "1", "1"]):
+        for form in ([], ["--json"]):
+            done = flowers(allowed, "registry", *command, "--set", f"registry={registry}", *form)
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            assert json.loads(done.stdout) if form else "not recorded" in done.stdout, command
+
+
 def test_photos_are_served(allowed: list[str], registry: Path) -> None:
     command = [sys.executable, "-c", HIDE, json.dumps(allowed), "serve", "--port", "0", "--set", f"registry={registry}", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as server:
