@@ -122,8 +122,8 @@ def test_their_help_and_the_version_are_printed(allowed: list[str], command: str
 @pytest.mark.parametrize(
     ("arguments", "missing"),
     [
-        (["run"], "tfx"),
-        (["runs"], "ml_metadata"),
+        (["run", "--set", "pipeline_root=photos"], "tfx"),
+        (["runs", "--set", "pipeline_root=photos"], "ml_metadata"),
         (["dataset", "index", "photos"], "pandas"),
         (["predict", "photo.jpg", "--engine", "savedmodel", "--set", "registry=REGISTRY"], "tensorflow"),
     ],
@@ -132,7 +132,7 @@ def test_a_command_that_needs_more_says_so(allowed: list[str], registry: Path, t
     (tmp_path / "photos").mkdir()
     (tmp_path / "photo.jpg").write_bytes(small_photo(1))
     places = {"photos": str(tmp_path / "photos"), "photo.jpg": str(tmp_path / "photo.jpg")}
-    words = [places.get(word, word.replace("REGISTRY", str(registry))) for word in arguments]
+    words = [places.get(word, word.replace("REGISTRY", str(registry)).replace("=photos", f"={tmp_path}")) for word in arguments]
     done = flowers(allowed, *words)
     assert (done.returncode, done.stdout) == (2, "")
     error, hint = done.stderr.splitlines()
