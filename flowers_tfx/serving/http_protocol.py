@@ -1,12 +1,14 @@
 """HTTP on one connection, bounded in size and time before any of our code sees a request.
 
-uvicorn's own protocol reads headers of any size for any time. This one answers 431 to long headers and 408 to a request that does not
-arrive in time, closes connections above a limit, and answers clients that close their sending half after the request.
+uvicorn's own protocol reads headers and trailers of any size for any time. This one answers 431 to long ones and 408 to a request that does
+not arrive in time, closes connections above a limit, and answers clients that close their sending half after the request, or that would
+rather speak another protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, cast
 
 import uvicorn
@@ -14,7 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from flowers_tfx.serving.requests import as_json
 
-MAX_HEADER_BYTES = 1 << 15  # request line and headers
+MAX_HEADER_BYTES = 1 << 15  # request line and headers; trailers
+# Clients such as Java's ask for HTTP/2 beside their first request. A server may pass over that; the parser would drop the request's body.
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class ServerConfig(uvicorn.Config):
@@ -27,8 +31,10 @@ class ServerConfig(uvicorn.Config):
 
 class BoundedHttp(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _in_head = True
+    # Bytes of the head: those that the parser has handed over, and those that have arrived and may still be with the parser.
+    _parsed_bytes, _arrived_bytes = 0, 0
+    _in_head, _in_body = True, False
+    _begun_messages, _got_body = 0, False  # in the data that is being read
     _half_closed = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,11 +51,13 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._half_closed or self.transport.is_closing():
             return
-        super().data_received(data)
-        if self._in_head:
-            # What the parser keeps of a header that has not ended.
-            self._head_bytes += len(data)
-            self._check_head()
+        starts_in_body, self._begun_messages, self._got_body = self._in_body, 0, False
+        super().data_received(data if starts_in_body else _without_upgrade(data))
+        in_one_head = self._in_head and not starts_in_body and self._begun_messages <= 1
+        in_trailers = self._in_body and starts_in_body and not self._got_body
+        if in_one_head or in_trailers:
+            self._arrived_bytes += len(data)
+            self._check_head(self._arrived_bytes)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that closes its sending half still gets the answers to its whole requests."""
@@ -62,33 +70,43 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._parsed_bytes, self._arrived_bytes = True, 0, 0
+        self._begun_messages += 1
         if self._deadline is None:
             self._start_deadline()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._head_bytes += len(url)
+        self._parsed_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._head_bytes += len(name) + len(value)
+        """Trailers are passed over: whoever let the request in has seen its headers only."""
+        if self._in_head:
+            super().on_header(name, value)
+        self._parsed_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        if self._head_bytes > MAX_HEADER_BYTES:
-            self._check_head()
+        if self._parsed_bytes > MAX_HEADER_BYTES:
+            self._check_head(self._parsed_bytes)
             return
+        self._in_head, self._in_body, self._arrived_bytes = False, True, 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._got_body, self._arrived_bytes = True, 0
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._stop_deadline()
+        self._in_body = False
         if not self.transport.is_closing():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()  # requests that wait in memory first
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "The request is not valid HTTP.", "Send HTTP/1.1.")
@@ -107,22 +125,32 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._deadline = None
-        begun = self.cycle is not None and not self.cycle.response_complete
-        if (begun and self.cycle.response_started) or self.scope is None:
+        if self.scope is None:
             self.transport.close()
             return
         seconds = self._limits.seconds_to_arrive
         self._refuse(408, f"The request did not arrive within {seconds:g} s.", "Send it faster, or a smaller one.")
 
-    def _check_head(self) -> None:
-        if self._head_bytes > MAX_HEADER_BYTES:
+    def _check_head(self, size: int) -> None:
+        if size > MAX_HEADER_BYTES:
             self._refuse(431, f"The request line and headers have more than {MAX_HEADER_BYTES // 1024} KiB.", "Send fewer.")
 
     def _refuse(self, status: int, error: str, hint: str) -> None:
-        """Answers and closes."""
+        """Answers, unless the request has its answer already, and closes."""
         if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and (self._in_body or not cycle.response_complete):
+            self.transport.close()
             return
         body = as_json({"error": error, "hint": hint})
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Of data that begins with a head, or goes on with one."""
+    end = data.find(b"\r\n\r\n")
+    match = _UPGRADE.search(data, 0, len(data) if end < 0 else end)
+    return data if match is None else data[: match.start()] + b"\r\nX-Upgrade:" + data[match.end() :]

@@ -54,14 +54,15 @@ async def _files(request: Request, most: int, max_body: int) -> tuple[list[str],
     parser.spool_max_size = max_body + 1  # in memory: no photo touches a disk
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise RequestError(
-            400, f"The form cannot be read: {error.message.rstrip('.')}.", f"Send {FORM} with a file in each part."
-        ) from None
+    except (MultiPartException, ValueError) as error:
+        reason = error.message.rstrip(".") if isinstance(error, MultiPartException) else "its names do not fit its charset"
+        raise RequestError(400, f"The form cannot be read: {reason}.", f"Send {FORM} with a file in each part.") from None
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         raise RequestError(400, "The form has no file.", "Send the photos as files: curl -F photo=@rose.jpg ...")
-    return [file.filename or "" for file in files], [await file.read() for file in files]
+    # A name in a strange charset can have halves of characters, which cannot be written back.
+    names = [(file.filename or "").encode(errors="replace").decode() for file in files]
+    return names, [await file.read() for file in files]
 
 
 def _rows(reply: Reply, names: list[str]) -> dict[str, Any]:

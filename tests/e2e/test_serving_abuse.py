@@ -142,6 +142,25 @@ def test_random_bytes_and_damaged_photos_never_make_it_fail(service: ServingProc
         assert not answer or 400 <= int(answer.split()[1]) < 500
 
 
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "no-such-charset"])
+def test_a_form_in_a_strange_charset_is_answered(service: ServingProcess, charset: str) -> None:
+    for name in (b"\\ud800", b"+2AA-", b"\xff"):
+        part = b'Content-Disposition: form-data; name="photo"; filename="%s"' % name
+        body = b"--x\r\n" + part + b"\r\n\r\n" + PHOTO + b"\r\n--x--\r\n"
+        status, answer = request(service, "POST", "/predict", body, {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"})
+        assert status in (200, 400), answer
+
+
+def test_an_answered_request_gets_no_second_answer(service: ServingProcess) -> None:
+    """Whose body is still to come when its time is over."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+        client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+        data = b""
+        while part := client.recv(10_000):
+            data += part
+    assert data.startswith(b"HTTP/1.1 413") and data.count(b"HTTP/1.1") == 1
+
+
 def test_a_thousand_slow_clients_hold_up_nobody(service: ServingProcess) -> None:
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 50000\r\n\r\n\xff\xd8"
     slow = []

@@ -152,6 +152,48 @@ def test_requests_on_one_connection_are_answered_in_order(port: int) -> None:
     assert [part.partition(b"\r\n\r\n")[2] for part in data.split(b"HTTP/1.1 200")[1:]] == [b"1", b"22", b"333"]
 
 
+def test_small_requests_in_one_piece_are_not_one_long_head(port: int) -> None:
+    number = 2 * MAX_HEADER_BYTES // len(GET)
+    with connect(port) as client:
+        client.sendall(GET * number + GET[:20])
+        client.sendall(GET[20:-4] + b"\r\nConnection: close\r\n\r\n")
+        assert read_all(client).count(b"HTTP/1.1 200") == number + 1
+
+
+def test_a_head_in_two_pieces_is_counted_once(port: int) -> None:
+    head = b"GET / HTTP/1.1\r\nConnection: close\r\n" + b"X: y\r\n" * (MAX_HEADER_BYTES * 3 // 4 // 6)
+    with connect(port) as client:
+        client.sendall(head)
+        time.sleep(0.1)
+        client.sendall(b"\r\n")
+        assert read_all(client).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n", b"x"])
+def test_trailers_and_extensions_of_chunks_are_bounded(port: int, trailer: bytes) -> None:
+    for beginning in (b"1\r\na\r\n0\r\n", b"1;"):
+        with connect(port) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + beginning)
+            time.sleep(0.1)
+            client.sendall(trailer * (MAX_HEADER_BYTES + 1))
+            assert answer(read_all(client))[0] in ((400, 431) if beginning.endswith(b";") else (431,))
+
+
+def test_short_trailers_are_passed_over(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Digest: 1\r\n\r\n")
+        data = read_all(client)
+    assert data.startswith(b"HTTP/1.1 200") and data.endswith(b"\r\n\r\n5")
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_a_client_that_would_rather_speak_another_protocol_gets_its_answer(port: int, protocol: bytes) -> None:
+    with connect(port) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nConnection: Upgrade, close\r\nUPGRADE: " + protocol + b"\r\nContent-Length: 5\r\n\r\nhello")
+        data = read_all(client)
+    assert data.startswith(b"HTTP/1.1 200") and data.endswith(b"\r\n\r\n5")
+
+
 def test_connections_above_the_limit_are_closed_and_others_answer(port: int) -> None:
     held = [connect(port) for _ in range(CONNECTIONS)]
     held[0].sendall(GET)
