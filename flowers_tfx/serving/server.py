@@ -32,6 +32,8 @@ def serve(settings: ServingSettings, port: int, ready: Ready) -> None:
     log_to_stderr()
     signal.signal(signal.SIGTERM, _end_before_ready)
     create_feedback(settings)  # a folder that cannot be written to is reported once, not by each worker
+    if settings.grpc_port and settings.grpc_port == port:
+        raise InputError(f"--port and --grpc-port are both {port}.", "Choose another with --grpc-port.")
     if settings.grpc_port:
         # Workers share the port: that another program has it would be seen late, or not at all.
         _listen(settings.host, settings.grpc_port, "--grpc-port").close()

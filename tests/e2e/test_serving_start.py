@@ -36,6 +36,12 @@ def test_a_port_in_use_is_bad_input(small_registry: Path, option: str) -> None:
     assert f"Port {port} of 127.0.0.1 is in use." in done.stderr
 
 
+def test_one_port_for_http_and_grpc_is_bad_input(small_registry: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+    assert "--port and --grpc-port are both" in refused(small_registry, "--port", port, "--grpc-port", port).stderr
+
+
 def test_an_empty_registry_is_bad_input(tmp_path: Path) -> None:
     assert "holds no model" in refused(tmp_path, "--port", "0").stderr
 
