@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flowers_tfx.registry.baselines import BASELINE_FILE
-from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, MODEL_FILE
+from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, MODEL_FILE, version_number
 from flowers_tfx.storage import BucketPath, Lock, file_sizes
 
 UPLOAD_THREADS = 8
@@ -32,8 +32,8 @@ class BucketVersions:
             self._claim(version).unlink()
 
     def used_numbers(self) -> list[int]:
-        names = [path.name for path in self._root.iterdir()]
-        return [int(name) for name in names if name.isdecimal()] + self._claimed()
+        numbers = (version_number(path.name) for path in self._root.iterdir())
+        return [number for number in numbers if number is not None] + self._claimed()
 
     def write_version(self, model: Path, version: int, card: Mapping[str, bytes], record: str) -> None:
         """Raises FileExistsError if the version exists, InputError if the lock was lost."""

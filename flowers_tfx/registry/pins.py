@@ -29,13 +29,15 @@ def pin_path(registry: str) -> StoragePath:
 
 
 def read_pin(registry: str) -> Pin | None:
-    """None where nothing is pinned. Raises InputError for a file that does not name a version, OSError for one that cannot be read."""
+    """None where nothing is pinned. Raises InputError for a file that cannot be read or does not name a version."""
     path = pin_path(registry)
     try:
         pin = json.loads(path.read_text(encoding="utf-8"))
         version, when = pin["version"], pin.get("when", "")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise InputError(f"The pin {path} cannot be read: {error.strerror or error}.", "Check its permissions.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         version = when = None
     if type(version) is not int or version < 0:
@@ -77,16 +79,20 @@ def _check_usable(registry: str, version: int) -> None:
         last = ", ".join(map(str, numbers[-3:]))
         hint = f"The newest versions are {last}; flowers registry list shows all." if numbers else "Push one: flowers run --config FILE."
         raise InputError(f"There is no version {version} in the registry {registry}.", hint)
-    if reason := damage(registry, entry(registry, version)):
+    try:
+        reason = damage(registry, entry(registry, version))
+    except OSError as error:
+        raise InputError(f"Version {version} cannot be read: {error.strerror or error}.", "Check the permissions of its files.") from error
+    if reason:
         raise InputError(f"Version {version} is damaged: {reason}.", "Pin another version: flowers registry pin VERSION.")
 
 
 def remove_pin(registry: str) -> bool:
     """Whether there was one. Raises InputError if it cannot be removed."""
     path = pin_path(registry)
-    if not path.is_file():
-        return False
     try:
+        if not path.is_file():
+            return False
         path.unlink()
     except FileNotFoundError:
         return False  # another process was quicker

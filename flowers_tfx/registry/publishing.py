@@ -15,7 +15,18 @@ from flowers_tfx import storage
 from flowers_tfx.errors import InputError
 from flowers_tfx.registry.bucket_versions import BucketVersions
 from flowers_tfx.registry.cards import card_digest
-from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, Entry, damage, entry, files_digest, model_digest, version_path, versions
+from flowers_tfx.registry.versions import (
+    BASELINE_DIR,
+    ENTRY_FILE,
+    Entry,
+    damage,
+    entry,
+    files_digest,
+    model_digest,
+    version_number,
+    version_path,
+    versions,
+)
 
 _UNFINISHED_NAMES = r"\d+|baseline"
 
@@ -87,7 +98,8 @@ class _FolderVersions:
         self._root = root
 
     def used_numbers(self) -> list[int]:
-        return [int(path.name) for path in self._root.iterdir() if path.name.isdecimal()]
+        numbers = (version_number(path.name) for path in self._root.iterdir())
+        return [number for number in numbers if number is not None]
 
     def write_version(self, model: Path, version: int, card: Mapping[str, bytes], record: str) -> None:
         with storage.atomic_folder(self._root / str(version), durable=True) as folder:

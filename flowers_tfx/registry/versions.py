@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flowers_tfx import storage
@@ -18,6 +20,7 @@ from flowers_tfx.storage import BucketPath, StoragePath
 
 ENTRY_FILE = "assets.extra/registry.json"
 MODEL_FILE = "saved_model.pb"
+LARGEST_VERSION = 2**63 - 1
 # The baseline of the data review, published after the model.
 BASELINE_DIR = "assets.extra/baseline"
 # The model card. It names the version, so it is written when the version is known; the record has a digest of its own for it.
@@ -56,16 +59,39 @@ def version_path(registry: str, version: int) -> StoragePath:
     return storage.storage_path(registry) / str(version)
 
 
+def version_number(folder: str) -> int | None:
+    """None for a name that is not the number of a version: ASCII digits without leading zeros, 63 bits as TensorFlow Serving has them."""
+    if not (folder.isascii() and folder.isdecimal()):
+        return None
+    number = int(folder)
+    return number if str(number) == folder and number <= LARGEST_VERSION else None
+
+
 def versions(registry: str) -> list[int]:
-    """Versions that hold a SavedModel, ascending."""
+    """Versions that hold a SavedModel, ascending. Raises InputError for a registry that cannot be read."""
     root = storage.storage_path(registry)
     if isinstance(root, BucketPath):
         names = root.file_sizes()
         folders = {name.partition("/")[0] for name in names}
-        return sorted(int(v) for v in folders if v.isdecimal() and {f"{v}/{MODEL_FILE}", f"{v}/{ENTRY_FILE}"} <= names.keys())
-    if not root.is_dir():
-        return []
-    return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal() and (path / MODEL_FILE).is_file())
+        whole = {v for v in folders if {f"{v}/{MODEL_FILE}", f"{v}/{ENTRY_FILE}"} <= names.keys()}
+    else:
+        try:
+            whole = {path.name for path in root.iterdir() if version_number(path.name) is not None and _may_hold_model(path)}
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise InputError(f"The registry {registry} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    return sorted(number for number in map(version_number, whole) if number is not None)
+
+
+def _may_hold_model(folder: Path) -> bool:
+    """True for a folder that nobody can look into, too: it is one version that cannot be read, not the end of the others."""
+    try:
+        return stat.S_ISREG((folder / MODEL_FILE).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def entry(registry: str, version: int) -> Entry:

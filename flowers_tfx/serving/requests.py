@@ -10,15 +10,22 @@ from typing import Any
 from flowers_tfx.data.pictures import BadPicture, TooLarge, UnsupportedKind
 from flowers_tfx.errors import InputError
 
+_LONGEST_ERROR = 500  # characters; gRPC clients take 16 KB of one
+
 
 @dataclass
 class RequestError(Exception):
-    """A request that gets no answer. `status`: of HTTP; `error`: one sentence with the cause; `hint`: what to do."""
+    """A request that gets no answer. `status`: of HTTP; `error`: one sentence with the cause, which is cut where it repeats too much of the
+    request; `hint`: what to do."""
 
     status: int
     error: str
     hint: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.error) > _LONGEST_ERROR:
+            self.error = f"{self.error[:_LONGEST_ERROR]} ..."
 
     def __str__(self) -> str:
         return self.error

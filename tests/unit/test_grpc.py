@@ -136,6 +136,8 @@ def test_other_requests_are_refused_with_the_right_code(client: Client) -> None:
         (invalid, {"photos": PHOTOS, "tensors": 2}),
         (invalid, {"photos": PHOTOS, "tensors": 0}),
         (invalid, {"photos": PHOTOS, "tensor": {"name": "x"}}),
+        (invalid, {"photos": PHOTOS, "tensor": {"name": "ü" * 20_000}}),
+        (missing, {"photos": PHOTOS, "model_name": "x" * 20_000}),
         (invalid, {"photos": PHOTOS, "tensor": {"datatype": "FP32"}}),
         (invalid, {"photos": PHOTOS, "tensor": {"shape": [-1]}}),
         (invalid, {"photos": PHOTOS, "outputs": [{"name": "x"}]}),

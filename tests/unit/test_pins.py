@@ -97,6 +97,16 @@ def test_a_pin_that_cannot_be_read_is_not_passed_over(
     assert flowers(capsys, root, "unpin")["serving"] == version
 
 
+def test_a_pin_that_is_not_a_file_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(tmp_path / "registry")
+    version = registry.publish(saved_model(tmp_path / "model"), root, "a", (), "").version
+    (tmp_path / "registry" / "pin.json").mkdir()
+    assert flowers(capsys, root, "list")["serving"] is None
+    for command in ("unpin", "rollback"):
+        assert "cannot be read" in flowers(capsys, root, command, code=2)["error"]
+    assert flowers(capsys, root, "pin", version, code=2)["error"]
+
+
 def test_a_pin_of_a_version_that_is_gone_is_an_error(root: str, push: Callable[[str], int]) -> None:
     push("a")
     registry.write_pin(root, 7)

@@ -110,6 +110,23 @@ def test_an_empty_registry_has_no_serving_model(tmp_path: Path) -> None:
         registry.versions("ftp://host/registry")
 
 
+def test_a_version_is_a_folder_whose_name_is_its_number(tmp_path: Path) -> None:
+    names = ["0", "7", "9223372036854775807"]
+    others = ["007", "08", "٣", "²", "-4", "+5", "1.5", " 6", "9223372036854775808", "12345678901234567890", "tmp"]
+    for name in (*names, *others):
+        saved_model(tmp_path / name)
+    assert registry.versions(str(tmp_path)) == [int(name) for name in names]
+
+
+def test_a_version_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    saved_model(tmp_path / "1")
+    (tmp_path / "2").symlink_to("2")  # nobody gets into it, whatever his permissions
+    assert registry.versions(str(tmp_path)) == [1, 2]
+    assert "cannot be read" in registry.entry(str(tmp_path), 2).damage
+    (tmp_path / "3").symlink_to("nowhere")
+    assert registry.versions(str(tmp_path)) == [1, 2]
+
+
 def baseline(folder: Path, content: str) -> Path:
     """As PublishBaseline makes it."""
     (folder / "sample").mkdir(parents=True)

@@ -514,6 +514,16 @@ def test_a_version_that_is_removed_while_it_serves_serves_on(
     assert states(manager) == {str(old): "AVAILABLE"}, "what is neither there nor in memory is forgotten"
 
 
+def test_a_version_that_cannot_be_read_stays_out_with_the_reason(
+    root: str, models: dict[str, Path], started: Callable[..., VersionManager]
+) -> None:
+    good, bad = push(root, models["first"]), 2**62
+    (Path(root) / str(bad)).symlink_to(str(bad))
+    manager = started()
+    assert manager.serving == str(good)
+    assert state(manager, bad).state in ("START", "END") and "cannot be" in state(manager, bad).message
+
+
 def test_without_a_model_there_is_no_server(root: str, started: Callable[..., VersionManager]) -> None:
     with pytest.raises(InputError, match="holds no model"):
         started()
