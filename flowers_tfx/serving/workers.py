@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from socket import socket
@@ -22,6 +24,7 @@ from flowers_tfx.serving.log import log_to_stderr
 
 _MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS_TO_START = 120.0
+_LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,20 @@ class WorkerApp:
 
     def __call__(self) -> App:
         log_to_stderr()
+        threading.Thread(target=_end_with, args=(os.getppid(),), name="supervisor", daemon=True).start()
         try:
             return create_app(self.settings, create_service(self.settings))
         except InputError as error:
             # The supervisor starts another: the registry may be reachable again by then.
             sys.stderr.write(f"Worker {os.getpid()} cannot start: {error.message} {error.hint}\n")
             sys.exit(1)
+
+
+def _end_with(supervisor: int) -> None:
+    """Ends this worker when its supervisor was killed: nobody would stop it, and it would keep the port from the next server."""
+    while os.getppid() == supervisor:
+        time.sleep(_LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Workers(Multiprocess):

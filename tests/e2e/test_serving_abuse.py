@@ -258,6 +258,19 @@ def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> N
         assert f'flowers_requests_total{{code="200",route="/predict"}} {len(answered)}.0' in text.replace("'", '"')
 
 
+def test_workers_end_when_their_supervisor_is_killed(registry: Path) -> None:
+    with serving_process(registry, "--workers", "2") as service:
+        pids = workers(service)
+        service.process.kill()
+        service.process.wait()
+        deadline = time.monotonic() + 30
+        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        with pytest.raises(ConnectionRefusedError):
+            ask(service)
+        service.code = 0  # nothing is left to stop
+
+
 def _are_whole(pids: list[int], killed: int) -> bool:
     """One look at the processes: between two, the killed one can go."""
     return len(pids) == 2 and killed not in pids
