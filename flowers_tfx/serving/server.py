@@ -72,7 +72,8 @@ def _config(settings: ServingSettings, app: Any, connections: int, **more: Any) 
 
 
 class _Server(uvicorn.Server):
-    """Ends with 0 after SIGTERM and SIGINT: uvicorn's own server dies of the signal once it has answered its open requests."""
+    """Ends with 0 after SIGTERM, SIGINT and SIGHUP: uvicorn's own server dies of the first two once it has answered its open requests, and
+    of the third at once."""
 
     def __init__(self, config: ServerConfig, started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -84,7 +85,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:

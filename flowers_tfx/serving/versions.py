@@ -214,7 +214,8 @@ class VersionManager:
         reasons = [f"version {state.version}: {state.message}" for state in self.states() if state.message]
         if not reasons and not self._reading_error:
             return InputError(f"The registry {self._registry} holds no model.", "Run the pipeline first: flowers run --config FILE.")
-        return InputError(f"No version of the model can be used: {self._reading_error or reasons[0]}", "Push a model, or pin another one.")
+        hint = "Push a model, or pin another one." if self._version is None else "`flowers registry list` names the versions."
+        return InputError(f"No version of the model can be used: {self._reading_error or reasons[0]}", hint)
 
     def _watch(self) -> None:
         while not self._stopping.is_set():

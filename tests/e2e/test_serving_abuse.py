@@ -192,7 +192,8 @@ def test_more_requests_than_it_can_take_are_told_to_come_again(registry: Path) -
         assert ask(small) == 200
 
 
-def test_open_requests_are_answered_after_sigterm(registry: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_open_requests_are_answered_after_a_signal(registry: Path, number: int) -> None:
     with serving_process(registry, "--set", "serving.threads=1") as ending:
         statuses: list[int] = []
         large = small_photo(2, (4000, 3500))
@@ -207,7 +208,7 @@ def test_open_requests_are_answered_after_sigterm(registry: Path) -> None:
             if statuses:
                 break
             time.sleep(0.01)
-        assert ending.stop(signal.SIGTERM) == 0
+        assert ending.stop(number) == 0
         for thread in threads:
             thread.join()
         assert statuses == [200] * 8
