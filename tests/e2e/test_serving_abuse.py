@@ -57,6 +57,17 @@ def ask(service: ServingProcess) -> int:
     return request(service, "POST", "/predict", PHOTO, JPEG)[0]
 
 
+def send_at_once(service: ServingProcess, photo: bytes, number: int) -> tuple[list[int], list[threading.Thread]]:
+    """The statuses, which arrive one by one, and the threads that wait for them."""
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(request(service, "POST", "/predict", photo, JPEG)[0])) for _ in range(number)
+    ]
+    for thread in threads:
+        thread.start()
+    return statuses, threads
+
+
 def png(width: int, height: int, rows: bytes) -> bytes:
     """A PNG whose header promises so many pixels."""
 
@@ -177,15 +188,7 @@ def test_a_thousand_slow_clients_hold_up_nobody(service: ServingProcess) -> None
 
 def test_more_requests_than_it_can_take_are_told_to_come_again(registry: Path) -> None:
     with serving_process(registry, "--set", "serving.queue=2", "--set", "serving.threads=1") as small:
-        statuses: list[int] = []
-        large = small_photo(2, (3000, 2500))
-
-        def send() -> None:
-            statuses.append(request(small, "POST", "/predict", large, JPEG)[0])
-
-        threads = [threading.Thread(target=send) for _ in range(24)]
-        for thread in threads:
-            thread.start()
+        statuses, threads = send_at_once(small, small_photo(2, (3000, 2500)), 24)
         for thread in threads:
             thread.join()
         assert set(statuses) == {200, 429}
@@ -195,15 +198,7 @@ def test_more_requests_than_it_can_take_are_told_to_come_again(registry: Path) -
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_open_requests_are_answered_after_a_signal(registry: Path, number: int) -> None:
     with serving_process(registry, "--set", "serving.threads=1") as ending:
-        statuses: list[int] = []
-        large = small_photo(2, (4000, 3500))
-
-        def send() -> None:
-            statuses.append(request(ending, "POST", "/predict", large, JPEG)[0])
-
-        threads = [threading.Thread(target=send) for _ in range(8)]
-        for thread in threads:
-            thread.start()
+        statuses, threads = send_at_once(ending, small_photo(2, (4000, 3500)), 8)
         while b"flowers_open_requests 9.0" not in request(ending, "GET", "/metrics")[1]:  # this one is open too
             if statuses:
                 break
