@@ -46,6 +46,7 @@ LAYERS = (
     "model_card",
     "model",
     "inference",
+    "explain",
     "review",
     "selection",
     "serving",
@@ -58,9 +59,9 @@ LAYERS = (
 )
 # Libraries, and the packages that must not import them, inside functions neither.
 FORBIDDEN = {
-    "tfx": ("data", "samples", "registry", "validation", "reports", "model_card", "model", "inference", "review", "serving"),
-    "tensorflow": ("validation", "reports", "model_card", "samples", "registry", "storage", "config", "inference", "serving"),
-    "apache_beam": ("validation", "reports", "model_card", "samples", "registry", "config", "model", "inference", "serving"),
+    "tfx": ("data", "samples", "registry", "validation", "reports", "model_card", "model", "inference", "explain", "review", "serving"),
+    "tensorflow": ("validation", "reports", "model_card", "samples", "registry", "storage", "config", "inference", "explain", "serving"),
+    "apache_beam": ("validation", "reports", "model_card", "samples", "registry", "config", "model", "inference", "explain", "serving"),
 }
 LONGEST_FILE, LONG_FUNCTION = 250, 40
 

@@ -2,6 +2,7 @@
 
 from flowers_tfx.config.beam import BeamConfig
 from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.explain import ExplainConfig
 from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig, StepConfig
@@ -15,6 +16,7 @@ __all__ = [
     "BeamConfig",
     "CanaryConfig",
     "EvaluationConfig",
+    "ExplainConfig",
     "ExportConfig",
     "IngestConfig",
     "KubeflowConfig",

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from flowers_tfx.config.beam import BeamConfig
 from flowers_tfx.config.evaluation import EvaluationConfig
+from flowers_tfx.config.explain import ExplainConfig
 from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
@@ -48,6 +49,7 @@ class PipelineConfig(Section):
     export: ExportConfig = ExportConfig()
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    explain: ExplainConfig = ExplainConfig()
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
