@@ -1,0 +1,48 @@
+"""An explanation as JSON: the row of `flowers explain --json` and of the web service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flowers_tfx.explain.explanation import Explanation, Region
+from flowers_tfx.inference.answer import Answer
+
+_DIGITS = 6
+
+
+def explanation_row(explanation: Explanation, answer: Answer, labels: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
+    """`answer`: the model's, to the same photo; `labels`: in the order of its probabilities; `size`: width and height of the upright photo,
+    px. The caller adds what it knows besides: file, map, model_version."""
+    quality = explanation.quality
+    return {
+        "label": labels[explanation.target],
+        "probability": _probability(answer, explanation.target),
+        "known": answer.known,
+        "why": answer.why,
+        "method": explanation.method,
+        "regions": [{"box": box_in_pixels(region, size), "share": round(region.share, _DIGITS)} for region in explanation.regions],
+        "completeness_error": None if quality.completeness_error is None else round(quality.completeness_error, _DIGITS),
+        "deletion_auc": round(quality.deletion_auc, _DIGITS),
+        "insertion_auc": round(quality.insertion_auc, _DIGITS),
+        "random_deletion_auc": round(quality.random_deletion_auc, _DIGITS),
+        "trustworthy": quality.trustworthy,
+        "reasons": list(quality.reasons),
+        "runner_up": {"label": labels[explanation.runner_up], "probability": _probability(answer, explanation.runner_up)},
+        "seconds": round(explanation.seconds, 3),
+    }
+
+
+def box_in_pixels(region: Region, size: tuple[int, int]) -> list[int]:
+    """x0, y0, x1, y1 of the region in a photo of this width and height; at least one pixel wide and high."""
+    (x0, x1), (y0, y1) = (_side(region.box[axis], region.box[axis + 2], size[axis]) for axis in (0, 1))
+    return [x0, y0, x1, y1]
+
+
+def _side(start: float, end: float, pixels: int) -> tuple[int, int]:
+    first = min(round(start * pixels), pixels - 1)
+    return first, max(round(end * pixels), first + 1)
+
+
+def _probability(answer: Answer, index: int) -> float:
+    return round(float(answer.probabilities[index]), _DIGITS)
