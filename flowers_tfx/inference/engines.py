@@ -13,7 +13,7 @@ from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import BadPicture, decode, max_bytes, open_picture
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Answer, Unreadable, answer_of
-from flowers_tfx.litert import SCORE, Pictures
+from flowers_tfx.litert import SCORE, Pictures, Vectors
 from flowers_tfx.model_folder import load_litert, read_labels
 from flowers_tfx.threads import map_in_threads
 
@@ -69,7 +69,11 @@ class LiteRtEngine:
 
     def answer_picture(self, picture: Pictures) -> Answer:
         """The answer to a photo that was prepared."""
-        return answer_of(self._model(picture))
+        return answer_of(self.run(picture))
+
+    def run(self, picture: Pictures) -> Vectors:
+        """All outputs of the network, float32 [n] each, for a photo that was prepared."""
+        return self._model(picture)
 
     def _answer(self, photo: Photo) -> Answer | Unreadable:
         try:

@@ -44,6 +44,10 @@ def unavailable(error: InputError) -> RequestError:
     return RequestError(503, error.message, error.hint, {"Retry-After": "5"})
 
 
+def out_of_memory() -> RequestError:
+    return RequestError(503, "There is not enough memory for the photo.", "Send a smaller one, or try again.", {"Retry-After": "5"})
+
+
 def bad_photo(error: BadPicture, name: str = "The photo") -> RequestError:
     """413 for a photo that is too large, 415 for a format that is not taken, 400 for what is broken or not a picture."""
     reason = str(error)

@@ -15,7 +15,7 @@ from flowers_tfx.inference.answer import Answer
 from flowers_tfx.serving.loaded_version import LoadedVersion
 from flowers_tfx.serving.metrics import Metrics
 from flowers_tfx.serving.photo_queue import ModelFailure, Outcome, PhotoQueue
-from flowers_tfx.serving.requests import RequestError, bad_photo, unavailable
+from flowers_tfx.serving.requests import RequestError, bad_photo, out_of_memory, unavailable
 from flowers_tfx.serving.versions import VersionManager
 
 
@@ -46,9 +46,8 @@ class Service:
         """Raises RequestError: 404 for a version that is not loaded, 429 while too many photos wait, 503 without a model or in time, 500
         for a model that fails."""
         request = uuid.uuid4().hex
-        with self._version(request, version) as loaded:
-            outcomes = await self._ask(loaded, photos)
-            answers = tuple(self._checked(outcome, loaded) for outcome in outcomes)
+        with self.lease(request, version) as loaded:
+            answers = await self.answers_of(loaded, photos)
             self._count(loaded, answers)
         if version is None:
             self.versions.ask_shadow(loaded, photos, answers)
@@ -60,11 +59,17 @@ class Service:
         serving = self.versions.serving
         if version is None and not serving:
             raise unavailable(InputError("No version of the model can answer.", "Try again later."))
-        with self._version("", int(serving) if version is None else version) as loaded:
+        with self.lease("", int(serving) if version is None else version) as loaded:
             yield loaded
 
+    async def answers_of(self, loaded: LoadedVersion, photos: Sequence[bytes]) -> tuple[Answer | BadPicture, ...]:
+        """Of a version that the caller holds; they are not counted. Raises RequestError as `answer`."""
+        outcomes = await self._ask(loaded, photos)
+        return tuple(self._checked(outcome, loaded) for outcome in outcomes)
+
     @contextlib.contextmanager
-    def _version(self, request: str, version: int | None) -> Iterator[LoadedVersion]:
+    def lease(self, request: str, version: int | None) -> Iterator[LoadedVersion]:
+        """The version that is to answer the request with this id, until the end of the block. Raises RequestError."""
         try:
             lease = self.versions.choose(request) if version is None else self.versions.get(version)
         except InputError as error:
@@ -88,17 +93,17 @@ class Service:
                 return outcome
             case Answer() | ModelFailure():
                 reason = str(outcome) if isinstance(outcome, ModelFailure) else "its answer is not finite"
-                self.metrics.model_errors.labels(loaded.version).inc()
-                self.versions.take_out(loaded.version, reason)
-                raise RequestError(
-                    500, f"Version {loaded.version} of the model failed and was taken out of service: {reason}.", "Try again."
-                )
+                raise self.failure_of(loaded, reason)
             case MemoryError():
-                raise RequestError(
-                    503, "There is not enough memory for the photo.", "Send a smaller one, or try again.", {"Retry-After": "5"}
-                )
+                raise out_of_memory()
             case _:
                 raise outcome
+
+    def failure_of(self, loaded: LoadedVersion, reason: str) -> RequestError:
+        """Takes a version out of service whose network failed."""
+        self.metrics.model_errors.labels(loaded.version).inc()
+        self.versions.take_out(loaded.version, reason)
+        return RequestError(500, f"Version {loaded.version} of the model failed and was taken out of service: {reason}.", "Try again.")
 
     def _count(self, loaded: LoadedVersion, answers: Sequence[Answer | BadPicture]) -> None:
         for answer in answers:
