@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from flowers_tfx.data.pictures import BadPicture, decode, open_picture
+from flowers_tfx.data.small_pictures import small_jpeg
 from flowers_tfx.review.sides import Side
 
 THUMBNAILS = "thumbnails.parquet"
@@ -19,16 +18,7 @@ THUMBNAIL_BYTES = 4_096
 
 def thumbnail(data: bytes, side: int = 128) -> bytes:
     """A JPEG of at most `THUMBNAIL_BYTES`, upright, its longer side at most `side` px. BadPicture when it cannot be decoded."""
-    image = decode(open_picture(data, max_pixels=None), max_analysis_px=16 * side * side)
-    image.thumbnail((side, side))
-    image.info.clear()  # Pillow would copy the photo's comment
-    while True:
-        for quality in (75, 60, 45, 30, 15):
-            out = io.BytesIO()
-            image.save(out, "JPEG", quality=quality, optimize=True)
-            if out.tell() <= THUMBNAIL_BYTES or max(image.size) <= 16:
-                return out.getvalue()
-        image.thumbnail((max(image.size) // 2, max(image.size) // 2), Image.Resampling.BOX)
+    return small_jpeg(decode(open_picture(data, max_pixels=None), max_analysis_px=16 * side * side), side, THUMBNAIL_BYTES)
 
 
 def make_thumbnails(sides: Iterable[Side], digests: Iterable[str], known: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
