@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from flowers_tfx.explain.explanation import Region
@@ -28,11 +27,16 @@ def heat_map(picture: Pictures | Image.Image, evidence: Floats, regions: Sequenc
     map has the geometry of the picture and is stretched to its size. `regions` are outlined and numbered."""
     photo = _as_image(picture)
     gray = np.asarray(photo.convert("L"), np.float32)[..., np.newaxis] * _DIMMED
-    strength = resize_map(strength_of(evidence), photo.size)
-    colours, opacity = _colours(strength), _OPAQUE * np.clip(strength / _OPAQUE_FROM, 0, 1)[..., np.newaxis]
-    blended = gray + (colours - gray) * opacity
-    image = Image.fromarray(np.rint(blended).astype(np.uint8), "RGB")
+    colours, opacity = _colours(resize_map(strength_of(evidence), photo.size))
+    image = Image.fromarray(np.rint(gray + (colours - gray) * opacity[..., np.newaxis]).astype(np.uint8), "RGB")
     return outline(image, regions) if regions else image
+
+
+def overlay(evidence: Floats, size: tuple[int, int]) -> Image.Image:
+    """The colours of `heat_map` alone, an RGBA image of this width and height that is transparent where there is no evidence: to be laid
+    over a gray photo."""
+    colours, opacity = _colours(resize_map(strength_of(evidence), size))
+    return Image.fromarray(np.rint(np.dstack([colours, 255 * opacity])).astype(np.uint8), "RGBA")
 
 
 def strength_of(evidence: Floats) -> Floats:
@@ -80,11 +84,11 @@ def colour_scale(width: int, height: int) -> Image.Image:
     return heat_map(np.full((height, width, 3), 128, np.uint8), np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1)))
 
 
-def _colours(strength: Floats) -> Floats:
-    """float32 [..., 3], 0 to 255."""
+def _colours(strength: Floats) -> tuple[Floats, Floats]:
+    """Colours, float32 [..., 3], 0 to 255, and how much each covers, float32 [...], 0 to 1."""
     stops = np.linspace(0, 1, len(COLOURS))
-    table: npt.NDArray[np.float64] = np.array(COLOURS, np.float64)
-    return np.stack([np.interp(strength, stops, table[:, channel]) for channel in range(3)], axis=-1).astype(np.float32)
+    channels = [np.interp(strength, stops, channel) for channel in zip(*COLOURS, strict=True)]
+    return np.stack(channels, axis=-1).astype(np.float32), _OPAQUE * np.clip(strength / _OPAQUE_FROM, 0, 1)
 
 
 def _as_image(picture: Pictures | Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from flowers_tfx.explain.explanation import Region
-from flowers_tfx.explain.heat_map import COLOURS, colour_scale, heat_map, outline, resize_map, strength_of
+from flowers_tfx.explain.heat_map import COLOURS, colour_scale, heat_map, outline, overlay, resize_map, strength_of
 
 SIDE = 64
 
@@ -30,6 +30,13 @@ def test_colour_stands_where_evidence_is_and_nowhere_else() -> None:
     pixels = np.asarray(heat_map(picture(), spot(40, 20)))
     assert pixels.shape == (SIDE, SIDE, 3)
     assert (is_gray(pixels) == (spot(40, 20) < 0)).all()
+
+
+def test_the_colours_alone_over_a_gray_photo_are_the_heat_map() -> None:
+    gray = Image.fromarray(picture()).convert("L").point(lambda level: 0.75 * level).convert("RGB")
+    gray.paste(layer := overlay(spot(40, 20), gray.size), mask=layer)
+    whole = np.asarray(heat_map(picture(), spot(40, 20)), int)
+    assert np.abs(np.asarray(gray, int) - whole).max() <= 2
 
 
 @pytest.mark.parametrize("empty", [np.zeros((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), -1.0, np.float32)])
