@@ -24,6 +24,11 @@ from flowers_tfx.warm_up_requests import warm_up_file
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
+GRADIENTS_SIGNATURE = "serving_gradients"
+
+# Inputs and outputs of the signature of gradients.
+PICTURES, WEIGHTS = "pictures", "weights"
+GRADIENTS, LOGITS = "gradients", "logits"
 
 _BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
@@ -75,10 +80,27 @@ def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str],
         """Serialized Examples, string [N] -> label_id int64 [N], the index of the class in the model's outputs."""
         return {LABEL_ID: label_ids(_feature(examples, LABEL), list(labels))}
 
+    @tf.function(input_signature=_gradient_inputs(image_size, len(labels)))
+    def serving_gradients(pictures: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Pictures, float32 [N, s, s, 3] of 0-255, and weights, float32 [N, classes] -> gradients of sum(weights * logits) by the
+        pictures, float32 [N, s, s, 3], and the calibrated logits, float32 [N, classes]; what explanations ask."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(pictures)
+            _, logits = _features_and_logits(network, pictures, recognition)
+        return {GRADIENTS: tape.gradient(logits, pictures, output_gradients=weights), LOGITS: logits}
+
     model = tf.Module()
     model.weights = [variable.value for variable in _variables(network)]
     model.serving_default, model.serving_examples, model.transform_labels = serving_default, serving_examples, transform_labels
+    model.serving_gradients = serving_gradients
     return model
+
+
+def _gradient_inputs(image_size: int, classes: int) -> list[tf.TensorSpec]:
+    return [
+        tf.TensorSpec([None, image_size, image_size, 3], tf.float32, name=PICTURES),
+        tf.TensorSpec([None, classes], tf.float32, name=WEIGHTS),
+    ]
 
 
 def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
@@ -88,14 +110,19 @@ def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
 def answers(network: ServedNetwork, pictures: tf.Tensor, recognition: Recognition = PLAIN) -> dict[str, tf.Tensor]:
     """The outputs of the LiteRT model, float32, of pictures (float32 [N, s, s, 3], 0-255): probabilities [N, classes] and pooled features
     [N, F]; with a detector also its far, unsure and score, [N, 1] each."""
-    features = network.backbone(pictures, training=False)
-    logits = tf.cast(network.head(features, training=False), tf.float32) / recognition.temperature
+    features, logits = _features_and_logits(network, pictures, recognition)
     detected = recognition.detector.outputs(features, logits) if recognition.detector else {}
     return {
         PROBABILITIES: tf.nn.softmax(logits),
         FEATURES: tf.cast(features, tf.float32),
         **{name: values[:, tf.newaxis] for name, values in detected.items()},
     }
+
+
+def _features_and_logits(network: ServedNetwork, pictures: tf.Tensor, recognition: Recognition) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pooled features [N, F], and float32 logits [N, classes] whose softmax is calibrated."""
+    features = network.backbone(pictures, training=False)
+    return features, tf.cast(network.head(features, training=False), tf.float32) / recognition.temperature
 
 
 def _verdict(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -127,6 +154,7 @@ def export(
         "serving_default": model.serving_default,
         EXAMPLES_SIGNATURE: model.serving_examples,
         LABELS_SIGNATURE: model.transform_labels,
+        GRADIENTS_SIGNATURE: model.serving_gradients,
     }
     tf.saved_model.save(model, folder, signatures=signatures)
     litert = _litert_models(network, image_size, representative, recognition)

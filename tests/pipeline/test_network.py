@@ -199,6 +199,20 @@ def test_networks_that_rescale_pixels_themselves_load_train_and_export(name: str
     np.testing.assert_allclose(answers["probabilities"], tf.nn.softmax(network.full(whole, training=False)), atol=1e-5)
 
 
+def test_gradients_by_pictures_pass_through_folded_normalisation(weights: Path) -> None:
+    network = network_of(weights=str(weights))
+    pictures, upstream = tf.constant(some_pictures(2), tf.float32), tf.constant([[1.0, 0, 0, 0, 0], [0, -1, 0, 0.5, 0]])
+    model = signatures.flower_model(network, SIZE, [str(number) for number in range(CLASSES)])
+    outputs = model.serving_gradients(pictures, upstream)
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)
+        # The network of keras.applications as it is, with its normalisation layers.
+        logits = network.head(network.application(pictures / 127.5 - 1, training=False))
+    expected = tape.gradient(logits, pictures, output_gradients=upstream)
+    np.testing.assert_allclose(outputs["logits"], logits, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(outputs["gradients"], expected, rtol=0.01, atol=1e-3 * float(tf.reduce_max(tf.abs(expected))))
+
+
 def test_unfreezing_counts_from_the_end(weights: Path) -> None:
     network = network_of(weights=str(weights))
     layers = network.application.layers
