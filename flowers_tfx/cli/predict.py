@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @flowers.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...", type=click.Path(path_type=Path))
-@click.option("--model", help="A SavedModel or a registry; default: the configured registry, of which the serving version answers.")
+@click.option(
+    "--model", help="A version's folder or number, or a registry; default: the configured registry, of which the serving version answers."
+)
 @click.option(
     "--engine",
     type=click.Choice(["litert", "savedmodel"]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from flowers_tfx.explain.explanation import Explanation, Region
+from flowers_tfx.explain.explanation import Explanation, Quality, Region
 from flowers_tfx.inference.answer import Answer
 
 _DIGITS = 6
+CHECKS = tuple(field.name for field in fields(Quality) if field.name != "reasons")
 
 
 def explanation_row(explanation: Explanation, answer: Answer, labels: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
@@ -20,12 +22,10 @@ def explanation_row(explanation: Explanation, answer: Answer, labels: Sequence[s
         "probability": _probability(answer, explanation.target),
         "known": answer.known,
         "why": answer.why,
+        "score": answer.score,
         "method": explanation.method,
         "regions": [{"box": box_in_pixels(region, size), "share": round(region.share, _DIGITS)} for region in explanation.regions],
-        "completeness_error": None if quality.completeness_error is None else round(quality.completeness_error, _DIGITS),
-        "deletion_auc": round(quality.deletion_auc, _DIGITS),
-        "insertion_auc": round(quality.insertion_auc, _DIGITS),
-        "random_deletion_auc": round(quality.random_deletion_auc, _DIGITS),
+        **{name: None if (value := getattr(quality, name)) is None else round(value, _DIGITS) for name in CHECKS},
         "trustworthy": quality.trustworthy,
         "reasons": list(quality.reasons),
         "runner_up": {"label": labels[explanation.runner_up], "probability": _probability(answer, explanation.runner_up)},

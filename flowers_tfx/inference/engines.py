@@ -65,7 +65,7 @@ class LiteRtEngine:
 
     def prepare(self, photo: Photo) -> Pictures:
         """The picture that the network sees, uint8 [s, s, 3]. Raises BadPicture."""
-        return prepare_picture(open_picture(_read(photo, self._max_pixels), self._max_pixels), self._model.image_size)
+        return prepare_picture(open_picture(read_photo(photo, self._max_pixels), self._max_pixels), self._model.image_size)
 
     def answer_picture(self, picture: Pictures) -> Answer:
         """The answer to a photo that was prepared."""
@@ -111,7 +111,7 @@ class SavedModelEngine:
 
     def _check(self, photo: Photo) -> bytes | Unreadable:
         try:
-            data = _read(photo, self._max_pixels)
+            data = read_photo(photo, self._max_pixels)
             # The same check as at ingest: TensorFlow's decoder names neither reason nor photo, and fails the whole batch.
             decode(open_picture(data, self._max_pixels), _CHECK_PX)
         except BadPicture as bad:
@@ -119,7 +119,7 @@ class SavedModelEngine:
         return data
 
 
-def _read(photo: Photo, max_pixels: int) -> bytes:
+def read_photo(photo: Photo, max_pixels: int) -> bytes:
     """The bytes of a photo. BadPicture for a file that cannot be read or is larger than a picture of `max_pixels` needs."""
     if isinstance(photo, bytes):
         return photo

@@ -13,10 +13,10 @@ from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Unreadable
 from flowers_tfx.inference.engines import EngineName
+from flowers_tfx.inference.model_choice import load_model
 from flowers_tfx.inference.predictor import Predictor
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.registry import local_model, serving_model, versions
-from flowers_tfx.storage import StoragePath, storage_path
+from flowers_tfx.storage import StoragePath
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -37,14 +37,12 @@ class Predictions:
 def predict_photos(
     config: PipelineConfig, images: Sequence[Path], model: str | None, engine: EngineName, progress: ProgressCallback
 ) -> Predictions:
-    """`images` are photos and folders of photos; `model` is a version's folder or a registry, the configured one by default.
+    """`images` are photos and folders of photos; `model`: see `load_model`.
 
     Raises InputError if there is no model, none for this engine, or no photo; a file that cannot be read gets a row with its error.
     """
-    files = [file for image in images for file in photo_files(image)]
-    if not files:
-        raise InputError(f"{images[0]} contains no photos.", f"The names of photos end in {', '.join(PHOTO_SUFFIXES)}.")
-    model_path, predictor = _load(config, model, engine)
+    files = list_photos(images)
+    model_path, predictor = load_model(config.registry, model, lambda folder: Predictor(folder, config.ingest.max_pixels, engine))
     rows: list[dict[str, Any]] = []
     for file, result in zip(files, predictor.predict(files), strict=True):
         if isinstance(result, Unreadable):
@@ -53,6 +51,14 @@ def predict_photos(
             rows.append({"file": str(file), **asdict(result), "model_version": predictor.version})
         progress(len(rows), len(files))
     return Predictions(tuple(rows), model_path, predictor.version)
+
+
+def list_photos(images: Sequence[Path]) -> list[Path]:
+    """The photos that a command names. Raises InputError if there are none."""
+    files = [file for image in images for file in photo_files(image)]
+    if not files:
+        raise InputError(f"{images[0]} contains no photos.", f"The names of photos end in {', '.join(PHOTO_SUFFIXES)}.")
+    return files
 
 
 def photo_files(image: Path) -> list[Path]:
@@ -64,21 +70,3 @@ def photo_files(image: Path) -> list[Path]:
         for path in image.rglob("*")
         if path.suffix.lower() in PHOTO_SUFFIXES and os.path.isfile(path) and not any(map(is_hidden, path.relative_to(image).parts))
     )
-
-
-def _load(config: PipelineConfig, model: str | None, engine: EngineName) -> tuple[StoragePath, Predictor]:
-    try:
-        path = serving_model(config.registry) if model is None else _model_path(storage_path(model))
-        with local_model(path) as folder:
-            return path, Predictor(folder, config.ingest.max_pixels, engine)
-    except OSError as error:  # no permission, or removed meanwhile
-        place = config.registry if model is None else model
-        raise InputError(f"No model can be read from {place}: {error.strerror or error}.", "Name another with --model.") from error
-
-
-def _model_path(path: StoragePath) -> StoragePath:
-    if (path / "saved_model.pb").is_file():
-        return path
-    if path.is_dir() and versions(str(path)):
-        return serving_model(str(path))
-    raise InputError(f"{path} contains no model.", "Name a version's folder, or a registry, with --model.")

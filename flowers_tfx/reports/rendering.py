@@ -42,6 +42,11 @@ def count(number: int, noun: str = "photo") -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def unbroken(text: str) -> str:
+    """No line breaks between a number and its %."""
+    return text.replace(" %", f"{_NBSP}%")
+
+
 def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
@@ -56,5 +61,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "small": small, "count": count, "zip": zip}
+    environment.filters["unbroken"] = unbroken
     environment.tests["known"] = lambda value: finite_or_none(value) is not None
     return environment
