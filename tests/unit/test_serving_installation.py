@@ -71,7 +71,20 @@ def flowers(allowed: list[str], *arguments: object) -> subprocess.CompletedProce
 
 def test_only_what_serves_is_allowed(allowed: list[str]) -> None:
     assert {"ai_edge_litert", "numpy", "PIL", "fastapi", "uvicorn", "boto3", "grpc"} <= set(allowed)
-    assert not {"tensorflow", "tfx", "apache_beam", "pandas", "pyarrow", "scipy", "sklearn", "keras", "kfp", "h5py"} & set(allowed)
+    assert not {
+        "tensorflow",
+        "tfx",
+        "apache_beam",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "sklearn",
+        "skimage",
+        "saliency",
+        "keras",
+        "kfp",
+        "h5py",
+    } & set(allowed)
 
 
 def test_photos_are_predicted(allowed: list[str], registry: Path, tmp_path: Path) -> None:
