@@ -39,6 +39,7 @@ LAYERS = (
     "samples",
     "threads",
     "litert",
+    "picture_gradients",
     "model_folder",
     "registry",
     "validation",

@@ -20,15 +20,11 @@ from flowers_tfx.model.preprocessing import LABEL_ID, label_ids
 from flowers_tfx.model.recognition import PLAIN, Recognition
 from flowers_tfx.model.warm_up_pictures import warm_up_pictures
 from flowers_tfx.model_folder import write_litert_record
+from flowers_tfx.picture_gradients import GRADIENTS, GRADIENTS_SIGNATURE, LOGITS, PICTURES, WEIGHTS
 from flowers_tfx.warm_up_requests import warm_up_file
 
 EXAMPLES_SIGNATURE = "serving_examples"
 LABELS_SIGNATURE = "transform_labels"
-GRADIENTS_SIGNATURE = "serving_gradients"
-
-# Inputs and outputs of the signature of gradients.
-PICTURES, WEIGHTS = "pictures", "weights"
-GRADIENTS, LOGITS = "gradients", "logits"
 
 _BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")  # TF Serving's REST API reads {"b64": ...} for names that end in _bytes
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
@@ -80,7 +76,27 @@ def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str],
         """Serialized Examples, string [N] -> label_id int64 [N], the index of the class in the model's outputs."""
         return {LABEL_ID: label_ids(_feature(examples, LABEL), list(labels))}
 
-    @tf.function(input_signature=_gradient_inputs(image_size, len(labels)))
+    model = _module_of_variables(network, recognition)
+    model.serving_default, model.serving_examples, model.transform_labels = serving_default, serving_examples, transform_labels
+    model.serving_gradients = _gradients_function(network, image_size, len(labels), recognition)
+    return model
+
+
+def _module_of_variables(network: ServedNetwork, recognition: Recognition) -> tf.Module:
+    module = tf.Module()
+    module.weights = [variable.value for variable in _variables(network)]
+    # The last layer alone gives logits that still have to be divided by it.
+    module.temperature = tf.Variable(recognition.temperature, trainable=False, dtype=tf.float32)
+    return module
+
+
+def _gradients_function(
+    network: ServedNetwork, image_size: int, classes: int, recognition: Recognition
+) -> tf.types.experimental.GenericFunction:
+    pictures_spec = tf.TensorSpec([None, image_size, image_size, 3], tf.float32, name=PICTURES)
+    weights_spec = tf.TensorSpec([None, classes], tf.float32, name=WEIGHTS)
+
+    @tf.function(input_signature=[pictures_spec, weights_spec])
     def serving_gradients(pictures: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
         """Pictures, float32 [N, s, s, 3] of 0-255, and weights, float32 [N, classes] -> gradients of sum(weights * logits) by the
         pictures, float32 [N, s, s, 3], and the calibrated logits, float32 [N, classes]; what explanations ask."""
@@ -89,18 +105,7 @@ def flower_model(network: ServedNetwork, image_size: int, labels: Sequence[str],
             _, logits = _features_and_logits(network, pictures, recognition)
         return {GRADIENTS: tape.gradient(logits, pictures, output_gradients=weights), LOGITS: logits}
 
-    model = tf.Module()
-    model.weights = [variable.value for variable in _variables(network)]
-    model.serving_default, model.serving_examples, model.transform_labels = serving_default, serving_examples, transform_labels
-    model.serving_gradients = serving_gradients
-    return model
-
-
-def _gradient_inputs(image_size: int, classes: int) -> list[tf.TensorSpec]:
-    return [
-        tf.TensorSpec([None, image_size, image_size, 3], tf.float32, name=PICTURES),
-        tf.TensorSpec([None, classes], tf.float32, name=WEIGHTS),
-    ]
+    return serving_gradients
 
 
 def _feature(examples: tf.Tensor, name: str) -> tf.Tensor:
