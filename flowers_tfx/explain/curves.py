@@ -50,7 +50,7 @@ def run_curves(parts: HiddenParts, answers: Answers, orders: Sequence[Floats], s
 def _screens(ranks: Sequence[npt.NDArray[np.intp]]) -> Iterator[Screen]:
     for rank in ranks:
         for step in range(STEPS + 1):
-            shown = np.where(rank >= step / STEPS * rank.size, np.uint8(255), np.uint8(0))
+            shown = (rank >= step / STEPS * rank.size).astype(np.uint8) * np.uint8(255)
             yield Screen(shown, (0, 0), len(rank))
             yield Screen(~shown, (0, 0), len(rank))
 
