@@ -14,7 +14,21 @@ from typing import NoReturn, TextIO
 import click
 
 # Each of these files adds its commands to `flowers`.
-from flowers_tfx.cli import dataset, ingest, kubeflow, kubeflow_runs, predict, registry, registry_card, review, run, runs, serve, spans  # noqa: F401
+from flowers_tfx.cli import (  # noqa: F401
+    dataset,
+    explain,
+    ingest,
+    kubeflow,
+    kubeflow_runs,
+    predict,
+    registry,
+    registry_card,
+    review,
+    run,
+    runs,
+    serve,
+    spans,
+)
 from flowers_tfx.cli.command import print_json
 from flowers_tfx.cli.progress_bar import Lines
 from flowers_tfx.cli.root import flowers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,16 +15,19 @@ from flowers_tfx.storage import StoragePath, storage_path
 Loaded = TypeVar("Loaded")
 
 
-def load_model(registry: str, model: str | None, load: Callable[[Path], Loaded]) -> tuple[StoragePath, Loaded]:
-    """The place of the model, and what `load` makes of its folder. `model`: a version's folder, a registry, or the number of a version of
-    `registry`; None: the version of `registry` that serves. Raises InputError if there is none, and for one that cannot be read."""
-    try:
-        path = serving_model(registry) if model is None else _model_path(registry, model)
-        with local_model(path) as folder:
-            return path, load(folder)
-    except OSError as error:  # no permission, or removed meanwhile
-        place = registry if model is None else model
-        raise InputError(f"No model can be read from {place}: {error.strerror or error}.", "Name another with --model.") from error
+@contextlib.contextmanager
+def loaded_model(registry: str, model: str | None, load: Callable[[Path], Loaded]) -> Iterator[tuple[StoragePath, Loaded]]:
+    """The place of the model, and what `load` makes of its folder, which is there until the end of the block. `model`: a version's folder,
+    a registry, or the number of a version of `registry`; None: the version of `registry` that serves. Raises InputError if there is none,
+    and for one that cannot be read."""
+    with contextlib.ExitStack() as stack:
+        try:
+            path = serving_model(registry) if model is None else _model_path(registry, model)
+            loaded = load(stack.enter_context(local_model(path)))
+        except OSError as error:  # no permission, or removed meanwhile
+            place = registry if model is None else model
+            raise InputError(f"No model can be read from {place}: {error.strerror or error}.", "Name another with --model.") from error
+        yield path, loaded
 
 
 def _model_path(registry: str, model: str) -> StoragePath:

@@ -13,7 +13,7 @@ from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Unreadable
 from flowers_tfx.inference.engines import EngineName
-from flowers_tfx.inference.model_choice import load_model
+from flowers_tfx.inference.model_choice import loaded_model
 from flowers_tfx.inference.predictor import Predictor
 from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.storage import StoragePath
@@ -37,20 +37,20 @@ class Predictions:
 def predict_photos(
     config: PipelineConfig, images: Sequence[Path], model: str | None, engine: EngineName, progress: ProgressCallback
 ) -> Predictions:
-    """`images` are photos and folders of photos; `model`: see `load_model`.
+    """`images` are photos and folders of photos; `model`: see `loaded_model`.
 
     Raises InputError if there is no model, none for this engine, or no photo; a file that cannot be read gets a row with its error.
     """
     files = list_photos(images)
-    model_path, predictor = load_model(config.registry, model, lambda folder: Predictor(folder, config.ingest.max_pixels, engine))
     rows: list[dict[str, Any]] = []
-    for file, result in zip(files, predictor.predict(files), strict=True):
-        if isinstance(result, Unreadable):
-            rows.append({"file": str(file), "error": result.reason})
-        else:
-            rows.append({"file": str(file), **asdict(result), "model_version": predictor.version})
-        progress(len(rows), len(files))
-    return Predictions(tuple(rows), model_path, predictor.version)
+    with loaded_model(config.registry, model, lambda folder: Predictor(folder, config.ingest.max_pixels, engine)) as (place, predictor):
+        for file, result in zip(files, predictor.predict(files), strict=True):
+            if isinstance(result, Unreadable):
+                rows.append({"file": str(file), "error": result.reason})
+            else:
+                rows.append({"file": str(file), **asdict(result), "model_version": predictor.version})
+            progress(len(rows), len(files))
+    return Predictions(tuple(rows), place, predictor.version)
 
 
 def list_photos(images: Sequence[Path]) -> list[Path]:
