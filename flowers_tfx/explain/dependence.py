@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowers_tfx.explain import place_colours, transplants
-from flowers_tfx.explain.property_curves import CURVES, measure_curve
 from flowers_tfx.explain.marks import MARKS, measure_mark, measure_occlusion
 from flowers_tfx.explain.model_function import Answers, Vectors
 from flowers_tfx.explain.photo_set import PhotoSet
+from flowers_tfx.explain.property_curves import CURVES, measure_curve
 from flowers_tfx.explain.selected_photos import SelectedPhotos, spread_over_classes
 from flowers_tfx.litert import PROBABILITIES
 from flowers_tfx.progress import ProgressCallback

@@ -6,10 +6,10 @@ from typing import Any
 
 from flowers_tfx.explain import transplants
 from flowers_tfx.explain.background_changes import CHANGES, paste, without_thing
-from flowers_tfx.explain.property_curves import CURVES
 from flowers_tfx.explain.marks import Mark
 from flowers_tfx.explain.model_function import Pictures
 from flowers_tfx.explain.photo_set import PhotoSet
+from flowers_tfx.explain.property_curves import CURVES
 from flowers_tfx.explain.salient_regions import salient_mask
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from flowers_tfx.explain import effects, perturbations, transplants
 from flowers_tfx.explain.background_changes import paste, without_thing
-from flowers_tfx.explain.property_curves import CURVES, Curve, measure_curve
 from flowers_tfx.explain.marks import MARKS
 from flowers_tfx.explain.model_function import Pictures, Vectors
 from flowers_tfx.explain.photo_set import Photo, PhotoSet
 from flowers_tfx.explain.picture_measurement import MEASURABLE, measure_pictures
 from flowers_tfx.explain.place_colours import typical_colour
+from flowers_tfx.explain.property_curves import CURVES, Curve, measure_curve
 from flowers_tfx.explain.salient_regions import salient_mask
 from flowers_tfx.explain.selected_photos import select, spread_over_classes
 from flowers_tfx.litert import PROBABILITIES
