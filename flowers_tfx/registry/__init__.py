@@ -1,4 +1,4 @@
-"""The model registry: versions with their records, the baselines beside them, how both are published, and the pin that says what serves."""
+"""The model registry: versions with their records, what lies beside them, how both are published, and the pin that says what serves."""
 
 from flowers_tfx.registry.baselines import (
     BASELINE_FILE,
@@ -11,6 +11,14 @@ from flowers_tfx.registry.baselines import (
     write_no_baseline_reason,
 )
 from flowers_tfx.registry.cards import MeasuredAccuracy, card_damage, card_digest, measured_accuracy, read_card
+from flowers_tfx.registry.explanations import (
+    EXPLANATIONS_FILE,
+    EXPLANATIONS_PAGE,
+    EXPLANATIONS_RECORD,
+    ExplanationsRecord,
+    explanations_page,
+    read_explanations_record,
+)
 from flowers_tfx.registry.local_copies import local_model, remove_abandoned_copies
 from flowers_tfx.registry.pins import (
     Pin,
@@ -25,17 +33,19 @@ from flowers_tfx.registry.pins import (
     serving_with_other_fingerprint,
     write_pin,
 )
-from flowers_tfx.registry.publishing import publish, publish_baseline
+from flowers_tfx.registry.publishing import publish, publish_baseline, publish_explanations
 from flowers_tfx.registry.versions import (
     BASELINE_DIR,
     CARD_FILE,
     CARD_PAGE,
     ENTRY_FILE,
+    EXPLANATIONS_DIR,
     LARGEST_VERSION,
     Entry,
     damage,
     entry,
     files_digest,
+    is_added_later,
     model_digest,
     newest_version,
     newest_with_fingerprint,
@@ -49,9 +59,14 @@ __all__ = [
     "CARD_FILE",
     "CARD_PAGE",
     "ENTRY_FILE",
+    "EXPLANATIONS_DIR",
+    "EXPLANATIONS_FILE",
+    "EXPLANATIONS_PAGE",
+    "EXPLANATIONS_RECORD",
     "LARGEST_VERSION",
     "NO_BASELINE",
     "Entry",
+    "ExplanationsRecord",
     "MeasuredAccuracy",
     "Pin",
     "baseline_digest",
@@ -62,7 +77,9 @@ __all__ = [
     "card_digest",
     "damage",
     "entry",
+    "explanations_page",
     "files_digest",
+    "is_added_later",
     "local_model",
     "measured_accuracy",
     "model_digest",
@@ -74,7 +91,9 @@ __all__ = [
     "pin_version",
     "publish",
     "publish_baseline",
+    "publish_explanations",
     "read_card",
+    "read_explanations_record",
     "read_pin",
     "remove_abandoned_copies",
     "remove_pin",

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flowers_tfx.registry.baselines import BASELINE_FILE
-from flowers_tfx.registry.versions import BASELINE_DIR, ENTRY_FILE, MODEL_FILE, version_number
+from flowers_tfx.registry.versions import ENTRY_FILE, MODEL_FILE, version_number
 from flowers_tfx.storage import BucketPath, Lock, file_sizes
 
 UPLOAD_THREADS = 8
@@ -47,13 +46,13 @@ class BucketVersions:
         (folder / ENTRY_FILE).write_new(record.encode())
         self._claim(version).unlink()
 
-    def write_baseline(self, source: Path, version: int) -> None:
-        """The record, baseline.json, is deleted first and written last."""
-        folder = self._root / str(version) / BASELINE_DIR
-        folder.remove(first=BASELINE_FILE)
-        self._upload(source, folder, omit={BASELINE_FILE})
+    def write_beside(self, source: Path, version: int, name: str, record: str) -> None:
+        """The record, a file of `source`, is deleted first and written last."""
+        folder = self._root / str(version) / name
+        folder.remove(first=record)
+        self._upload(source, folder, omit={record})
         self._lock.renew_or_fail()
-        (folder / BASELINE_FILE).upload(source / BASELINE_FILE)
+        (folder / record).upload(source / record)
 
     def _upload(self, source: Path, target: BucketPath, omit: set[str]) -> None:
         """Uploads all files except those in `omit`, which make the version visible."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
-from flowers_tfx.registry.versions import BASELINE_DIR
+from flowers_tfx.registry.versions import is_added_later
 from flowers_tfx.storage import BucketPath, StoragePath
 
 _PREFIX = "flowers-model-"
@@ -23,7 +23,7 @@ _ABANDONED_S = 60.0
 
 @contextlib.contextmanager
 def local_model(model: StoragePath) -> Iterator[Path]:
-    """The version's folder, or a copy of one in a bucket without what only reviews need, which is deleted at the end of the block.
+    """The version's folder, or a copy of one in a bucket without what was added after the push, which is deleted at the end of the block.
 
     Raises InputError if the disk has no room for the copy.
     """
@@ -75,4 +75,4 @@ def _check_room(model: BucketPath) -> None:
 
 
 def _is_needed(name: str) -> bool:
-    return not name.startswith(f"{BASELINE_DIR}/")
+    return not is_added_later(name)

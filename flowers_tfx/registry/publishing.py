@@ -1,4 +1,5 @@
-"""Publishing to the model registry: versions and their baselines, each visible whole or not at all, one writer at a time."""
+"""Publishing to the model registry: versions, their baselines and their explanations, each visible whole or not at all, one writer at a
+time."""
 
 from __future__ import annotations
 
@@ -13,11 +14,14 @@ from typing import Any
 
 from flowers_tfx import storage
 from flowers_tfx.errors import InputError
+from flowers_tfx.registry.baselines import BASELINE_FILE
 from flowers_tfx.registry.bucket_versions import BucketVersions
 from flowers_tfx.registry.cards import card_digest
+from flowers_tfx.registry.explanations import EXPLANATIONS_RECORD
 from flowers_tfx.registry.versions import (
     BASELINE_DIR,
     ENTRY_FILE,
+    EXPLANATIONS_DIR,
     Entry,
     damage,
     entry,
@@ -28,7 +32,7 @@ from flowers_tfx.registry.versions import (
     versions,
 )
 
-_UNFINISHED_NAMES = r"\d+|baseline"
+_UNFINISHED_NAMES = r"\d+|baseline|explanations"
 
 
 # The files of a version's card by their names in the version's folder.
@@ -69,12 +73,23 @@ def publish_baseline(source: Path, registry: str, version: int) -> str:
 
     Raises InputError if the version is missing or the registry cannot be written to.
     """
-    folder = version_path(registry, version)
-    if not folder.is_dir():
+    _publish_beside(source, registry, version, BASELINE_DIR, BASELINE_FILE)
+    return files_digest(version_path(registry, version) / BASELINE_DIR)
+
+
+def publish_explanations(source: Path, registry: str, version: int) -> None:
+    """Puts the files of `source`, EXPLANATIONS_RECORD among them, beside a version, and replaces those that lie there.
+
+    Raises InputError if the version is missing or the registry cannot be written to.
+    """
+    _publish_beside(source, registry, version, EXPLANATIONS_DIR, EXPLANATIONS_RECORD)
+
+
+def _publish_beside(source: Path, registry: str, version: int, name: str, record: str) -> None:
+    if not version_path(registry, version).is_dir():
         raise InputError(f"Version {version} is gone from the registry {registry}.", "Run again: the model is pushed anew.")
     with _registry_writer(registry) as writer:
-        writer.write_baseline(source, version)
-    return files_digest(folder / BASELINE_DIR)
+        writer.write_beside(source, version, name, record)
 
 
 @contextlib.contextmanager
@@ -109,8 +124,8 @@ class _FolderVersions:
                 (folder / name).write_bytes(content)
             (folder / ENTRY_FILE).write_text(record, encoding="utf-8")
 
-    def write_baseline(self, source: Path, version: int) -> None:
-        target = self._root / str(version) / BASELINE_DIR
+    def write_beside(self, source: Path, version: int, name: str, record: str) -> None:
+        target = self._root / str(version) / name
         # Beside the versions, not in one: an unfinished file there would count as a change of the model.
         with storage.atomic_folder(target, durable=True, replace=True, parent=self._root) as folder:
             shutil.copytree(source, folder, dirs_exist_ok=True)

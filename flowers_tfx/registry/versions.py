@@ -23,6 +23,8 @@ MODEL_FILE = "saved_model.pb"
 LARGEST_VERSION = 2**63 - 1
 # The baseline of the data review, published after the model.
 BASELINE_DIR = "assets.extra/baseline"
+# The page that explains the model, made after the model was pushed.
+EXPLANATIONS_DIR = "assets.extra/explanations"
 # The model card. It names the version, so it is written when the version is known; the record has a digest of its own for it.
 CARD_FILE, CARD_PAGE = "assets.extra/card.json", "assets.extra/card.html"
 
@@ -141,8 +143,13 @@ def newest_version(registry: str) -> int:
 
 
 def model_digest(folder: StoragePath) -> str:
-    """sha256 over the names and bytes of a model's files, the registry's own record, the card and the baseline left out."""
-    return files_digest(folder, lambda name: name not in (ENTRY_FILE, CARD_FILE, CARD_PAGE) and not name.startswith(f"{BASELINE_DIR}/"))
+    """sha256 over the names and bytes of a model's files, the registry's own record, the card and what was added later left out."""
+    return files_digest(folder, lambda name: name not in (ENTRY_FILE, CARD_FILE, CARD_PAGE) and not is_added_later(name))
+
+
+def is_added_later(name: str) -> bool:
+    """Whether a file of a version's folder, named relative to it, was put there after the push: it may change while the version serves."""
+    return name.startswith((f"{BASELINE_DIR}/", f"{EXPLANATIONS_DIR}/"))
 
 
 def files_digest(folder: StoragePath, included: Callable[[str], bool] = lambda _: True) -> str:

@@ -36,7 +36,7 @@ class RegistryReader:
     def signature(self, number: int) -> Signature:
         """Equal as long as nobody touched the model's files. What belongs to the version and not to its model is left out."""
         folder = registry.version_path(self._registry, number)
-        sizes = {name: size for name, size in storage.file_sizes(folder).items() if not name.startswith(f"{registry.BASELINE_DIR}/")}
+        sizes = {name: size for name, size in storage.file_sizes(folder).items() if not registry.is_added_later(name)}
         if isinstance(folder, Path):
             return tuple((name, size, (folder / name).stat().st_ctime_ns) for name, size in sizes.items())
         return tuple((name, size, 0) for name, size in sizes.items())
