@@ -12,6 +12,7 @@ from flowers_tfx.components.data_gate import DataGate
 from flowers_tfx.components.data_review import DataReview
 from flowers_tfx.components.drift_validator import DriftValidator
 from flowers_tfx.components.evaluator import Evaluator
+from flowers_tfx.components.explainer import Explainer
 from flowers_tfx.components.import_example_gen import ImportExampleGen
 from flowers_tfx.components.import_schema_gen import ImportSchemaGen
 from flowers_tfx.components.ingest_images import IngestImages
@@ -35,6 +36,7 @@ def create_pipeline(config: PipelineConfig, reviews_root: str = "") -> tfx_pipel
     _add_data_review(nodes, config, settings, reviews_root)
     _add_training(nodes, config, settings)
     _add_publication(nodes, config, settings)
+    _add_explanations(nodes, config)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=config.pipeline_root,
@@ -166,6 +168,7 @@ def _add_publication(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             registry=config.registry,
             window=window,
             settings_digest=settings.digest,
+            explained=config.explain.photos > 0,
         )
     )
     # What the next data review compares new photos with.
@@ -181,3 +184,21 @@ def _add_publication(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             network=settings.embedding_network,
         )
     )
+
+
+def _add_explanations(nodes: Nodes, config: PipelineConfig) -> None:
+    # Optional: it takes minutes.
+    if config.explain.photos:
+        # The page that explains the candidate. After all that publishes: if it fails, the model serves all the same.
+        nodes.add(
+            Explainer(
+                model=nodes.output(Trainer, "model"),
+                examples=nodes.output(ImportExampleGen, "examples"),
+                baseline_model=nodes.output(Baseline, "model"),
+                pushed_model=nodes.output(Pusher, "pushed_model"),
+                photos=config.explain.photos,
+                method=config.explain.method,
+                registry=config.registry,
+            ),
+            after=[PublishBaseline],
+        )

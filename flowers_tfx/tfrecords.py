@@ -39,10 +39,10 @@ def message_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     damaged."""
     at = 0
     while at < len(message):
-        tag, at = _read_varint(message, at)
+        tag, at = read_varint(message, at)
         kind, size = tag & 7, _FIXED_BYTES.get(tag & 7, 0)
         if kind in (_VARINT, _LENGTH_DELIMITED):
-            value, at = _read_varint(message, at)
+            value, at = read_varint(message, at)
             size = value if kind == _LENGTH_DELIMITED else 0
         elif not size:
             raise ValueError(_DAMAGED_MESSAGE)
@@ -53,7 +53,7 @@ def message_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
         at += size
 
 
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+def read_varint(data: memoryview, at: int) -> tuple[int, int]:
     """The number, and where it ends."""
     value = shift = 0
     while at < len(data) and shift < _LONGEST_VARINT:

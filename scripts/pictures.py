@@ -39,6 +39,7 @@ PLACES = {
     "Evaluator": (2, 3, "check"),
     "Pusher": (1, 3, "model"),
     "PublishBaseline": (0, 3, "data"),
+    "Explainer": (0, 2, "check optional"),
 }
 KINDS = {"outside": "looks outside, every run", "data": "brings in, keeps", "check": "measures and judges", "model": "makes the model"}
 NOTES = {"IngestImages": "optional", "Baseline": "serving model", "Transform": "if nothing blocks", "Pusher": "if blessed"}
@@ -134,7 +135,7 @@ def _line(start: str, end: str) -> str:
     (x, y), (to_x, to_y) = _corner(start), _corner(end)
     middle = y + HEIGHT // 2
     if x == to_x:
-        return f"M {x + WIDTH // 2} {y + HEIGHT} V {to_y - 3}"
+        return f"M {x + WIDTH // 2} {y + HEIGHT} V {to_y - 3}" if y < to_y else f"M {x + WIDTH // 2} {y} V {to_y + HEIGHT + 3}"
     if y == to_y:
         return f"M {x + WIDTH} {middle} H {to_x - 3}" if x < to_x else f"M {x} {middle} H {to_x + WIDTH + 3}"
     from_x, to_middle = x + WIDTH, to_y + HEIGHT // 2
@@ -152,7 +153,7 @@ def _box(name: str) -> str:
 
 
 def _legend() -> list[str]:
-    x, top = MARGIN, MARGIN + ROW + 10
+    x, top = MARGIN, MARGIN + ROW - 12
     return [
         f'  <rect class="{kind}" x="{x}" y="{top + 26 * line}" width="16" height="16" rx="4"/>'
         f'<text class="note" x="{x + 26}" y="{top + 13 + 26 * line}">{text}</text>'

@@ -26,12 +26,14 @@ _NOT_RECORDED = "not recorded"
 @with_config
 def show(config: PipelineConfig, version: int | None, open_page: bool) -> CommandResult:
     """Shows the model card of VERSION, by default of the one that serves: what it is, how good it is, and where its files lie."""
-    from flowers_tfx.registry import CARD_FILE, CARD_PAGE, card_damage, damage, serving_version
+    from flowers_tfx.registry import CARD_FILE, CARD_PAGE, card_damage, damage, explanations_page, serving_version
 
     version = serving_version(config.registry) if version is None else version
     described = _describe(config.registry, version)
     entry, folder = described.entry, described.folder
     files = {"card": str(folder / CARD_FILE), "page": str(folder / CARD_PAGE)} if described.card else {}
+    if page := explanations_page(folder):
+        files["explanations"] = str(page)
     problems = [text for text in (damage(config.registry, entry), card_damage(config.registry, entry)) if text]
     warnings = [f"Version {version}: {text}." for text in problems]
     if described.card is None:

@@ -3,7 +3,6 @@ differently. Its certificate ties what is evaluated to what `flowers predict` an
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from flowers_tfx import features, registry, storage
 from flowers_tfx.components.artifacts import CERTIFICATE_FILE, ParityCertificate
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.own_component import OwnComponent
+from flowers_tfx.data.example_files import read_examples
 from flowers_tfx.data.records import bytes_feature
 from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.model.difficult_pictures import difficult_pictures
@@ -23,7 +23,6 @@ from flowers_tfx.model.model_ways import ModelWays
 from flowers_tfx.model.parity import ParityMeasurement, Photo
 from flowers_tfx.parity_certificate import DIFFICULT, Certificate
 from flowers_tfx.progress import Meter
-from flowers_tfx.tfrecords import read_records
 
 MOST_PHOTOS = 5_000  # of the evaluated split: about a minute on two cores
 _BATCH, _BATCH_BYTES = 32, 1 << 25
@@ -62,7 +61,7 @@ def certify(model: Path, split: storage.StoragePath, most: int = MOST_PHOTOS) ->
     Raises ParityFailed if the answers differ.
     """
     ways = ModelWays(model)
-    digests = sorted(bytes_feature(record, features.DIGEST) for record in _records(split))
+    digests = sorted(bytes_feature(record, features.DIGEST) for record in read_examples(split))
     chosen, difficult = set(digests[:most]), difficult_pictures(ways.image_size)
     sets = {
         EVALUATED_SPLIT: _photos(split, chosen),
@@ -79,17 +78,10 @@ def certify(model: Path, split: storage.StoragePath, most: int = MOST_PHOTOS) ->
 
 
 def _photos(split: storage.StoragePath, digests: set[bytes]) -> Iterator[Photo]:
-    for record in _records(split):
+    for record in read_examples(split):
         if bytes_feature(record, features.DIGEST) in digests:
             uri, label = (bytes_feature(record, name).decode() for name in (features.URI, features.LABEL))
             yield Photo(uri, bytes_feature(record, features.IMAGE), label)
-
-
-def _records(split: storage.StoragePath) -> Iterator[bytes]:
-    """Serialized Examples."""
-    for name in storage.file_sizes(split):
-        with storage.local_file(split / name) as file, gzip.open(file) as records:
-            yield from read_records(records)
 
 
 def _batches(photos: Iterable[Photo]) -> Iterator[list[Photo]]:

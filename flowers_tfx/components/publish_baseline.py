@@ -19,6 +19,7 @@ from flowers_tfx import registry
 from flowers_tfx.components.executor import OwnExecutor
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.own_component import OwnComponent
+from flowers_tfx.components.pushed_version import pushed_version
 from flowers_tfx.data.windows import span_identities, window_spans
 from flowers_tfx.review.baseline_sample import write_baseline_sample
 from flowers_tfx.review.embeddings import embedder_of_run
@@ -48,7 +49,7 @@ class PublishBaselineDriver(OutsideDriver):
     """Stamps an idempotency token, as Pusher's does: a baseline that is missing from the registry is published again."""
 
     def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
-        version = _pushed_version(artifact_utils.get_single_instance(list(execution_info.input_dict["pushed_model"])))
+        version = pushed_version(artifact_utils.get_single_instance(list(execution_info.input_dict["pushed_model"])))
         token = registry.baseline_push_id(execution_info.exec_properties["registry"], version) if version else "none"
         return {"push_id": token or uuid.uuid4().hex}
 
@@ -56,7 +57,7 @@ class PublishBaselineDriver(OutsideDriver):
 class PublishBaselineExecutor(OwnExecutor[PublishBaselineParameters]):
     def work(self) -> None:
         output = self.output_folder("baseline")
-        version = _pushed_version(self.input("pushed_model"))
+        version = pushed_version(self.input("pushed_model"))
         if not version:
             (output / PUBLISHED).write_text(json.dumps({"version": None, "reason": "no model was pushed"}), encoding="utf-8")
             return
@@ -92,10 +93,3 @@ class PublishBaseline(OwnComponent):
     OUTPUTS = {"baseline": PublishedBaseline}
     EXECUTOR = PublishBaselineExecutor
     DRIVER_CLASS = PublishBaselineDriver
-
-
-def _pushed_version(pushed: types.Artifact) -> int:
-    """0 if nothing was pushed."""
-    if not pushed.get_int_custom_property("pushed"):
-        return 0
-    return int(pushed.get_string_custom_property("pushed_version") or 0)

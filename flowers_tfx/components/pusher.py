@@ -36,11 +36,12 @@ EVALUATION_FILE = "report.json"  # the evaluation's own file beside TensorFlow M
 
 @dataclass(frozen=True)
 class PusherParameters:
-    """`push_id` is the idempotency token of the driver."""
+    """`explained`: whether the pipeline has the node Explainer, whose page the card links to; `push_id`: the driver's token."""
 
     registry: str
     window: str
     settings_digest: str
+    explained: bool
     push_id: str = ""
 
     @property
@@ -78,7 +79,7 @@ class PusherExecutor(OwnExecutor[PusherParameters], executor.Executor):
     def _card(self, entry: Entry) -> dict[str, bytes]:
         evaluation = json.loads((self.input_folder("evaluation") / EVALUATION_FILE).read_text(encoding="utf-8"))
         data = json.loads((self.input_folder("data") / DATA_FILE).read_text(encoding="utf-8"))
-        return card_files(Path(self.output("pushed_model").uri), entry, evaluation, data)
+        return card_files(Path(self.output("pushed_model").uri), entry, evaluation, data, self.parameters.explained)
 
 
 class Pusher(OwnComponent):

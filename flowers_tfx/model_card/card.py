@@ -10,7 +10,7 @@ from typing import Any
 
 from flowers_tfx.model_card.licences import backbone_licence
 from flowers_tfx.model_card.limits import limits
-from flowers_tfx.registry import Entry
+from flowers_tfx.registry import EXPLANATIONS_LINK, Entry
 from flowers_tfx.wilson import wilson_interval
 
 FORMAT = 1
@@ -21,7 +21,8 @@ NAME = "flowers"
 @dataclass(frozen=True)
 class CardSources:
     """What the nodes of the run recorded: `training`: training.json; `parity`: parity.json; `refusal`: unknown.json, None without one;
-    `evaluation`: report.json; `data`: data.json; `sizes`: bytes of the model's files by kind."""
+    `evaluation`: report.json; `data`: data.json; `sizes`: bytes of the model's files by kind; `explained`: whether
+    a page that explains the model is put beside it later."""
 
     entry: Entry
     labels: tuple[str, ...]
@@ -31,6 +32,7 @@ class CardSources:
     evaluation: Mapping[str, Any]
     data: Mapping[str, Any]
     sizes: Mapping[str, int | None]
+    explained: bool = False
 
 
 def make_card(sources: CardSources) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def make_card(sources: CardSources) -> dict[str, Any]:
         "refusal": sources.refusal,
         "limits": limits(evaluation, sources.refusal),
         "parity": dict(sources.parity) or None,
+        "explanations": EXPLANATIONS_LINK if sources.explained else None,
         "lineage": _lineage(sources),
         "libraries": sources.parity.get("versions"),
     }

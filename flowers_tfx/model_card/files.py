@@ -14,8 +14,10 @@ from flowers_tfx.model_folder import read_labels
 from flowers_tfx.registry import CARD_FILE, CARD_PAGE, Entry
 
 
-def card_files(model: Path, entry: Entry, evaluation: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, bytes]:
-    """card.json and card.html by their names in the version's folder."""
+def card_files(
+    model: Path, entry: Entry, evaluation: Mapping[str, Any], data: Mapping[str, Any], explained: bool = False
+) -> dict[str, bytes]:
+    """card.json and card.html by their names in the version's folder. `explained`: a page that explains the model is made later."""
     card = make_card(
         CardSources(
             entry=entry,
@@ -26,6 +28,7 @@ def card_files(model: Path, entry: Entry, evaluation: Mapping[str, Any], data: M
             evaluation=evaluation,
             data=data,
             sizes=_sizes(model),
+            explained=explained,
         )
     )
     plain = json.loads(json.dumps(card, allow_nan=False))

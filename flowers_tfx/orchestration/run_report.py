@@ -86,8 +86,7 @@ def summarize(
     blessing = _output(record, "Evaluator", "blessing")
     pushed = _output(record, "Pusher", "pushed_model")
     evaluation_home = storage_path(evaluation.uri) if evaluation else None
-    review = _output(record, "DataReview", "report")
-    reports = {"review": str(review.properties["page"])} if review else {}
+    reports = _reports(record)
     return RunReport(
         status="blocked" if commands else "failed" if bad or error else "succeeded",
         run_id=run_id,
@@ -95,7 +94,7 @@ def summarize(
         metrics=_metrics(evaluation_home),
         blessed=None if blessing is None else bool(blessing.properties.get("blessed")),
         pushed_model=pushed.properties.get("pushed_destination") if pushed and pushed.properties.get("pushed") else None,
-        reports={**reports, **({"evaluation": str(evaluation_home / "report.html")} if evaluation_home else {})},
+        reports=reports,
         anomalies=_anomalies(record),
         error=error,
         hint=hint,
@@ -116,6 +115,16 @@ def _node(node_id: str, record: RunRecord | None, failed: str | None) -> NodeRep
 def _output(record: RunRecord | None, node_id: str, key: str) -> ArtifactRecord | None:
     node = record.nodes.get(node_id) if record else None
     return node.output(key) if node and node.state in ("complete", "cached") else None
+
+
+def _reports(record: RunRecord | None) -> dict[str, str]:
+    """The pages of the nodes that completed."""
+    review = _output(record, "DataReview", "report")
+    pages = {"review": str(review.properties["page"])} if review else {}
+    for name, node_id, key in (("evaluation", "Evaluator", "evaluation"), ("explanations", "Explainer", "explanations")):
+        if artifact := _output(record, node_id, key):
+            pages[name] = str(storage_path(artifact.uri) / "report.html")
+    return pages
 
 
 def _metrics(evaluation_home: StoragePath | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flowers_tfx.registry.baselines import (
 from flowers_tfx.registry.cards import MeasuredAccuracy, card_damage, card_digest, measured_accuracy, read_card
 from flowers_tfx.registry.explanations import (
     EXPLANATIONS_FILE,
+    EXPLANATIONS_LINK,
     EXPLANATIONS_PAGE,
     EXPLANATIONS_RECORD,
     ExplanationsRecord,
@@ -61,6 +62,7 @@ __all__ = [
     "ENTRY_FILE",
     "EXPLANATIONS_DIR",
     "EXPLANATIONS_FILE",
+    "EXPLANATIONS_LINK",
     "EXPLANATIONS_PAGE",
     "EXPLANATIONS_RECORD",
     "LARGEST_VERSION",

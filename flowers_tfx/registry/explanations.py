@@ -9,6 +9,8 @@ from flowers_tfx.registry.versions import EXPLANATIONS_DIR, version_path
 from flowers_tfx.storage import StoragePath
 
 EXPLANATIONS_FILE, EXPLANATIONS_PAGE = "explanations.json", "report.html"
+# As the card beside the folder links to the page.
+EXPLANATIONS_LINK = f"{EXPLANATIONS_DIR.rpartition('/')[2]}/{EXPLANATIONS_PAGE}"
 # Written last: without it there is no page.
 EXPLANATIONS_RECORD = "published.json"
 

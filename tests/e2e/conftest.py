@@ -20,7 +20,8 @@ from tests.conftest import ROOT, write_photos
 @dataclass
 class Workshop:
     """A folder with photos, a data root, a pipeline root and a registry, and the ways to run on them. One epoch is enough where nobody asks
-    what the model is worth; `runs` counts the runs that were started; `stderr` is that of the last command."""
+    what the model is worth, and the page that explains it is made where it is the subject; `runs` counts the runs that were started;
+    `stderr` is that of the last command."""
 
     home: Path
     epochs: int = 1
@@ -41,6 +42,7 @@ class Workshop:
             "model": {"backbone": "MobileNet", "alpha": 0.25, "image_size": 32, "weights": "none"},
             "training": {"fine_tune_epochs": self.epochs, "batch_size": 8, "learning_rate": 0.003, "augment": "none"},
             "evaluation": {"min_accuracy": 0.0, "max_drop": 1.0},
+            "explain": {"photos": 0},
         }
         self.config.write_text(yaml.safe_dump(settings))
 

@@ -96,8 +96,9 @@ def test_a_template_counts_for_the_node_that_renders_it(closures: Mapping[str, s
 
     assert readers("review.html.j2") == {"DataReview"}
     assert readers("evaluation.html.j2") == {"Evaluator"}
-    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator", "Pusher"}
+    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator", "Pusher", "Explainer"}
     assert readers("card.html.j2") == {"Pusher"}
+    assert readers("explanations.html.j2") == {"Explainer"}
 
 
 def test_every_template_belongs_to_a_module() -> None:
@@ -107,6 +108,7 @@ def test_every_template_belongs_to_a_module() -> None:
         "flowers_tfx.review.suspects_page",
         "flowers_tfx.reports.evaluation",
         "flowers_tfx.model_card.page",
+        "flowers_tfx.reports.model_explanations",
     )
     named = {name for module in rendering for name in sources(module) if name.startswith(TEMPLATES)}
     assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / TEMPLATES).iterdir()}

@@ -52,7 +52,7 @@ def spec(package: Package) -> Any:
 def test_it_is_a_clean_package_of_schema_2_1(package: Package, spec: Any) -> None:
     assert spec.schema_version == "2.1.0"
     assert spec.default_pipeline_root == "minio://b/artifacts"
-    assert len(spec.root.dag.tasks) == 17
+    assert len(spec.root.dag.tasks) == 18
     assert set(spec.root.dag.tasks) == set(containers(spec))
     assert [problem.where for problem in lint(package)] == ["retryPolicy"]  # the warning that retries depend on the cluster
 
@@ -113,6 +113,7 @@ def test_run_parameters_keep_what_was_compiled_as_their_default(spec: Any) -> No
         "Baseline",
         "Pusher",
         "PublishBaseline",
+        "Explainer",
     }
     assert not any("minio://" in str(task.inputs) for task in spec.root.dag.tasks.values())
 

@@ -27,6 +27,7 @@ NODES = [
     "Evaluator",
     "Pusher",
     "PublishBaseline",
+    "Explainer",
 ]
 
 
@@ -72,6 +73,8 @@ def test_the_dag_without_a_delivery() -> None:
     assert edges["ParityValidator"] == {"Trainer", "ImportExampleGen"}
     assert {"Trainer", "ParityValidator", "Baseline", "ImportExampleGen"} <= edges["Evaluator"]
     assert {"Trainer", "ParityValidator", "Evaluator", "DataReview"} <= edges["Pusher"]
+    assert {"Trainer", "ImportExampleGen", "Baseline", "Pusher", "PublishBaseline"} == edges["Explainer"]
+    assert not any("Explainer" in parents for parents in edges.values())
 
 
 def test_a_delivery_adds_ingest_before_the_selection(delivery: list[str]) -> None:
@@ -105,9 +108,21 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
         ("review.alpha=0.02", {"DriftValidator"}),
         ("evaluation.min_accuracy=0.7", {"Evaluator"}),
         ("span_window=2", {"SelectInputs"}),
+        ("explain.photos=5", {"Explainer"}),
+        ("explain.method=ig", {"Explainer"}),
         (
             "labels=roses,daisy",
-            {*NODES} - {"ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataReview", "DataGate", "ParityValidator"},
+            {*NODES}
+            - {
+                "ImportExampleGen",
+                "StatisticsGen",
+                "SchemaGen",
+                "ExampleValidator",
+                "DataReview",
+                "DataGate",
+                "ParityValidator",
+                "Explainer",
+            },
         ),
         ("beam.workers=2", set()),
         ("ingest.shards=7", set()),
@@ -117,6 +132,13 @@ def test_a_setting_reaches_the_nodes_that_it_matters_to(override: str, changed: 
     """SelectInputs takes the digest of the settings: it has to recognize a model with the same fingerprint."""
     before, after = compiled(), compiled(override)
     assert {n for n in node_ids(before) if properties(before, n) != properties(after, n)} == changed
+
+
+def test_without_explained_photos_there_is_no_page() -> None:
+    """Pusher's card then links to none."""
+    without, whole = compiled("explain.photos=0"), compiled()
+    assert sorted(node_ids(without)) == sorted(set(NODES) - {"Explainer"})
+    assert {n for n in node_ids(without) if properties(without, n) != properties(whole, n)} == {"Pusher"}
 
 
 def test_label_order_is_the_schemas_not_the_deliverys(delivery: list[str], tmp_path: Path) -> None:

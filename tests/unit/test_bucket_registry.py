@@ -9,7 +9,7 @@ import pytest
 from flowers_tfx import registry
 from flowers_tfx.errors import InputError
 from tests.unit.buckets import FakeStore, Killed
-from tests.unit.test_registry import baseline, saved_model
+from tests.unit.test_registry import baseline, explanations, saved_model
 
 ROOT = "s3://bucket/registry"
 
@@ -110,6 +110,23 @@ def test_a_baseline_lies_beside_its_model_and_gives_way_to_the_next(store: FakeS
     assert not registry.baseline_is_whole(ROOT, pushed.version)
     with pytest.raises(InputError, match="is gone"):
         registry.publish_baseline(one, ROOT, 7)
+
+
+def test_explanations_that_are_killed_are_none_until_they_are_published_again(
+    store: FakeStore, tmp_path: Path, short_lease: Callable[[float], None]
+) -> None:
+    short_lease(0.05)
+    pushed = registry.publish(saved_model(tmp_path / "m"), ROOT, "r", (), "id")
+    folder = registry.version_path(ROOT, pushed.version)
+    registry.publish_explanations(explanations(tmp_path / "e1", "one"), ROOT, pushed.version)
+    store.fail_after_writes(3)
+    with pytest.raises(Killed):
+        registry.publish_explanations(explanations(tmp_path / "e2", "two"), ROOT, pushed.version)
+    store.fail_after_writes(None)
+    assert registry.explanations_page(folder) is registry.read_explanations_record(ROOT, pushed.version) is None
+    registry.publish_explanations(tmp_path / "e2", ROOT, pushed.version)
+    assert registry.read_explanations_record(ROOT, pushed.version) == registry.ExplanationsRecord("two", "of two")
+    assert registry.damage(ROOT, pushed) == ""
 
 
 def test_a_killed_baseline_is_none(store: FakeStore, tmp_path: Path, short_lease: Callable[[float], None]) -> None:

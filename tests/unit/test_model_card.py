@@ -12,6 +12,7 @@ from flowers_tfx.cli.program import flowers
 from flowers_tfx.model_card.files import card_files
 from flowers_tfx.registry import CARD_FILE, CARD_PAGE, Entry
 from tests.model_cards import DATA, SPANS, evaluation, model_folder
+from tests.unit.test_registry import explanations
 
 REFUSAL = {
     "format": 1,
@@ -51,7 +52,7 @@ def test_the_card_has_what_the_nodes_recorded(tmp_path: Path) -> None:
     card = card_of(tmp_path / "registry", pushed)
     assert list(card) == [
         *("format", "metadata", "model", "intended_use", "data", "training", "metrics", "calibration", "comparison", "refusal"),
-        *("limits", "parity", "lineage", "libraries"),
+        *("limits", "parity", "explanations", "lineage", "libraries"),
     ]
     measured = evaluation(compared=True)
     assert card["metrics"]["accuracy"] == {"value": 0.8, "interval": measured["interval"], "photos": 25}
@@ -135,6 +136,25 @@ def test_show_prints_the_essentials(tmp_path: Path) -> None:
     value = json.loads(call(root, "show", str(pushed.version), "--json").stdout)
     assert value["card"] == card_of(root, pushed)
     assert value["damage"] == []
+
+
+def test_the_card_links_to_the_explanations_where_the_pipeline_makes_some(tmp_path: Path) -> None:
+    model, record = model_folder(tmp_path / "m"), Entry(7, "digest", "recipe", SPANS)
+    without, explained = (card_files(model, record, evaluation(), DATA, explained) for explained in (False, True))
+    assert [json.loads(files[CARD_FILE])["explanations"] for files in (without, explained)] == [None, "explanations/report.html"]
+    assert b'href="explanations/report.html"' in explained[CARD_PAGE]
+    assert b"href=" not in without[CARD_PAGE]
+
+
+def test_show_names_the_page_of_explanations_once_it_is_there(tmp_path: Path) -> None:
+    root = tmp_path / "registry"
+    pushed = push(model_folder(tmp_path / "m"), root)
+    assert set(json.loads(call(root, "show", "--json").stdout)["files"]) == {"card", "page"}
+    page = explanations(tmp_path / "e", "one") / registry.EXPLANATIONS_PAGE
+    registry.publish_explanations(page.parent, str(root), pushed.version)
+    shown = call(root, "show").stdout.splitlines()[-1]
+    assert shown == json.loads(call(root, "show", "--json").stdout)["files"]["explanations"]
+    assert Path(shown).read_bytes() == page.read_bytes()
 
 
 def test_open_opens_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

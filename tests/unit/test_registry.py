@@ -158,6 +158,35 @@ def test_a_baseline_that_was_changed_is_seen(tmp_path: Path, damaged: str) -> No
     assert not registry.baseline_is_whole(root, version)
 
 
+def explanations(folder: Path, content: str) -> Path:
+    """As Explainer makes them."""
+    folder.mkdir()
+    (folder / registry.EXPLANATIONS_FILE).write_text(f'{{"photos": "{content}"}}')
+    (folder / registry.EXPLANATIONS_PAGE).write_text(content)
+    (folder / registry.EXPLANATIONS_RECORD).write_text(json.dumps({"push_id": content, "request": f"of {content}"}))
+    return folder
+
+
+def test_explanations_lie_beside_their_model_and_leave_its_digest_alone(tmp_path: Path) -> None:
+    root = str(tmp_path / "registry")
+    pushed = registry.publish(saved_model(tmp_path / "m"), root, "r", (), "id")
+    folder = registry.version_path(root, pushed.version)
+    assert registry.explanations_page(folder) is registry.read_explanations_record(root, pushed.version) is None
+    for content in ("one", "two"):
+        registry.publish_explanations(explanations(tmp_path / content, content), root, pushed.version)
+        page = registry.explanations_page(folder)
+        assert page is not None
+        assert page.read_text() == content
+        assert registry.read_explanations_record(root, pushed.version) == registry.ExplanationsRecord(content, f"of {content}")
+        assert (folder / registry.CARD_PAGE).parent / registry.EXPLANATIONS_LINK == page
+    assert registry.damage(root, pushed) == ""
+    assert not list((tmp_path / "registry").glob(".*.tmp"))
+    (folder / registry.EXPLANATIONS_DIR / registry.EXPLANATIONS_RECORD).write_text("[1")
+    assert registry.read_explanations_record(root, pushed.version) is None
+    with pytest.raises(InputError, match="is gone"):
+        registry.publish_explanations(tmp_path / "one", root, 7)
+
+
 def test_a_baseline_of_no_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is gone"):
         registry.publish_baseline(baseline(tmp_path / "b", "one"), str(tmp_path / "registry"), 7)

@@ -94,9 +94,12 @@ def test_the_evaluation_is_read_from_its_own_files(tmp_path: Path) -> None:
             ArtifactRecord("blessing", "ModelBlessing", "x", {"blessed": 1}),
         ),
         node("Pusher", "complete", ArtifactRecord("pushed_model", "PushedModel", "y", {"pushed": 1, "pushed_destination": "reg/7"})),
+        node("Explainer", "cached", ArtifactRecord("explanations", "Explanations", "gs://b/e", {})),
     )
     report = summarize(["Evaluator", "Pusher"], record(*nodes), "r1", None, "", "", False).as_json()
     assert report["metrics"]["baseline_accuracy"] == 0.8
     assert report["metrics"]["per_class"] == {"daisy": {"precision": 1.0, "recall": 0.5, "auc": None, "support": 10}}
     assert (report["blessed"], report["pushed_model"]) == (True, "reg/7")
-    assert report["reports"] == {"evaluation": str(tmp_path / "report.html")}
+    assert report["reports"] == {"evaluation": str(tmp_path / "report.html"), "explanations": "gs://b/e/report.html"}
+    failed = summarize(["Explainer"], record(node("Explainer", "failed")), "r1", "Explainer", "", "", False).as_json()
+    assert failed["reports"] == {}
