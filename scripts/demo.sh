@@ -73,4 +73,6 @@ step spans --config $config
 say "The published model names three flowers."
 mapfile -t all < <(find $photos -name '*.jpg' | sort)
 step predict --config $config "${all[0]}" "${all[${#all[@]} / 2]}" "${all[-1]}"
-say "The report of the review, for a browser: $(ls -t demo/pipeline/reviews/*/report.html | head -n 1)"
+say "For a browser:"
+say "The report of the review: $(ls -t demo/pipeline/reviews/*/report.html | head -n 1)"
+say "What the model relies on: $(ls -t demo/pipeline/Explainer/explanations/*/report.html | head -n 1)"

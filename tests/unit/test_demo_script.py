@@ -41,8 +41,9 @@ def run():
     if "--set" in arguments:
         add_span(2)
     blocked = has(2) and not decided("reject") or has(3) and not decided("accept")
-    Path("demo/pipeline/reviews/1").mkdir(parents=True, exist_ok=True)
-    Path("demo/pipeline/reviews/1/report.html").touch()
+    for page in ("reviews/1/report.html", "Explainer/explanations/1/report.html"):
+        Path("demo/pipeline", page).parent.mkdir(parents=True, exist_ok=True)
+        Path("demo/pipeline", page).touch()
     sys.exit(int(os.environ.get("BLOCKED", 3)) if blocked else 0)
 
 
@@ -108,6 +109,7 @@ def test_the_story_is_told_once_and_then_its_end(checkout: Path) -> None:
     code, calls, printed = demo(checkout)
     assert (code, matches_story(calls, STORY)) == (0, True), calls
     assert "demo/pipeline/reviews/1/report.html" in printed
+    assert "demo/pipeline/Explainer/explanations/1/report.html" in printed
     assert all(f"$ flowers {call.split(' --')[0]}" in printed for call in calls)
     assert (checkout / "demo" / "evening-corrected" / "tulips" / "tulips_0000.jpg").exists()
     assert not list((checkout / "demo" / "evening-corrected").rglob("*_copy.jpg"))
