@@ -29,9 +29,9 @@ from flowers_tfx.components.own_component import CODE, OwnComponent
 from flowers_tfx.components.pushed_version import pushed_version
 from flowers_tfx.data.example_files import read_examples
 from flowers_tfx.errors import ExplainedFailure, InputError, cause_of
-from flowers_tfx.explain.explained_model import load_answering_model, load_explained_model
+from flowers_tfx.explain.explained_model import ServingModel, load_explained_model, load_serving_model
 from flowers_tfx.explain.methods import find_method
-from flowers_tfx.explain.model_explanations import ModelExplanations, explain_model
+from flowers_tfx.explain.model_explanations import ModelExplanations, PageSettings, explain_model
 from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.reports.model_explanations import render_model_explanations
 from flowers_tfx.storage import StoragePath
@@ -100,14 +100,18 @@ class ExplainerExecutor(OwnExecutor[ExplainerParameters]):
             self._publish(version, files)
 
     def _explain(self, folder: Path, stack: contextlib.ExitStack) -> ModelExplanations:
-        parameters, method = self.parameters, find_method(self.parameters.method)
-        baseline = self.input("baseline_model")
-        serving = None
-        if registry.no_baseline_reason(baseline.uri) is None:
-            serving = load_answering_model(stack.enter_context(registry.local_model(_serving_model(baseline))))
+        settings = PageSettings(self.parameters.photos, find_method(self.parameters.method))
         split = storage.storage_path(artifact_utils.get_split_uri(self.inputs["examples"], EVALUATED_SPLIT))
-        model = load_explained_model(folder, method)
-        return explain_model(model, lambda: read_examples(split), parameters.photos, method, serving)
+        model = load_explained_model(folder, settings.method)
+        return explain_model(model, self._load_serving(stack), lambda: read_examples(split), settings)
+
+    def _load_serving(self, stack: contextlib.ExitStack) -> ServingModel:
+        baseline = self.input("baseline_model")
+        reason = registry.no_baseline_reason(baseline.uri)
+        if reason is not None:
+            return ServingModel(None, reason=reason)
+        folder = stack.enter_context(registry.local_model(_serving_model(baseline)))
+        return load_serving_model(folder, baseline.get_string_custom_property("version"))
 
     def _publish(self, version: int, files: Mapping[str, bytes]) -> None:
         parameters = self.parameters

@@ -1,10 +1,11 @@
-"""A pushed or a candidate model, as the page of a model asks it."""
+"""The models of a page that explains a model: the one that it explains, and the one that serves now."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowers_tfx.errors import InputError
 from flowers_tfx.explain.methods import Method
 from flowers_tfx.explain.model_function import Answers, Gradients, Head
 from flowers_tfx.model_folder import load_litert, read_labels
@@ -22,12 +23,31 @@ class ExplainedModel:
     gradients: Gradients | None = None
 
 
-def load_answering_model(folder: Path) -> ExplainedModel:
-    """Answers only, from LiteRT. Raises InputError for a folder without a model of this program."""
-    litert = load_litert(folder)
-    return ExplainedModel(read_labels(folder), litert.image_size, litert.run_batch)
+@dataclass(frozen=True)
+class ServingModel:
+    """What a model is compared with: `model` is None where there is none, for a `reason`."""
+
+    model: ExplainedModel | None
+    version: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"version": self.version or None, "reason": self.reason or None}
 
 
 def load_explained_model(folder: Path, method: Method) -> ExplainedModel:
-    """Raises InputError as load_answering_model does, and for a model without the signature that the method needs."""
-    return load_answering_model(folder)
+    """Raises InputError for a folder without a model of this program, and for a model without the signature that the method needs."""
+    return _load_answers(folder)
+
+
+def load_serving_model(folder: Path, version: str) -> ServingModel:
+    """A model without LiteRT, as versions were once pushed, or a damaged one, is nothing to compare with."""
+    try:
+        return ServingModel(_load_answers(folder), version)
+    except InputError as error:
+        return ServingModel(None, version, str(error))
+
+
+def _load_answers(folder: Path) -> ExplainedModel:
+    litert = load_litert(folder)
+    return ExplainedModel(read_labels(folder), litert.image_size, litert.run_batch)

@@ -1,97 +1,134 @@
-"""Explains a model: the answers to the photos of a split, explanations of some of them, and the analyses of both."""
+"""Explains a model: its answers to the photos of a split, explanations of some of them, and the analyses of both."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from flowers_tfx.explain.explain_picture import explain_picture
-from flowers_tfx.explain.explained_model import ExplainedModel
-from flowers_tfx.explain.explanation import Explanation
+from flowers_tfx.errors import InputError
+from flowers_tfx.explain.class_attribution import class_attributions
+from flowers_tfx.explain.confusions import confused_pairs, confusions
+from flowers_tfx.explain.explained_answers import ExplainedAnswers
+from flowers_tfx.explain.explained_model import ExplainedModel, ServingModel
 from flowers_tfx.explain.methods import Method
-from flowers_tfx.explain.model_function import Vectors
+from flowers_tfx.explain.model_changes import model_changes
 from flowers_tfx.explain.photo_set import PhotoSet
 from flowers_tfx.explain.photo_sets import Examples, first_of_each_class, read_photo_set
-from flowers_tfx.explain.rows import explanation_row
-from flowers_tfx.inference.answer import answer_of
-from flowers_tfx.litert import PROBABILITIES
+from flowers_tfx.explain.typical_photos import typical_photos
+from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.progress import Meter
 
 FORMAT = 1
+MOST_CHANGES = 8  # photos with other answers than before, explained for both models
 _DIGITS = 6
 
 
 @dataclass(frozen=True)
+class PageSettings:
+    """`photos`: how many of each class are explained one by one; `label`: the only class that the page is about, None for all."""
+
+    photos: int
+    method: Method
+    label: str | None = None
+
+    def classes(self, labels: Sequence[str]) -> Sequence[str]:
+        return labels if self.label is None else [self.label]
+
+
+@dataclass(frozen=True)
 class ModelExplanations:
-    """`values`: explanations.json, without what only the caller knows; `explanations`: by the photo's index in `photos`."""
+    """`values`: explanations.json, without what only the caller knows; `now` and `before`: the answers of the model and of the one that
+    serves, with the explanations that `values` name by the indices of photos."""
 
     values: dict[str, Any]
     photos: PhotoSet
-    explanations: Mapping[int, Explanation]
+    now: ExplainedAnswers
+    before: ExplainedAnswers | None
 
 
-def explain_model(
-    model: ExplainedModel, examples: Examples, of_each_class: int, method: Method, serving: ExplainedModel | None
-) -> ModelExplanations:
-    """`of_each_class`: how many photos of each class are explained one by one; `serving`: the model that serves now, with the same labels,
-    None without one."""
+def explain_model(model: ExplainedModel, serving: ServingModel, examples: Examples, settings: PageSettings) -> ModelExplanations:
+    """Raises InputError where the examples hold no photo of the model's classes, or of the one that is asked for."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "photos"):
-        photos = read_photo_set(examples, model.labels, model.image_size, of_each_class, Meter("photos read"))
+        photos = _read_photos(model, examples, settings)
+        _check_photos(photos, settings)
     with _timed(seconds, "answers"):
-        outputs = model.answers(photos.pictures)
+        now = ExplainedAnswers(model, photos, photos.pictures, settings.method)
     with _timed(seconds, "explanations"):
-        explanations = _explain_photos(model, photos, first_of_each_class(photos, of_each_class), method)
+        chosen = first_of_each_class(photos, settings.photos, settings.classes(model.labels))
+        explanations = now.explain(chosen, "photos explained")
+    with _timed(seconds, "changes"):
+        before = None if serving.model is None else _answers_before(serving.model, photos, examples, settings)
+        changes = None if before is None else _changes(now, before, photos)
+    with _timed(seconds, "classes"):
+        attributions = class_attributions(photos, explanations)
+        typical, confused = typical_photos(photos, now.outputs), confusions(photos, now.outputs)
+        classes = {
+            label: {"attribution": attributions[label], "typical": typical[label], "confusions": confused[label]}
+            for label in settings.classes(model.labels)
+        }
     values = {
         "format": FORMAT,
         "labels": list(model.labels),
-        "method": method,
-        "photos": _photo_rows(photos, outputs),
-        "explanations": _explanation_rows(photos, outputs, explanations),
+        "method": settings.method,
+        "class": settings.label,
+        "serving": serving.as_json(),
+        "photos": [_photo_row(photos, now, index) for index in range(len(photos))],
+        "explanations": now.rows(list(explanations)),
+        "classes": classes,
+        "confused_pairs": confused_pairs(photos, now.outputs),
+        "changes": changes,
         "seconds": {part: round(value, 1) for part, value in seconds.items()},
     }
-    return ModelExplanations(values, photos, explanations)
+    return ModelExplanations(values, photos, now, before)
 
 
-def _explain_photos(model: ExplainedModel, photos: PhotoSet, chosen: list[int], method: Method) -> dict[int, Explanation]:
-    meter, explanations = Meter("photos explained"), {}
-    for index in chosen:
-        explanations[index] = explain_picture(photos.pictures[index], model.answers, method, model.gradients)
-        meter(len(explanations), len(chosen))
-    return explanations
+def _read_photos(model: ExplainedModel, examples: Examples, settings: PageSettings) -> PhotoSet:
+    return read_photo_set(examples, model.labels, model.image_size, settings.photos, Meter("photos read"))
 
 
-def _photo_rows(photos: PhotoSet, outputs: Vectors) -> list[dict[str, Any]]:
-    probabilities = outputs[PROBABILITIES]
-    return [
-        {
-            "uri": photo.uri,
-            "digest": photo.digest,
-            "label": photos.labels[photos.truth[index]],
-            "answer": photos.labels[int(np.argmax(probabilities[index]))],
-            "probability": round(float(probabilities[index].max()), _DIGITS),
-            "known": answer_of(_row(outputs, index)).known,
-            "width": photo.size[0],
-            "height": photo.size[1],
-        }
-        for index, photo in enumerate(photos.photos)
-    ]
+def _check_photos(photos: PhotoSet, settings: PageSettings) -> None:
+    if settings.label is not None and not np.any(photos.truth == photos.labels.index(settings.label)):
+        raise InputError(f"The split `{EVALUATED_SPLIT}` holds no photo of the class {settings.label}.", "Name another class.")
+    if not len(photos):
+        raise InputError(f"The split `{EVALUATED_SPLIT}` holds no photo of the model's classes.", "Ingest more photos.")
 
 
-def _explanation_rows(photos: PhotoSet, outputs: Vectors, explanations: Mapping[int, Explanation]) -> list[dict[str, Any]]:
-    return [
-        {"photo": index, **explanation_row(explanation, answer_of(_row(outputs, index)), photos.labels, photos.photos[index].size)}
-        for index, explanation in explanations.items()
-    ]
+def _answers_before(serving: ExplainedModel, photos: PhotoSet, examples: Examples, settings: PageSettings) -> ExplainedAnswers:
+    """Of the same photos, in the size that this model sees."""
+    pictures = photos.pictures
+    if pictures.shape[1] != serving.image_size:
+        pictures = _read_photos(replace(serving, labels=photos.labels), examples, settings).pictures
+    return ExplainedAnswers(serving, photos, pictures, settings.method)
 
 
-def _row(outputs: Vectors, index: int) -> Vectors:
-    return {name: rows[index] for name, rows in outputs.items()}
+def _changes(now: ExplainedAnswers, before: ExplainedAnswers, photos: PhotoSet) -> dict[str, Any]:
+    """The key `changes`, with the explanations of both models for the photos that it chooses."""
+    changes = model_changes(photos, now.outputs, before.labels, before.outputs, most_explained=MOST_CHANGES)
+    chosen = changes["to_explain"]
+    now.explain(chosen, "changed answers explained")
+    before.explain(chosen, "answers of the serving model explained")
+    return {**changes, "now": now.rows(chosen), "before": before.rows(chosen)}
+
+
+def _photo_row(photos: PhotoSet, answers: ExplainedAnswers, index: int) -> dict[str, Any]:
+    photo, answer = photos.photos[index], answers.answer(index)
+    best = int(answer.probabilities.argmax())
+    return {
+        "uri": photo.uri,
+        "digest": photo.digest,
+        "label": photos.labels[photos.truth[index]],
+        "answer": photos.labels[best],
+        "probability": round(float(answer.probabilities[best]), _DIGITS),
+        "known": answer.known,
+        "width": photo.size[0],
+        "height": photo.size[1],
+    }
 
 
 @contextlib.contextmanager

@@ -43,9 +43,9 @@ def read_photo_set(
     return PhotoSet(tuple(labels), tuple(photo for photo, _, _ in rows), pictures, classes)
 
 
-def first_of_each_class(photos: PhotoSet, count: int) -> list[int]:
-    """Indices of at most `count` photos of each class, ascending."""
-    return sorted(int(index) for label in range(len(photos.labels)) for index in np.flatnonzero(photos.truth == label)[:count])
+def first_of_each_class(photos: PhotoSet, count: int, classes: Sequence[str]) -> list[int]:
+    """Indices of at most `count` photos of each of these classes, ascending."""
+    return sorted(int(index) for label in classes for index in np.flatnonzero(photos.truth == photos.labels.index(label))[:count])
 
 
 def _choose(labelled: Iterable[tuple[bytes, str]], labels: Sequence[str], of_each_class: int, most: int) -> set[bytes]:

@@ -83,11 +83,13 @@ def test_of_too_many_photos_each_class_keeps_some_and_the_smallest_digests_fill_
     chosen = {photo.digest for photo in some.photos}
     by_class = {label: [p.digest for p, t in zip(whole.photos, whole.truth, strict=True) if LABELS[t] == label] for label in LABELS}
     assert chosen == {*by_class["roses"], *by_class["daisy"][:4]}
-    assert [some.photos[index].digest for index in first_of_each_class(some, 2)] == sorted([*by_class["roses"], *by_class["daisy"][:2]])
+    assert [some.photos[index].digest for index in first_of_each_class(some, 2, LABELS)] == sorted(
+        [*by_class["roses"], *by_class["daisy"][:2]]
+    )
 
 
 def test_a_split_without_photos_of_the_model_is_an_empty_set() -> None:
     photos = read_photo_set(lambda: iter([example(30, "weeds")]), LABELS, 32, 5, lambda done, total: None)
     assert len(photos) == 0
     assert photos.pictures.shape == (0, 32, 32, 3)
-    assert first_of_each_class(photos, 3) == []
+    assert first_of_each_class(photos, 3, LABELS) == []
