@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowers_tfx.errors import InputError
-from flowers_tfx.explain.methods import Method
+from flowers_tfx.explain.methods import GRADIENT_METHODS, Method
 from flowers_tfx.explain.model_function import Answers, Gradients, Head
 from flowers_tfx.model_folder import load_litert, read_labels
 
 
 @dataclass(frozen=True)
 class ExplainedModel:
-    """`image_size`: px; `head`: None for a model that was pushed before there was a signature of gradients, from which it is read;
+    """`image_size`: px; `head`: None for a model without the signature of gradients, with which it is read, and `no_head` says so;
     `gradients`: None where the method needs none."""
 
     labels: tuple[str, ...]
     image_size: int
     answers: Answers
     head: Head | None = None
+    no_head: str = ""
     gradients: Gradients | None = None
 
 
@@ -37,7 +38,17 @@ class ServingModel:
 
 def load_explained_model(folder: Path, method: Method) -> ExplainedModel:
     """Raises InputError for a folder without a model of this program, and for a model without the signature that the method needs."""
-    return _load_answers(folder)
+    model = _load_answers(folder)
+    # TensorFlow takes seconds to load.
+    from flowers_tfx.model.gradients import load_gradients
+
+    try:
+        gradients = load_gradients(folder)
+    except InputError as error:
+        if method in GRADIENT_METHODS:
+            raise
+        return replace(model, no_head=str(error))
+    return replace(model, head=gradients.head, gradients=gradients if method in GRADIENT_METHODS else None)
 
 
 def load_serving_model(folder: Path, version: str) -> ServingModel:

@@ -12,6 +12,7 @@ import numpy as np
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.explain.class_attribution import class_attributions
+from flowers_tfx.explain.concepts import find_concepts
 from flowers_tfx.explain.confusions import confused_pairs, confusions
 from flowers_tfx.explain.explained_answers import ExplainedAnswers
 from flowers_tfx.explain.explained_model import ExplainedModel, ServingModel
@@ -72,6 +73,12 @@ def explain_model(model: ExplainedModel, serving: ServingModel, examples: Exampl
             label: {"attribution": attributions[label], "typical": typical[label], "confusions": confused[label]}
             for label in settings.classes(model.labels)
         }
+    with _timed(seconds, "concepts"):
+        concepts = (
+            None
+            if model.head is None
+            else find_concepts(photos, model.answers, now.outputs, model.head, None, Meter("photos cut into parts"))
+        )
     values = {
         "format": FORMAT,
         "labels": list(model.labels),
@@ -82,6 +89,9 @@ def explain_model(model: ExplainedModel, serving: ServingModel, examples: Exampl
         "explanations": now.rows(list(explanations)),
         "classes": classes,
         "confused_pairs": confused_pairs(photos, now.outputs),
+        "concepts": None if concepts is None else concepts.concepts,
+        "concept_quality": None if concepts is None else concepts.quality,
+        "no_concepts": model.no_head or None,
         "changes": changes,
         "seconds": {part: round(value, 1) for part, value in seconds.items()},
     }
