@@ -22,8 +22,18 @@ PINNED = Path(__file__).with_name("closures.txt")
 TRAINING = "flowers_tfx.model.trainer"
 SHARED = "every own component"
 # Trainer computes features with LiteRT, reads and writes the cache of converted backbones, and writes the record of the LiteRT models and
-# warm-up requests.
-LITERT = {"litert", "threads", "storage", "code_digest", "model_folder", "class_names", "tfrecords", "warm_up_requests"}
+# warm-up requests. The names of the signature of gradients lie beside what explanations share with it.
+LITERT = {
+    "litert",
+    "threads",
+    "storage",
+    "code_digest",
+    "model_folder",
+    "class_names",
+    "tfrecords",
+    "warm_up_requests",
+    "picture_gradients",
+}
 
 
 def code_modules() -> dict[str, str]:
@@ -109,6 +119,7 @@ def test_every_template_belongs_to_a_module() -> None:
         "flowers_tfx.reports.evaluation",
         "flowers_tfx.model_card.page",
         "flowers_tfx.reports.model_explanations",
+        "flowers_tfx.reports.photo_explanations",
     )
     named = {name for module in rendering for name in sources(module) if name.startswith(TEMPLATES)}
     assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / TEMPLATES).iterdir()}
