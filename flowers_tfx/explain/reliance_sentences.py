@@ -7,6 +7,20 @@ from typing import Any
 _STRENGTHS = ((0.3, "strong"), (0.15, "moderate"), (0.0, "slight"))
 VARIANTS = {"background blurred": "With the background blurred", "background grey": "With a grey background"}
 _TRAITS = {"border": "outer edge", "brightness": "brightness", "contrast": "contrast"}
+# Of the value of a point, and of the value in percent with each sign.
+_SETTINGS = {
+    "brightness": "With a mean brightness of {0:.0f} of 255",
+    "contrast": "With a contrast of {0:.0f} of 128",
+    "saturation": "With a colour saturation of {0:.2f} of 1",
+    "white_balance": "With red changed by {1:+.0f} % and blue by {2:+.0f} %",
+    "sharpness": "Blurred to a sharpness of {0:.1f}",
+    "noise": "With noise of {0:.1f} of 255",
+    "jpeg_quality": "Stored as JPEG of quality {0:.0f}",
+    "size": "With no more detail than a photo of {0:.0f} px width has",
+    "rotation": "Rotated by {0:.0f} degrees to the left",
+    "zoom": "Seen {0:.2g} times nearer",
+    "letterbox": "With black bars over {1:.0f} % of the height",
+}
 
 
 def strength(effect: float) -> str:
@@ -81,10 +95,12 @@ def cell_place(row: int, column: int, grid: int) -> str:
 
 
 def setting(curve: dict[str, Any], point: dict[str, Any]) -> str:
-    if isinstance(point["value"], str):
-        return {"mirrored": "Mirrored", "upside down": "Upside down"}.get(point["value"], f"After a {point['value']}")
-    unit = f" ({curve['unit']})" if curve["unit"] else ""
-    return f"With {curve['title']} {point['value']:.3g}{unit}, as photos have it"
+    """The change of a point of a curve, as the start of a sentence."""
+    value = point["value"]
+    if isinstance(value, str):
+        return {"mirrored": "Mirrored", "upside down": "Upside down"}.get(value, f"After a {value}")
+    low, high = curve["usual"]
+    return f"{_SETTINGS[curve['name']].format(value, 100 * value, -100 * value)} (usual: {low:.3g} to {high:.3g})"
 
 
 def _pulled(entry: dict[str, Any], *, pasted: bool = False) -> str:

@@ -16,7 +16,9 @@ from flowers_tfx.explain.dependence import dependence
 from flowers_tfx.explain.example_pictures import draw_pair
 from flowers_tfx.explain.model_function import Pictures, Vectors
 from flowers_tfx.explain.photo_set import Photo, PhotoSet
+from flowers_tfx.explain.property_curves import CURVES, Curve
 from flowers_tfx.explain.reliance import SMALLEST_EFFECT, reliance
+from flowers_tfx.explain.reliance_sentences import setting
 from flowers_tfx.litert import PROBABILITIES
 
 SIZE, EACH = 48, 10
@@ -173,6 +175,14 @@ def test_small_sets_give_figures_and_name_nothing(photo_set: PhotoSet) -> None:
     assert changed["photos"] == len(photo_set)
     assert len(background["indices"]) + background["without_mask"] == len(photo_set)
     json.dumps([background, changed], allow_nan=False)
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_every_setting_of_a_curve_has_words(curve: Curve) -> None:
+    for value in curve.values:
+        words = setting({"name": curve.name, "usual": [0.0, 1.0]}, {"value": value})
+        assert words[0].isupper()
+        assert str(value).lower() in words.lower() if isinstance(value, str) else "(usual: 0 to 1)" in words
 
 
 def test_the_number_of_pictures_is_bounded_for_many_classes() -> None:
