@@ -33,7 +33,7 @@ class Curve:
 
     `measured`: the property of the changed pictures that is the x-axis in place of the values. `recorded`: the property of the photos that
     tells which values are usual. `usual`: the usual values where no property tells: two ends, or names. `unchanged`: the value that
-    leaves a picture as it is.
+    leaves a picture as it is. `may_matter`: the property belongs to the thing itself, so that answers may depend on it.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Curve:
     usual: tuple[Any, ...] | None = None
     unchanged: float | None = None
     note: str = ""
+    may_matter: bool = False
 
 
 _NETWORK_SIZE = "Measured on the small picture that the network sees, which has fewer pixels than the photo."
@@ -60,6 +61,7 @@ CURVES: tuple[Curve, ...] = (
         perturbations.with_saturation,
         "saturation",
         unchanged=1,
+        may_matter=True,
     ),
     Curve(
         "white_balance",
@@ -152,6 +154,7 @@ def measure_curve(curve: Curve, selected: SelectedPhotos, answers: Answers, prob
     ]
     return {
         **{"name": curve.name, "title": curve.title, "unit": curve.unit, "property": curve.measured or curve.recorded, "note": curve.note},
+        "may_matter": curve.may_matter,
         "usual": [effects.number(end) if isinstance(end, int | float) else end for end in usual],
         "points": points,
         "flip": _flips(curve, photo_set.labels, unchanged, np.stack(answered), np.stack(places) if places else None, original),

@@ -173,8 +173,8 @@ def _median_pull(marks: list[dict[str, Any]], label: str, frame: bool) -> float:
 
 
 def _curves(dependence: dict[str, Any]) -> Iterator[Reliance]:
-    """Properties within the range of nine of ten photos: what accuracy loses there, and which class others are pulled to."""
-    for curve in dependence["curves"]:
+    """Properties that should not matter, where nine of ten photos have them: what is lost, and which class others are pulled to."""
+    for curve in (one for one in dependence["curves"] if not one["may_matter"]):
         for point in curve["points"]:
             if not point["usual"] or dependence["photos"] < _FEWEST_PHOTOS or point["change_interval"] is None:
                 continue

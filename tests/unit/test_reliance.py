@@ -156,6 +156,18 @@ def test_a_model_that_looks_at_the_flower_alone_relies_on_nothing_else() -> None
     assert [(item["kind"], item["class"], item["effect"]) for item in items] == []
 
 
+def test_colour_may_matter_to_a_flower() -> None:
+    def by_colourfulness(pictures: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return colour_in_the_middle(pictures) + push(1, np.ptp(pictures, axis=3).mean(axis=(1, 2)) / 5)
+
+    _, changed, items = analyse(draw_set(), Model(by_colourfulness))
+
+    saturation = next(curve for curve in changed["curves"] if curve["name"] == "saturation")
+    assert max(point["classes"]["fern"]["pull"] for point in saturation["points"]) > SMALLEST_EFFECT
+    assert saturation["may_matter"]
+    assert not [item for item in items if item["kind"] == "saturation"]
+
+
 @pytest.mark.parametrize(
     "photo_set",
     [
