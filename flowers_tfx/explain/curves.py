@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowers_tfx.explain.hidden_parts import HiddenParts, Screen
-from flowers_tfx.explain.model_function import Answers, Floats
+from flowers_tfx.explain.model_function import Answers, Floats, Vectors
 from flowers_tfx.litert import PROBABILITIES
 
 CELLS = 14
@@ -39,20 +39,30 @@ def cells_of(size: int) -> int:
     return min(CELLS, size)
 
 
-def run_curves(parts: HiddenParts, answers: Answers, orders: Sequence[Floats], seed: int = 0) -> Curves:
-    """`orders`: a value for each cell, [g, g]. Cells with equal values come in random order."""
-    ranks = [_ranks(order, np.random.default_rng([seed, number])) for number, order in enumerate(orders)]
-    vectors = parts.answers_behind(_screens(ranks), answers)
-    probabilities = vectors[PROBABILITIES].reshape(len(orders), STEPS + 1, 2, -1)
+def run_curves(parts: HiddenParts, answers: Answers, orders: Sequence[Floats]) -> Curves:
+    """`orders`: a value for each cell, [g, g]; the cells with the largest come first."""
+    shares = [step / STEPS for step in range(STEPS + 1)]
+    vectors = hide_first(parts, answers, orders, shares, inverse_too=True)
+    probabilities = vectors[PROBABILITIES].reshape(len(orders), len(shares), 2, -1)
     return Curves(probabilities[:, :, 0], probabilities[:, :, 1])
 
 
-def _screens(ranks: Sequence[npt.NDArray[np.intp]]) -> Iterator[Screen]:
-    for rank in ranks:
-        for step in range(STEPS + 1):
-            shown = (rank >= step / STEPS * rank.size).astype(np.uint8) * np.uint8(255)
-            yield Screen(shown, (0, 0), len(rank))
-            yield Screen(~shown, (0, 0), len(rank))
+def hide_first(
+    parts: HiddenParts, answers: Answers, orders: Sequence[Floats], shares: Sequence[float], inverse_too: bool = False
+) -> Vectors:
+    """What the model answers while these shares of the cells are hidden, those first in each order; a row for each order and share, and
+    with `inverse_too` a second row where only they are shown. Cells with equal values come in random order."""
+    return parts.answers_behind(_screens(orders, shares, inverse_too), answers)
+
+
+def _screens(orders: Sequence[Floats], shares: Sequence[float], inverse_too: bool) -> Iterator[Screen]:
+    for number, order in enumerate(orders):
+        ranks = _ranks(order, np.random.default_rng(number))
+        for share in shares:
+            shown = (ranks >= share * ranks.size).astype(np.uint8) * np.uint8(255)
+            yield Screen(shown, (0, 0), len(ranks))
+            if inverse_too:
+                yield Screen(~shown, (0, 0), len(ranks))
 
 
 def _ranks(order: Floats, rng: np.random.Generator) -> npt.NDArray[np.intp]:

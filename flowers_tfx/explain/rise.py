@@ -17,10 +17,10 @@ from PIL import Image
 from flowers_tfx.explain.hidden_parts import HiddenParts, Screen
 from flowers_tfx.explain.model_function import Answers, Floats, Vectors
 
-MASKS = 512
-_GRID = 10  # cells of a mask across the picture
+MASKS = 1024
+_GRID = 8  # cells of a mask across the picture
 _FINE = 28  # cells of a map
-_RIDGE = 3.0  # of the mean variance of the masks
+_RIDGE = 5.0  # of the mean variance of the masks
 _LEAST_PROBABILITY = 1e-6
 
 
@@ -50,11 +50,10 @@ def _draw_screens(pairs: int, rng: np.random.Generator) -> Iterator[Screen]:
 
 
 def evidence(probabilities: Floats) -> Floats:
-    """For each class, [N, classes]: log of its probability less the mean log of the others; in logits, so that a sure answer still shows
-    which parts it rests on."""
-    logs = np.log(np.clip(probabilities, _LEAST_PROBABILITY, 1))
-    others = max(logs.shape[1] - 1, 1)
-    return np.asarray(logs - (logs.sum(axis=1, keepdims=True) - logs) / others, np.float32)
+    """For each class, [N, classes]: log(p / (1 - p)) of its probability; in logits, so that a sure answer still shows which parts it rests
+    on."""
+    clipped = np.clip(probabilities.astype(np.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
 def fit_maps(trials: Trials, values: Floats) -> Floats:
