@@ -22,6 +22,12 @@ class ServingConfig(Section):
         30.0, gt=0, le=3600, description="seconds in which a request must have arrived, and as many in which it is answered"
     )
     drain_s: float = Field(30.0, gt=0, le=3600, description="seconds that open requests get to end after SIGTERM")
+    explanations: int = Field(
+        1, ge=0, le=64, description="photos whose answers a worker explains at the same time, beside the predictions; 0: none"
+    )
+    explain_timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="seconds in which a request for explanations is answered, its wait for others included"
+    )
     poll_s: float = Field(2.0, gt=0, le=3600, description="seconds between two looks for a new version in the registry")
     canary: CanaryConfig = CanaryConfig()
     shadow: int = Field(0, ge=0, description="version that is asked too and compared, and never answers; 0: none")

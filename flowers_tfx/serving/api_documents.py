@@ -12,7 +12,7 @@ Schema = Mapping[str, Any]
 _REASONS = {
     400: "The request, or a photo in it, cannot be read.",
     401: "The token is missing or wrong.",
-    404: "There is no such model or version here.",
+    404: "There is no such model or version here, or the operator switched this off.",
     413: "The request or a photo is too large.",
     415: "A photo, or the body, has a format that is not taken.",
     429: "Too many photos or requests wait; `Retry-After` says when to try again.",
@@ -34,14 +34,17 @@ def errors(*, has_hint: bool = False) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": reason, "content": {JSON: {"schema": schema}}} for status, reason in _REASONS.items()}
 
 
-def documentation(summary: str, answer: Schema, *, path: str = "", body: Schema | None = None) -> dict[str, Any]:
-    """Arguments of a route. `path`: the route's, for its parameters; `answer` and `body`: JSON schemas."""
+def documentation(
+    summary: str, answer: Schema, *, path: str = "", body: Schema | None = None, query: Mapping[str, Schema] | None = None
+) -> dict[str, Any]:
+    """Arguments of a route. `path`: the route's, for its parameters; `query`: more of them; `answer` and `body`: JSON schemas."""
     extra: dict[str, Any] = {
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": schema}
             for name, schema in (("name", {"enum": [MODEL]}), ("version", {"type": "string", "pattern": "^[0-9]{1,18}$"}))
             if f"{{{name}}}" in path
         ]
+        + [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in (query or {}).items()]
     }
     if body is not None:
         extra["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}

@@ -17,6 +17,8 @@ from starlette.responses import Response
 from flowers_tfx import __version__
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.serving import page
+from flowers_tfx.serving.explain_route import explain_router
+from flowers_tfx.serving.explanations import Explanations
 from flowers_tfx.serving.feedback import Feedback, feedback_router
 from flowers_tfx.serving.gate import App, Gate
 from flowers_tfx.serving.inference_protocol import inference_protocol_router
@@ -99,13 +101,14 @@ def create_feedback(settings: ServingSettings) -> Feedback | None:
 
 def create_app(settings: ServingSettings, service: Service) -> App:
     """Raises InputError for a feedback folder that cannot be written to."""
-    feedback = create_feedback(settings)
+    feedback, serving = create_feedback(settings), settings.config.serving
+    explanations = Explanations(service, serving.explanations, serving.explain_timeout_s)
 
     app = FastAPIOffline(
         title="flowers_tfx",
         version=__version__,
         summary="Which flower is on the photo?",
-        lifespan=_lifespan(settings, service, feedback),
+        lifespan=_lifespan(settings, service, feedback, explanations),
         exception_handlers={
             RequestError: _request_error,
             HTTPException: _http_error,
@@ -115,17 +118,17 @@ def create_app(settings: ServingSettings, service: Service) -> App:
     )
     app.state.service = service
     app.include_router(tensorflow_serving_router(service))
+    app.include_router(explain_router(explanations))
     app.include_router(inference_protocol_router(service))
     app.include_router(plain_router(service, settings.max_body, feedback))
     app.include_router(feedback_router(feedback, lambda: _serving_facts(service).labels))
-    state = page.PageState(lambda: _serving_facts(service), settings.max_body, feedback is not None)
+    state = page.PageState(lambda: _serving_facts(service), settings.max_body, feedback is not None, explanations.are_on)
     app.include_router(page.page_router(state))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
-    serving = settings.config.serving
     return Gate(
         app,
         service.metrics,
@@ -137,11 +140,12 @@ def create_app(settings: ServingSettings, service: Service) -> App:
 
 
 def _lifespan(
-    settings: ServingSettings, service: Service, feedback: Feedback | None
+    settings: ServingSettings, service: Service, feedback: Feedback | None, explanations: Explanations
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.queue.start()
+        explanations.start()
         if feedback:
             feedback.start()
         # What was imported stays: no look at each of these objects in every collection.
@@ -149,6 +153,7 @@ def _lifespan(
         gc.freeze()
         async with _grpc(settings, service):
             yield
+        explanations.stop()
         if feedback:
             feedback.stop()
         service.queue.stop()

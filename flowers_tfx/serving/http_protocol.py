@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from flowers_tfx.serving.requests import as_json
 
+CLOSED = "flowers.closed"  # in the scope of a request whose client sends nothing more
 MAX_HEADER_BYTES = 1 << 15  # request line and headers; trailers
 # Clients such as Java's ask for HTTP/2 beside their first request. A server may pass over that; the parser would drop the request's body.
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
@@ -60,12 +61,15 @@ class BoundedHttp(HttpToolsProtocol):
             self._check_head(self._arrived_bytes)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that closes its sending half still gets the answers to its whole requests."""
+        """A client that closes its sending half still gets the answers to its whole requests: it cannot be told from one that has left.
+        `CLOSED` in the request's scope tells those who would rather not work in vain."""
         cycle = self.cycle
         self._half_closed = True
         if cycle is None or cycle.response_complete or cycle.more_body:
             return False
         cycle.keep_alive = False
+        cast(dict[str, Any], cycle.scope)[CLOSED] = True
+        cycle.message_event.set()  # who waits in `receive` gets an empty message, and looks
         return True
 
     def on_message_begin(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sized
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -17,6 +17,8 @@ disable_created_metrics()  # a time beside each counter, which nobody asks for
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # s
 _LONG = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # s
+_EXPLANATION = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0)  # s
+Unfinished = Literal["refused", "client left", "late", "failed"]
 
 
 class Metrics:
@@ -42,6 +44,7 @@ class Metrics:
         self.model_errors = Counter(
             "flowers_model_errors", "Photos whose answer failed or was not finite.", ("version",), registry=registry
         )
+        self.explanations = ExplanationMetrics(registry)
         self.version = Gauge(
             "flowers_version", "1 for a loaded version.", ("version", "role"), registry=registry, multiprocess_mode="livemax"
         )
@@ -94,6 +97,28 @@ class Metrics:
         every = CollectorRegistry()
         MultiProcessCollector(every)
         return bytes(generate_latest(every))
+
+
+class ExplanationMetrics:
+    """Explanations beside the predictions; `open`: photos that wait for one, or get one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._explained = Counter("flowers_explanations", "Explained photos.", ("version", "known", "trustworthy"), registry=registry)
+        self._unfinished = Counter(
+            "flowers_unfinished_explanations", "Requests for explanations that got none.", ("reason",), registry=registry
+        )
+        self._seconds = _seconds("flowers_explanation_seconds", "To explain a photo, without its wait.", _EXPLANATION, registry)
+        self.open = Gauge(
+            "flowers_open_explanations", "Photos that wait for an explanation, or get one.", registry=registry, multiprocess_mode="livesum"
+        )
+
+    def finished(self, version: str, *, known: bool, trustworthy: bool, seconds: float) -> None:
+        self._explained.labels(version, str(known).lower(), str(trustworthy).lower()).inc()
+        self._seconds.observe(seconds)
+
+    def unfinished(self, reason: Unfinished) -> None:
+        """A request that got no explanation."""
+        self._unfinished.labels(reason).inc()
 
 
 def _seconds(name: str, text: str, buckets: tuple[float, ...], registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Any:

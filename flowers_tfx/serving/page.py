@@ -19,7 +19,7 @@ from flowers_tfx.serving.responses import json_response
 from flowers_tfx.storage import StoragePath
 
 _FOLDER = Path(__file__).with_name("page")
-_FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+_FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/why.js": "why.js", "/icon.svg": "icon.svg"}
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # The page sends the token with everything else that it asks for.
 OPEN_PATHS = frozenset(_FILES)
@@ -40,6 +40,7 @@ class PageState:
     facts: Callable[[], VersionFacts]
     max_body: int
     feedback: bool
+    explanations: bool
 
 
 def page_router(state: PageState) -> APIRouter:
@@ -94,6 +95,7 @@ def _describe(state: PageState, cards: _Cards) -> dict[str, Any]:
         "labels": list(facts.labels),
         "card": "/card" if card.page else None,
         "feedback": state.feedback,
+        "explanations": state.explanations,
         "max_bytes": state.max_body,
         "examples": [{"url": f"/examples/{number}.jpg", "title": title} for number, title in enumerate(TITLES)],
     }

@@ -34,9 +34,12 @@ def read_predict(body: bytes) -> PredictRequest:
         inputs = value["inputs"]
         columns = inputs if isinstance(inputs, dict) and set(inputs) != {B64} else {INPUT: inputs}
         return PredictRequest(_photos(_only_input(columns, "'inputs'"), f"inputs.{INPUT}"), columnar=True)
-    rows = _some_list(value["instances"], "instances")
-    photos = [_instance(row, f"instances[{number}]") for number, row in enumerate(rows)]
-    return PredictRequest(photos, columnar=False)
+    return PredictRequest(read_instances(value["instances"]), columnar=False)
+
+
+def read_instances(value: object) -> list[bytes]:
+    """A photo of each row. Raises RequestError."""
+    return [_instance(row, f"instances[{number}]") for number, row in enumerate(_some_list(value, "instances"))]
 
 
 def read_classify(body: bytes) -> list[bytes]:

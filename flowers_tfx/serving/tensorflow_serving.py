@@ -19,41 +19,41 @@ from flowers_tfx.serving.service import Reply, Service
 from flowers_tfx.serving.tensorflow_requests import read_classify, read_predict
 from flowers_tfx.serving.tensorflow_signature import model_metadata
 
-_MODEL, _VERSION = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
+MODEL_PATH, VERSION_PATH = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
 
 
 def tensorflow_serving_router(service: Service) -> APIRouter:
     router = APIRouter()
 
     def add(ending: str, method: str, endpoint: Any, **documents: Any) -> None:
-        for path in (_MODEL + ending, _VERSION + ending):
+        for path in (MODEL_PATH + ending, VERSION_PATH + ending):
             router.add_api_route(path, endpoint, methods=[method], **documentation(path=path, **documents))
 
     async def status(request: Request) -> Response:
-        number = _version(request, "Could not find any versions of model {name}", "Could not find version {version} of model {name}")
+        number = version_of_path(request, "Could not find any versions of model {name}", "Could not find version {version} of model {name}")
         states = [state for state in service.versions.states() if number in (None, int(state.version))]
         if number is not None and not states:
             raise RequestError(404, f"Could not find version {number} of model {MODEL}")
         return json_response({"model_version_status": [state.as_json() for state in states]})
 
     async def metadata(request: Request) -> Response:
-        number = _version(request)
-        with _named_by(number), service.use_version(number) as loaded:
+        number = version_of_path(request)
+        with named_by(number), service.use_version(number) as loaded:
             return json_response(model_metadata(loaded))
 
     async def predict(request: Request) -> Response:
-        number = _version(request)
+        number = version_of_path(request)
         asked = await read_request(request, read_predict)
-        with _named_by(number):
+        with named_by(number):
             reply = await service.answer(asked.photos, number)
         outputs = output_tensors(reply.version, reply.whole())
         values: Any = {output.output.name: output.rows for output in outputs} if asked.columnar else _rows(outputs)
         return json_response({"outputs" if asked.columnar else "predictions": values, "model_version": reply.version.version})
 
     async def classify(request: Request) -> Response:
-        number = _version(request)
+        number = version_of_path(request)
         photos = await read_request(request, read_classify)
-        with _named_by(number):
+        with named_by(number):
             reply = await service.answer(photos, number)
         return json_response({"results": _classes(reply), "model_version": reply.version.version})
 
@@ -69,7 +69,7 @@ _NO_VERSION = "Servable not found for request: Specific({name}, {version})"
 
 
 @contextlib.contextmanager
-def _named_by(number: int | None) -> Iterator[None]:
+def named_by(number: int | None) -> Iterator[None]:
     """TensorFlow Serving's words for a version that does not answer."""
     try:
         yield
@@ -79,7 +79,7 @@ def _named_by(number: int | None) -> Iterator[None]:
         raise RequestError(404, _NO_VERSION.format(name=MODEL, version=number)) from None
 
 
-def _version(
+def version_of_path(
     request: Request,
     no_model: str = _NO_MODEL,
     no_version: str = _NO_VERSION,

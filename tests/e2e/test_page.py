@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import shutil
 import socket
 import threading
@@ -22,9 +23,12 @@ from PIL import Image
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import open_picture
+from flowers_tfx.explain.explanation import Explanation, Quality, Region
 from flowers_tfx.inference.answer import Answer
+from flowers_tfx.litert import PROBABILITIES
 from flowers_tfx.model_card.files import card_files
 from flowers_tfx.registry import CARD_PAGE, Entry
+from flowers_tfx.serving import explained_photo
 from flowers_tfx.serving.app import ServingSettings, create_app
 from flowers_tfx.serving.loaded_version import LoadedVersion, VersionFacts
 from flowers_tfx.serving.metrics import Metrics
@@ -64,6 +68,27 @@ class Colours:
         if abs(red - green) < 20 and blue < red - 40:
             return Answer(probabilities, False, "unsure", 1.1)
         return Answer(probabilities, True, None, 0.4)
+
+    def run(self, picture: Any) -> dict[str, Any]:
+        return {PROBABILITIES: self.answer_picture(picture).probabilities}
+
+
+def explanation(picture: Any, answers: Any, method: Any, gradients: Any, target: int | None) -> Explanation:
+    """In the place of the real one: the evidence lies at the top left. That of violets is not trustworthy."""
+    target = int(answers([picture])[PROBABILITIES].argmax()) if target is None else target
+    evidence = np.zeros((32, 32), np.float32)
+    evidence[:16, :8] = 1
+    regions = (Region((0.0, 0.0, 0.25, 0.5), 0.7), Region((0.5, 0.5, 1.0, 1.0), 0.12))
+    reasons = ("The map changes much when the photo changes a little.",) if LABELS[target] == "violets" else ()
+    quality = Quality(0.2, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, stability=0.9, randomised_correlation=0.1, reasons=reasons)
+    return Explanation(target, method, evidence, regions, quality, 1, evidence[::-1], 1.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def explanations_are_known() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(explained_photo, "explain_picture", explanation)
+        yield
 
 
 class OneVersion:
@@ -436,6 +461,74 @@ def test_feedback_is_offered_only_where_it_is_on(open_page: Callable[..., Any]) 
     expect(page.locator("#privacy")).to_contain_text("does not keep them")
 
 
+def ask_why(page: Any, number: int = 0) -> None:
+    card(page, number).get_by_role("button", name="Why?").click()
+
+
+def test_why_a_photo_got_its_answer(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.set_input_files("#files", [file()])
+    ask_why(page)
+    reasons = card(page).locator(".because")
+    expect(reasons).to_be_focused()
+    expect(reasons).to_contain_text("2 parts of the photo carry 82 % of the evidence for roses.")
+    expect(reasons.locator("ol")).to_contain_text("70 % at the top left12 % at the bottom right")
+    heat, photo = card(page).locator(".heat"), card(page).locator(".frame img:not(.heat)")
+    expect(heat).to_have_attribute("alt", re.compile("Heat map: 2 parts .* 1: 70 % at the top left, 2: 12 % at the bottom right"))
+    assert heat.bounding_box() == photo.bounding_box()
+    box, part = photo.bounding_box(), card(page).locator(".region").first.bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(320 / 240, abs=0.01)
+    assert part == pytest.approx({**box, "width": box["width"] / 4, "height": box["height"] / 2}, abs=0.6)
+    assert page.evaluate("(image) => image.naturalWidth", heat.element_handle()) == 320
+    card(page).get_by_label("Heat map", exact=True).fill("0")
+    assert heat.evaluate("(image) => getComputedStyle(image).opacity") == "0"
+    card(page).get_by_role("button", name="Show what speaks for daisy").click()
+    announced(page, "The map shows what speaks for daisy.")
+    expect(heat).to_have_attribute("alt", re.compile("what speaks for daisy"))
+    card(page).get_by_role("button", name="Show what speaks for roses").click()
+    card(page).get_by_text("How far can this be trusted?").click()
+    expect(reasons).to_contain_text("the model gives roses 20 % on average; 50 % in random order")
+
+
+def test_an_explanation_that_cannot_be_trusted_is_left_out(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.set_input_files("#files", [file("b.jpg", small_photo(9, hue=2))])
+    ask_why(page)
+    expect(card(page)).to_contain_text("The explanation is not trustworthy for this photo")
+    expect(card(page)).to_contain_text("The map changes much when the photo changes a little.")
+    expect(card(page).locator(".heat, .region, .regions")).to_have_count(0)
+
+
+def test_a_version_that_is_gone_a_busy_service_and_one_that_fails(open_page: Callable[..., Any]) -> None:
+    page = open_page(expected=("404", "429", "503"))
+    page.set_input_files("#files", [file()])
+    page.route("**/versions/7:explain*", lambda route: route.fulfill(status=404, json={"error": "Servable not found."}))
+    answers = iter([(429, {"error": "5 photos wait."}), (503, {"error": "There was no explanation within 30 s."})])
+
+    def answer(route: Any) -> None:
+        status, body = next(answers)
+        route.fulfill(status=status, json=body, headers={"Retry-After": "1"})
+
+    page.route("**/flowers:explain*", answer)
+    ask_why(page)
+    expect(card(page)).to_contain_text("Other photos are explained first. Trying again in 1 s.")
+    expect(card(page).locator(".because")).to_have_text("There was no explanation within 30 s.")
+    page.unroute("**/flowers:explain*")
+    ask_why(page)
+    expect(card(page)).to_contain_text("What speaks for roses")
+
+
+def test_the_search_for_reasons_can_be_stopped(open_page: Callable[..., Any], server: Server) -> None:
+    page = open_page()
+    page.set_input_files("#files", [file()])
+    page.route("**/*:explain*", lambda route: None)
+    ask_why(page)
+    expect(card(page).locator(".because")).to_contain_text("This takes some seconds.")
+    card(page).get_by_role("button", name="Stop").click()
+    expect(card(page).locator(".because")).to_be_hidden()
+    expect(card(page).get_by_role("button", name="Why?")).to_be_focused()
+
+
 def test_the_keyboard_is_enough(open_page: Callable[..., Any], server: Server) -> None:
     page = open_page()
     seen = []
@@ -555,6 +648,9 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], scheme: str, device: d
     page.set_input_files("#files", [file("a.jpg"), file("b.jpg", grey), file("c.txt", b"x", "text/plain")])
     expect(page.locator(".card h3")).to_have_count(3)
     card(page).get_by_role("button", name="This is wrong").click()
+    ask_why(page)
+    expect(card(page).locator(".heat")).to_be_visible()
+    card(page).get_by_text("How far can this be trusted?").click()
     page.evaluate("document.querySelector('#token-form').hidden = false")
     give(page, "paste")
     check()

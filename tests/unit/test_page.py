@@ -37,7 +37,7 @@ def client_of(*versions: Version) -> TestClient:
     """`versions`: the one that serves at each request."""
     order = iter(versions)
     app = FastAPI(exception_handlers={RequestError: lambda request, error: error_response(request.url.path, error)})
-    app.include_router(page_router(PageState(lambda: next(order), max_body=1_000_000, feedback=False)))
+    app.include_router(page_router(PageState(lambda: next(order), max_body=1_000_000, feedback=False, explanations=True)))
     return TestClient(app)
 
 
@@ -72,6 +72,7 @@ def test_what_is_known_of_the_model(version: Version) -> None:
     reply = client_of(version).get("/about").json()
     assert (reply["model_version"], reply["labels"], reply["created"]) == ("7", ["daisy", "roses"], "2026-06-14T09:42:55Z")
     assert (reply["test_accuracy"], reply["card"], reply["feedback"], reply["max_bytes"]) == (None, None, False, 1_000_000)
+    assert reply["explanations"] is True
     assert [example["title"] for example in reply["examples"]] == list(TITLES)
 
 
@@ -99,7 +100,7 @@ def test_a_version_without_a_card_and_a_service_without_a_version(version: Versi
         raise RequestError(503, "No version serves.", "Push one.")
 
     app = FastAPI(exception_handlers={RequestError: lambda request, error: error_response(request.url.path, error)})
-    app.include_router(page_router(PageState(none, 1, False)))
+    app.include_router(page_router(PageState(none, 1, False, False)))
     for path in ("/about", "/card"):
         assert TestClient(app).get(path).json() == {"error": "No version serves.", "hint": "Push one."}
     assert TestClient(app).get("/").status_code == 200

@@ -146,11 +146,11 @@ function add(files) {
 }
 
 function createJob(file) {
-  const job = { file, name: file.name || "Photo", card: $("#card").content.firstElementChild.cloneNode(true), removed: false, cancel() {} };
+  const job = { file, name: file.name || "Photo", card: $("#card").content.firstElementChild.cloneNode(true), removed: false, cancel() {}, stopExplaining() {} };
   jobs.add(job);
   const image = $("img", job.card);
   job.url = URL.createObjectURL(job.file);
-  image.onerror = () => image.parentElement.classList.add("none");
+  image.onerror = () => $(".photo", job.card).classList.add("none");
   image.alt = `Preview of ${job.name}`;
   image.decoding = "async";
   image.src = job.url;
@@ -245,6 +245,7 @@ function showAnswer(job, body) {
   }
   showState(job, body.known ? "" : "unknown", ...parts, bars(ranked.slice(0, TOP)));
   announce(body.known ? `${job.name}: ${body.label}, ${percent(body.probability)}.` : `${job.name}: I do not know this one. ${reasonOf(body.why, ranked)}`);
+  if (model?.explanations) offerExplanation(job);
   if (model?.feedback) offerFeedback(job);
   if (model && body.model_version !== model.model_version) loadModel();
 }
@@ -282,6 +283,7 @@ function clear() {
   for (const job of jobs) {
     job.removed = true;
     job.cancel();
+    job.stopExplaining();
     URL.revokeObjectURL(job.url);
   }
   jobs.clear();
