@@ -40,7 +40,8 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
     """
     outcomes, unit = outcomes_of(photo_set, vectors), unit_features(vectors)
     tested_half = np.array([_is_tested(photo.digest) for photo in photo_set.photos], np.bool_)
-    reason = _why_not(outcomes, tested_half)
+    halves = int((~tested_half).sum()), int(tested_half.sum())
+    reason = _why_not(outcomes, halves)
     values = photo_values(photo_set, np.zeros(len(photo_set), np.int64) if reason else cluster_photos(unit))
     candidates, looked_at = ([], 0) if reason else search(values, outcomes.wrong, ~tested_half)
     significant, others = _tested([candidate.rule for candidate in candidates], values, outcomes, tested_half)
@@ -49,20 +50,22 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
         "wrong": int(outcomes.wrong.sum()),
         "not_searched": reason,
         "searched": {
-            "photos": int((~tested_half).sum()),
+            "photos": halves[0],
             "wrong": int(outcomes.wrong[~tested_half].sum()),
             "properties": [*values.searchable_numbers, *(name for name in CATEGORIES if len(np.unique(values.texts[name])) > 1)],
             "clusters": len(np.unique(values.clusters)) if len(values) else 0,
             "rules": looked_at,
-            "minimum_photos": minimum_photos(int((~tested_half).sum())),
+            "minimum_photos": minimum_photos(halves[0]),
         },
         "tested": {
-            "photos": int(tested_half.sum()),
+            "photos": halves[1],
             "wrong": int(outcomes.wrong[tested_half].sum()),
             "rules": len(candidates),
             "level": LEVEL,
         },
-        "smallest_effect": smallest_effect(int((~tested_half).sum()), int(tested_half.sum()), float(outcomes.wrong.mean()), looked_at),
+        "smallest_effect": smallest_effect(
+            int((~tested_half).sum()), int(tested_half.sum()), int(outcomes.wrong.sum()) / max(1, len(outcomes)), looked_at
+        ),
         "subgroups": significant,
         "not_confirmed": others,
     }
@@ -73,7 +76,7 @@ def _is_tested(digest: str) -> bool:
     return bool(hashlib.sha256(f"subgroups {digest}".encode()).digest()[0] & 1)
 
 
-def _why_not(outcomes: Outcomes, tested_half: Flags) -> str:
+def _why_not(outcomes: Outcomes, halves: tuple[int, int]) -> str:
     wrong = int(outcomes.wrong.sum())
     if len(outcomes) < _FEWEST_PHOTOS:
         return f"{len(outcomes)} photos are too few to search: {_FEWEST_PHOTOS} are needed."
@@ -81,7 +84,7 @@ def _why_not(outcomes: Outcomes, tested_half: Flags) -> str:
         return (
             f"{wrong} wrong answers of {len(outcomes)} cannot be compared: {_FEWEST_WRONG} wrong and {_FEWEST_WRONG} right ones are needed."
         )
-    if min(int(half.sum()) for half in (tested_half, ~tested_half)) < _FEWEST_PHOTOS // 4:
+    if min(halves) < _FEWEST_PHOTOS // 4:
         return "Nearly all photos fall into one half."
     return ""
 
