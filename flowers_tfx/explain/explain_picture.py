@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.explain.explanation import Explanation
 from flowers_tfx.explain.hidden_parts import HiddenParts
-from flowers_tfx.explain.methods import Method
+from flowers_tfx.explain.methods import TITLES, Method
 from flowers_tfx.explain.model_function import Answers, Floats, Gradients, Pictures
 from flowers_tfx.explain.quality import MapChecks, add_noise, measure_quality, rank_correlation
 from flowers_tfx.explain.regions import find_regions
@@ -22,18 +21,12 @@ _STABILITY_MASKS = MASKS // 2
 
 
 def explain_picture(
-    picture: Pictures,
-    answers: Answers,
-    method: Method,
-    gradients: Gradients | None = None,
-    target: int | None = None,
-    randomised: Gradients | None = None,
+    picture: Pictures, answers: Answers, method: Method, gradients: Gradients | None = None, target: int | None = None
 ) -> Explanation:
     """Why the picture, uint8 [s, s, 3], got the class with the index `target`, or with None the most probable one.
 
-    `gradients` is for the methods that need them; `randomised`, the same network with a random last layer, for the check of their maps
-    against it. `answers` is asked for a few pictures at a time: an exception of it ends the work, so a caller can stop what takes too
-    long. Raises InputError where the method needs gradients and there are none.
+    `answers` is asked for a few pictures at a time: an exception of it ends the work, so a caller can stop what takes too long. Raises
+    InputError where the method needs gradients and there are none.
     """
     started = time.perf_counter()
     probabilities = answers(picture[np.newaxis])[PROBABILITIES][0]
@@ -42,23 +35,20 @@ def explain_picture(
     runner_up = next((index for index in ranked if index != target), target)
     parts = HiddenParts(picture)
     if method == "rise":
-        maps, checks = _explain_by_masks(parts, answers, (target, runner_up))
-    elif gradients is None:
-        raise InputError(f"The method {method} needs the gradients of a model, and there are none.", "Use the method rise.")
+        maps, checks = _explain_by_masks(parts, answers, target, runner_up)
     else:
-        explainer = _GradientExplainer(method, len(probabilities), gradients, randomised)
-        maps, checks = explainer.explain(picture, (target, runner_up))
+        maps, checks = _explain_by_gradients(picture, gradients, method, target, runner_up)
     quality = measure_quality(maps[0], parts, answers, target, checks)
     regions = find_regions(maps[0])
     return Explanation(target, method, maps[0], regions, quality, runner_up, maps[1], time.perf_counter() - started)
 
 
-def _explain_by_masks(parts: HiddenParts, answers: Answers, classes: tuple[int, int]) -> tuple[tuple[Floats, Floats], MapChecks]:
+def _explain_by_masks(parts: HiddenParts, answers: Answers, target: int, runner_up: int) -> tuple[tuple[Floats, Floats], MapChecks]:
     """The maps [s, s] of both classes, and the checks of the first."""
     trials = run_trials(parts, answers)
-    first, second = fit_maps(trials, evidence(trials.vectors[PROBABILITIES])[:, classes])
+    first, second = fit_maps(trials, evidence(trials.vectors[PROBABILITIES])[:, (target, runner_up)])
     again = run_trials(HiddenParts(add_noise(parts.picture)), answers, _STABILITY_MASKS, seed=1)
-    noisy = fit_maps(again, evidence(again.vectors[PROBABILITIES])[:, classes[:1]])[0]
+    noisy = fit_maps(again, evidence(again.vectors[PROBABILITIES])[:, (target,)])[0]
     heads = _maps_of_random_heads(trials)
     return (stretch(first, parts.size), stretch(second, parts.size)), MapChecks(
         stability=rank_correlation(first, noisy),
@@ -76,13 +66,12 @@ def _maps_of_random_heads(trials: Trials) -> Floats:
     return fit_maps(trials, features @ heads)
 
 
-@dataclass(frozen=True)
-class _GradientExplainer:
-    method: Method
-    classes: int
-    gradients: Gradients
-    randomised: Gradients | None
-
-    def explain(self, picture: Pictures, classes: tuple[int, int]) -> tuple[tuple[Floats, Floats], MapChecks]:
-        """The maps [s, s] of both classes, and the checks of the first."""
-        raise NotImplementedError(self.method, picture, classes)
+def _explain_by_gradients(
+    picture: Pictures, gradients: Gradients | None, method: Method, target: int, runner_up: int
+) -> tuple[tuple[Floats, Floats], MapChecks]:
+    if gradients is None:
+        raise InputError(
+            f"This model has no signature of gradients, which {TITLES[method]} needs.",
+            "Use the method rise, or train and push the model again.",
+        )
+    raise NotImplementedError(method, picture, target, runner_up)

@@ -162,5 +162,5 @@ def test_an_exception_of_the_model_ends_the_work() -> None:
 
 
 def test_a_method_with_gradients_needs_them() -> None:
-    with pytest.raises(InputError, match="ig needs the gradients"):
+    with pytest.raises(InputError, match="integrated gradients needs"):
         explain_picture(picture(), looking, "ig")
