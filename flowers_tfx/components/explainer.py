@@ -92,7 +92,7 @@ class ExplainerExecutor(OwnExecutor[ExplainerParameters]):
             values = {"model": {"version": version or None, "digest": registry.model_digest(folder)}, **explained.values}
         files = {
             registry.EXPLANATIONS_FILE: (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode(),
-            registry.EXPLANATIONS_PAGE: render_model_explanations(values).encode(),
+            registry.EXPLANATIONS_PAGE: render_model_explanations(values, explained.pictures).encode(),
         }
         _write(storage.storage_path(self.output("explanations").uri), files)
         _write(storage.storage_path(self.output("report").uri), {registry.EXPLANATIONS_PAGE: files[registry.EXPLANATIONS_PAGE]})

@@ -18,6 +18,7 @@ from flowers_tfx.explain.explained_answers import ExplainedAnswers
 from flowers_tfx.explain.explained_model import ExplainedModel, ServingModel
 from flowers_tfx.explain.methods import Method
 from flowers_tfx.explain.model_changes import model_changes
+from flowers_tfx.explain.page_pictures import PagePictures
 from flowers_tfx.explain.photo_set import PhotoSet
 from flowers_tfx.explain.photo_sets import Examples, first_of_each_class, read_photo_set
 from flowers_tfx.explain.typical_photos import typical_photos
@@ -50,6 +51,10 @@ class ModelExplanations:
     photos: PhotoSet
     now: ExplainedAnswers
     before: ExplainedAnswers | None
+
+    @property
+    def pictures(self) -> PagePictures:
+        return PagePictures(self.photos, self.now.explanations, self.before.explanations if self.before else {})
 
 
 def explain_model(model: ExplainedModel, serving: ServingModel, examples: Examples, settings: PageSettings) -> ModelExplanations:

@@ -1,22 +1,163 @@
-"""The page that explains a model, from the content of explanations.json."""
+"""The page that explains a model, from the content of explanations.json and the pictures: one file, nothing from a network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, Protocol
 
+from flowers_tfx.reports.dependence_charts import draw_dependence
 from flowers_tfx.reports.rendering import render
 from flowers_tfx.reports.words import clean
 
+MOST_RELIANCES = 3  # on the first screen
+_ANALYSES = (
+    "model",
+    "class",
+    "serving",
+    "no_concepts",
+    "reliance",
+    "classes",
+    "concepts",
+    "background",
+    "dependence",
+    "subgroups",
+    "changes",
+)
+_EXPLAINED = 4  # photos of a class with their heat maps
+_CONCEPTS = 6  # of a class
+_RINGS = {"centre": "in the middle third", "middle": "around it", "border": "in the outer third"}
 
-def render_model_explanations(values: Mapping[str, Any]) -> str:
-    """HTML, one file that loads nothing."""
-    by_class = [
-        {
-            "name": label,
-            "photos": sum(photo["label"] == label for photo in values["photos"]),
-            "right": sum(photo["label"] == label == photo["answer"] for photo in values["photos"]),
-        }
-        for label in values["labels"]
+
+class Pictures(Protocol):
+    """JPEGs in base64; photos by their index in `photos` of explanations.json. None for what cannot be shown."""
+
+    @property
+    def legend(self) -> str: ...
+    def photo(self, index: int, large: bool = False) -> str: ...
+    def heat_map(self, index: int, serving: bool = False) -> str | None: ...
+    def crop(self, index: int, box: Sequence[float]) -> str: ...
+    def mean_map(self, cells: Sequence[Sequence[float]]) -> str: ...
+    def changed(self, perturbation: Mapping[str, Any], index: int) -> str: ...
+
+
+def render_model_explanations(explanations: Mapping[str, Any], pictures: Pictures) -> str:
+    """`explanations`: the content of explanations.json. An analysis that was not made has no section."""
+    values: dict[str, Any] = {**dict.fromkeys(_ANALYSES), **explanations}
+    classes = [_class_section(values, label) for label in ([values["class"]] if values["class"] else values["labels"])]
+    dependence, reliances = values["dependence"], values["reliance"] or ()
+    return render(
+        "explanations.html.j2",
+        values=values,
+        pictures=pictures,
+        trust=_trust(values["explanations"]),
+        reliances=[_reliance(one) for one in reliances[:MOST_RELIANCES]],
+        more_reliances=reliances[MOST_RELIANCES:],
+        classes=classes,
+        background=_background(values["background"]),
+        charts=[draw_dependence(curve) for curve in dependence["curves"]] if dependence else [],
+        changes=_changes(values["changes"]),
+        name=lambda index: _name(values["photos"][index]),
+        clean=clean,
+    )
+
+
+def _trust(explanations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many explanations passed their checks, why the others did not, and the median of each number."""
+    numbers = (
+        "deletion_auc",
+        "random_deletion_auc",
+        "edge_deletion_auc",
+        "centre_deletion_auc",
+        "insertion_auc",
+        "random_insertion_auc",
+        "edge_insertion_auc",
+        "centre_insertion_auc",
+        "stability",
+        "randomised_correlation",
+        "completeness_error",
+    )
+    known = {name: [one[name] for one in explanations if one.get(name) is not None] for name in numbers}
+    return {
+        "photos": len(explanations),
+        "trustworthy": sum(one["trustworthy"] for one in explanations),
+        "reasons": Counter(reason for one in explanations for reason in one["reasons"]).most_common(),
+        "medians": {name: median(column) if column else None for name, column in known.items()},
+    }
+
+
+def _reliance(one: Mapping[str, Any]) -> dict[str, Any]:
+    """With the photo that shows it best."""
+    shown = one["perturbation"].get("photo")
+    index = shown if shown is not None else next(iter(one["photos"]), None)
+    return {**one, "photo": index}
+
+
+def _class_section(values: Mapping[str, Any], label: str) -> dict[str, Any]:
+    own = (values["classes"] or {}).get(label, {})
+    attribution = own.get("attribution")
+    explained = [one for one in values["explanations"] if values["photos"][one["photo"]]["label"] == label]
+    # Those first that can be trusted: the others say only why they cannot.
+    explained.sort(key=lambda one: not one["trustworthy"])
+    return {
+        "label": label,
+        "photos": sum(photo["label"] == label for photo in values["photos"]),
+        "right": sum(photo["label"] == label == photo["answer"] for photo in values["photos"]),
+        "attribution": attribution,
+        "where": _where(attribution) if attribution and attribution["map"] else "",
+        "typical": own.get("typical"),
+        "confusions": own.get("confusions"),
+        "concepts": (values["concepts"] or {}).get(label, [])[:_CONCEPTS],
+        "explained": explained[:_EXPLAINED],
+        "reliances": [one["sentence"] for one in values["reliance"] or () if one["class"] == label],
+    }
+
+
+def _where(attribution: Mapping[str, Any]) -> str:
+    """45 % of the evidence lies in the middle third of the picture, ... and which corner has more than its part."""
+    areas = attribution["areas"]
+    rings = ", ".join(f"{100 * area['share']:.0f} % {_RINGS[area['name']]}" for area in areas if area["kind"] == "ring")
+    corners = [
+        f"the {area['name']} corner has {100 * area['share']:.0f} % of it on {100 * area['area']:.0f} % of the picture"
+        for area in areas
+        if area["kind"] == "corner" and area["more_than_area"]
     ]
-    return render("explanations.html.j2", values=values, by_class=by_class, clean=clean)
+    return f"{rings}" + (f"; {', '.join(corners)}" if corners else "")
+
+
+def _background(background: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if background is None:
+        return None
+    rows = [{"name": "as they are", **background["unchanged"]}, *background["variants"]]
+    swapped = background["swapped"]
+    rows += [
+        {"name": f"put before a background of {words}", **swapped[key]}
+        for key, words in (("own_class", "their own class"), ("other_class", "another class"))
+    ]
+    inside = {label: row for label, row in background["attribution"].items() if row["photos"]}
+    return {
+        "photos": background["photos"] - background["without_mask"],
+        "left_out": background["without_mask"],
+        "rows": rows,
+        "inside": inside,
+    }
+
+
+def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if changes is None:
+        return None
+    lists = [
+        (title, changes["lists"][kind])
+        for kind, title in (
+            ("broken", "Right before, wrong now"),
+            ("fixed", "Wrong before, right now"),
+            ("other_wrong", "Wrong before and now, in another way"),
+        )
+        if changes["lists"][kind]["total"]
+    ]
+    return {**changes, "shown": lists, "groups": [group for group in changes["groups"] if group["broken"] or group["fixed"]]}
+
+
+def _name(photo: Mapping[str, Any]) -> str:
+    return clean(photo["uri"].rpartition("/")[2], 60)
