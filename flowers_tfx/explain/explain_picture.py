@@ -37,7 +37,7 @@ def explain_picture(
     if method == "rise":
         maps, checks = _explain_by_masks(parts, answers, target, runner_up)
     else:
-        maps, checks = _explain_by_gradients(picture, gradients, method, target, runner_up)
+        maps, checks = _explain_by_gradients(picture, gradients, method, target, runner_up, len(probabilities))
     quality = measure_quality(maps[0], parts, answers, target, checks)
     regions = find_regions(maps[0])
     return Explanation(target, method, maps[0], regions, quality, runner_up, maps[1], time.perf_counter() - started)
@@ -67,11 +67,23 @@ def _maps_of_random_heads(trials: Trials) -> Floats:
 
 
 def _explain_by_gradients(
-    picture: Pictures, gradients: Gradients | None, method: Method, target: int, runner_up: int
+    picture: Pictures, gradients: Gradients | None, method: Method, target: int, runner_up: int, classes: int
 ) -> tuple[tuple[Floats, Floats], MapChecks]:
     if gradients is None:
         raise InputError(
             f"This model has no signature of gradients, which {TITLES[method]} needs.",
             "Use the method rise, or train and push the model again.",
         )
-    raise NotImplementedError(method, picture, target, runner_up)
+    # Here, since the service imports this module, and is installed without saliency.
+    from flowers_tfx.explain.gradient_maps import CHECK_PIECES, attribute, coarse
+
+    explained, other = (attribute(method, gradients, picture, index, classes) for index in (target, runner_up))
+    noisy = attribute(method, gradients, add_noise(picture), target, classes, CHECK_PIECES)
+    random = attribute(method, gradients.randomised(gradients.layers), picture, target, classes, CHECK_PIECES)
+    checks = MapChecks(
+        stability=rank_correlation(coarse(explained.map), coarse(noisy.map)),
+        randomised_correlation=abs(rank_correlation(coarse(explained.map), coarse(random.map))),
+        # The sum of the others says nothing of which parts come first.
+        completeness_error=explained.completeness_error if method == "ig" else None,
+    )
+    return (explained.map, other.map), checks

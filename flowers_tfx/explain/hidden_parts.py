@@ -46,6 +46,11 @@ class HiddenParts:
         self._photo = Image.fromarray(picture)
         self._blurred = self._photo.filter(ImageFilter.GaussianBlur(BLUR * self.size))
 
+    @property
+    def blurred(self) -> Pictures:
+        """The picture with all of it hidden."""
+        return np.asarray(self._blurred)
+
     def behind(self, screen: Screen) -> Pictures:
         """The picture with the screen's parts hidden, uint8 [s, s, 3]."""
         return np.asarray(Image.composite(self._photo, self._blurred, screen.opacity(self.size)))

@@ -31,3 +31,12 @@ class Gradients(Protocol):
     row of 0 and a 1 for the logit of one class."""
 
     def __call__(self, pictures: Floats, weights: Floats) -> GradientsOfPictures: ...
+
+    @property
+    def layers(self) -> int:
+        """Layers with weights, the head included."""
+        ...
+
+    def randomised(self, layers: int, seed: int = 0) -> Gradients:
+        """Those of the same network with new random weights in its last `layers` layers, the same ones for the same seed."""
+        ...

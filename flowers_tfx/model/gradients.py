@@ -22,6 +22,7 @@ class SavedGradients:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._random: tuple[tuple[int, int], SavedGradients] | None = None
         self.labels = read_labels(folder)
         self._model = _load(folder)  # its signature works only as long as it lives
         self._signature = self._model.signatures[GRADIENTS_SIGNATURE]
@@ -58,15 +59,16 @@ class SavedGradients:
         channel by itself. Normalisation keeps its statistics, scale and offset: they fit the scale of the channels, which stays, so that
         neither activations nor gradients vanish; what the network has learned of shapes and colours lies in the kernels.
 
-        Loads the model a second time, from its folder.
+        Loads the model a second time, from its folder, and keeps that one for the next call with the same arguments.
         """
-        copy = SavedGradients(self._folder)
-        for number, layer in enumerate(reversed(copy._layers())):
-            random = np.random.default_rng((seed, number))
-            if number < layers:
+        if self._random is None or self._random[0] != (layers, seed):
+            copy = SavedGradients(self._folder)
+            for number, layer in enumerate(reversed(copy._layers()[-layers:] if layers else [])):
+                random = np.random.default_rng((seed, number))
                 for variable in layer:
                     variable.assign(_draw(variable, random))
-        return copy
+            self._random = ((layers, seed), copy)
+        return self._random[1]
 
     def _layers(self) -> list[list[Any]]:
         """The kernels and biases of every layer, in the order of the network."""
