@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from flowers_tfx.reports.dependence_charts import draw_dependence
+from flowers_tfx.reports.place_grids import place_grids
 from flowers_tfx.reports.rendering import render
 from flowers_tfx.reports.words import clean
 
@@ -45,7 +46,8 @@ class Pictures(Protocol):
 def render_model_explanations(explanations: Mapping[str, Any], pictures: Pictures) -> str:
     """`explanations`: the content of explanations.json. An analysis that was not made has no section."""
     values: dict[str, Any] = {**dict.fromkeys(_ANALYSES), **explanations}
-    classes = [_class_section(values, label) for label in ([values["class"]] if values["class"] else values["labels"])]
+    labels = [values["class"]] if values["class"] else values["labels"]
+    classes = [_class_section(values, label) for label in labels]
     dependence, reliances = values["dependence"], values["reliance"] or ()
     return render(
         "explanations.html.j2",
@@ -56,6 +58,7 @@ def render_model_explanations(explanations: Mapping[str, Any], pictures: Picture
         more_reliances=reliances[MOST_RELIANCES:],
         classes=classes,
         background=_background(values["background"]),
+        grids=place_grids(dependence, values["background"], labels) if dependence else [],
         charts=[draw_dependence(curve) for curve in dependence["curves"]] if dependence else [],
         changes=_changes(values["changes"]),
         name=lambda index: _name(values["photos"][index]),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MOST_GRIDS = 24  # of the classes with the strongest places at the edge, where there are more
 _FULL = 0.4  # a rise of the probability that has the full colour
 _TITLES = {"background": "background", "border": "outer edge", "brightness": "brightness", "contrast": "contrast"}
 
@@ -44,7 +45,14 @@ def place_grids(dependence: Mapping[str, Any], background: Mapping[str, Any] | N
             rows = tuple(tuple(_cell(cells[row, column], size) for column in range(size)) for row in range(size))
             traits = {entry["trait"]: entry for entry in own}
             grids.append(PlaceGrid(label, rows, tuple(_trait(title, traits[name]) for name, title in _TITLES.items() if name in traits)))
-    return grids
+    grids.sort(key=lambda grid: -_strongest_at_the_edge(grid.rows))
+    shown = {grid.label for grid in grids[:MOST_GRIDS]}
+    return sorted((grid for grid in grids if grid.label in shown), key=lambda grid: list(labels).index(grid.label))
+
+
+def _strongest_at_the_edge(rows: Sequence[Sequence[Cell]]) -> int:
+    inner = range(1, len(rows) - 1)
+    return max(cell.points for y, row in enumerate(rows) for x, cell in enumerate(row) if y not in inner or x not in inner)
 
 
 def _cell(entry: Mapping[str, Any], size: int) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowers_tfx.reports.place_grids import place_grids
+from flowers_tfx.reports.place_grids import MOST_GRIDS, place_grids
 from flowers_tfx.reports.rendering import render
 from flowers_tfx.reports.words import clean
 
@@ -15,7 +15,9 @@ def transplant(pull: float | None, **values: Any) -> dict[str, Any]:
 
 def cells(corner: float | None) -> list[dict[str, Any]]:
     return [
-        transplant(corner if (row, column) == (0, 1) else 0.01, trait="cell", row=row, column=column) for row in range(2) for column in range(2)
+        transplant(corner if (row, column) == (0, 1) else 0.01, trait="cell", row=row, column=column)
+        for row in range(2)
+        for column in range(2)
     ]
 
 
@@ -46,3 +48,12 @@ def test_the_section_names_classes_as_they_are_and_shows_every_cell() -> None:
     assert "&lt;b&gt;roses" in section
     assert "<b><b>" not in section
     assert section.count('class="place"') == 4
+
+
+def test_of_many_classes_those_with_the_strongest_edges_are_shown_in_order() -> None:
+    labels = tuple(f"class {at}" for at in range(2 * MOST_GRIDS))
+    entries = [{**entry, "class": label} for at, label in enumerate(labels) for entry in cells(0.1 + 0.01 * (at % 2))]
+
+    grids = place_grids({"transplants": entries}, None, labels)
+
+    assert [grid.label for grid in grids] == list(labels[1::2])
