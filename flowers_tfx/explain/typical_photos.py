@@ -29,8 +29,9 @@ def _of_class(outcomes: Outcomes, features: Doubles, label: int, most: int) -> d
     right = members[~outcomes.wrong[members]]
     distances = dict(zip(right.tolist(), _distances(features[right]), strict=True))
     # Stable sorts: photos that are equal keep their order.
-    nearest = np.array(sorted(distances, key=lambda index: distances[index]), np.int64)
-    farthest = np.array(sorted(distances, key=lambda index: -distances[index]), np.int64)
+    ordered = np.array(sorted(distances, key=lambda index: distances[index]), np.int64)
+    # Of few photos, none is both among the nearest and among the farthest.
+    nearest, farthest = ordered[: (len(ordered) + 1) // 2], ordered[(len(ordered) + 1) // 2 :][::-1]
     certain = right[np.argsort(-outcomes.margin[right], kind="stable")]
 
     def rows(indices: Indices) -> list[dict[str, Any]]:

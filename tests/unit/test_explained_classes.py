@@ -99,7 +99,7 @@ def test_typical_photos_are_those_near_the_mean_of_the_class_and_only_right_ones
     assert (result["photos"], result["right"]) == (6, 5)
     assert [row["photo"] for row in result["nearest"]] == [0, 1]
     assert [row["photo"] for row in result["most_certain"]] == [1, 4]
-    assert [row["photo"] for row in result["least_typical"]] == [3, 0]
+    assert [row["photo"] for row in result["least_typical"]] == [3, 4]
     assert result["least_typical"][0]["distance"] > 5 * result["nearest"][0]["distance"]
 
 
@@ -148,6 +148,14 @@ def test_any_number_of_photos_and_classes_with_all_or_none_wrong(truth: list[int
     wrong = sum(row["wrong"] for row in confusions(photos, vectors).values())
     assert wrong == sum(true != answer for true, answer in zip(truth, answered, strict=True))
     assert sum(pair["count"] for pair in confused_pairs(photos, vectors)["pairs"]) == wrong
+
+
+def test_of_few_photos_none_is_both_typical_and_least_typical() -> None:
+    for count in (1, 2, 5, 9):
+        features = np.random.default_rng(count).random((count, 4))
+        typical = typical_photos(photo_set([0] * count), answers([0] * count, features=features))["daisy"]
+        nearest, farthest = ({row["photo"] for row in typical[name]} for name in ("nearest", "least_typical"))
+        assert (nearest & farthest, len(nearest | farthest)) == (set(), count)
 
 
 def test_lists_are_bounded() -> None:
