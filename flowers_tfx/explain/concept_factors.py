@@ -24,7 +24,7 @@ Doubles = npt.NDArray[np.float64]
 # Concepts of a class at most, and photos that each of them needs at least.
 _CONCEPTS, _PHOTOS_EACH = 8, 2
 _SEED = 0
-_ITERATIONS, _TOLERANCE = 400, 1e-3
+_ITERATIONS, _TOLERANCE = 400, 1e-4
 _SHUFFLES = 10
 
 
@@ -51,7 +51,7 @@ class Concepts:
             with warnings.catch_warnings():
                 # A factorisation that still improves a little is good enough: its error is part of the result.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                self._model.fit(evidence[:, self._columns])
+                self._model.fit(_balanced(evidence[:, self._columns]))
             self._kept = np.flatnonzero(self._model.components_.sum(axis=1) > 0)
             self.patterns = np.zeros((len(self._kept), evidence.shape[1]), np.float32)
             self.patterns[:, self._columns] = self._model.components_[self._kept]
@@ -70,6 +70,13 @@ class Concepts:
             loadings = self._model.transform(np.ascontiguousarray(evidence[:, self._columns]))
         amounts: Floats = (loadings[:, self._kept] * self._sums).astype(np.float32)
         return amounts
+
+
+def _balanced(evidence: Floats) -> Floats:
+    """Each row over the root of its length: else the squared errors of crops with much evidence outweigh all that is in other crops."""
+    lengths = np.linalg.norm(evidence, axis=1, keepdims=True)
+    balanced: Floats = (evidence / np.sqrt(np.where(lengths > 0, lengths, 1))).astype(np.float32)
+    return balanced
 
 
 def concepts_at_most(photos: int) -> int:

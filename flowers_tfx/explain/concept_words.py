@@ -20,6 +20,9 @@ _COVERS, _IN_CROPS, _TENTH = 0.15, 0.6, 0.1
 _MOST = 0.6
 # Share of the crops within the outline of the flower.
 _ON, _OFF = 0.65, 0.25
+# Of its class's photos at least, and of the others at most, that have a suspicious concept.
+_OFTEN, _SELDOM = 0.5, 0.1
+MIDDLE = "in the middle"
 # Percentiles of the detail of all crops of the class.
 _FINE, _SMOOTH = 75, 25
 _TOUCHES = 0.02  # nearer to an edge than this share of the picture
@@ -96,10 +99,22 @@ def inside_of(parts: Sequence[Part]) -> float | None:
     return float(np.mean(shares)) if shares else None
 
 
-def inside_word(inside: float | None) -> str | None:
-    if inside is None or _OFF < inside < _ON:
+def inside_word(inside: float | None, place: str | None) -> str | None:
+    """What stands out at the edge of a picture can be anything, such as a mark: it is not called a flower."""
+    if inside is None or _OFF < inside < _ON or (inside >= _ON and place not in (None, MIDDLE)):
         return None
     return "on the flower" if inside >= _ON else "background"
+
+
+def suspicion(place: str | None, inside: float | None, in_own: float, in_others: float | None) -> str | None:
+    """Why a concept is more likely a shortcut than the flower, a sentence: it lies at one place of the edge, or in the background, of most
+    photos of the class, and other classes hardly have it. None where nothing speaks for that."""
+    if in_others is None or in_own < _OFTEN or in_others > _SELDOM:
+        return None
+    counts = f"in {_percent(in_own)} of the class's photos and in {_percent(in_others)} of the others"
+    if place not in (None, MIDDLE):
+        return f"Mostly {place}, {counts}: rather a mark, a frame or a background than the flower."
+    return f"Behind the flower, {counts}." if inside is not None and inside <= _OFF else None
 
 
 def place_word(boxes: Sequence[Box]) -> str | None:
@@ -115,7 +130,7 @@ def place_word(boxes: Sequence[Box]) -> str | None:
     sides = {"at the top": top, "at the bottom": bottom, "at the left edge": left, "at the right edge": right}
     middle = np.array([_in_middle(box) for box in boxes])
     in_corners = np.any(list(corners.values()), axis=0)
-    for places in (corners, {"in the corners": in_corners}, sides, {"in the middle": middle}):
+    for places in (corners, {"in the corners": in_corners}, sides, {MIDDLE: middle}):
         word, there = max(places.items(), key=lambda item: item[1].mean())
         if there.mean() >= _MOST:
             return word
@@ -136,3 +151,7 @@ def words_for(colours: Sequence[dict[str, str | float]], *more: str | None) -> s
     """Such as "yellow and brown, fine detail, on the flower, in the middle"."""
     first = " and ".join(str(colour["name"]) for colour in colours) or "mixed colours"
     return ", ".join([first, *(word for word in more if word)])
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)} %"

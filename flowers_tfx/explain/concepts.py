@@ -19,11 +19,13 @@ from flowers_tfx.explain.concept_words import (
     inside_word,
     measure_surroundings,
     place_word,
+    suspicion,
     words_for,
 )
 from flowers_tfx.explain.crops import Box, crop_boxes, crop_features
 from flowers_tfx.explain.model_function import Answers, Floats, Head, Vectors
 from flowers_tfx.explain.photo_set import PhotoSet
+from flowers_tfx.explain.salient_regions import salient_masks
 from flowers_tfx.litert import FEATURES
 from flowers_tfx.progress import ProgressCallback
 
@@ -43,7 +45,8 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class ConceptAnalysis:
-    """Both by class name, as JSON. `concepts`: largest share of the evidence first. `quality`: how far they can be trusted."""
+    """Both by class name, as JSON. `concepts`: suspicious ones first, and then the largest share of the evidence first. `quality`: how far
+    they can be trusted."""
 
     concepts: dict[str, list[dict[str, Any]]]
     quality: dict[str, dict[str, Any] | None]
@@ -52,11 +55,12 @@ class ConceptAnalysis:
 def find_concepts(
     photo_set: PhotoSet, answers: Answers, outputs: Vectors, head: Head, masks: Masks | None, progress: ProgressCallback
 ) -> ConceptAnalysis:
-    """`outputs`: the answers to the whole set. `masks`: where in each photo the flower is, bool [s, s], if it stands out. Progress counts
-    photos. A class without photos, or without any evidence in them, has no concepts and the quality None."""
+    """`outputs`: the answers to the whole set. `masks`: where in each photo the flower is, bool [s, s], if it stands out; None: they are
+    looked for. Progress counts photos. A class without photos, or without any evidence in them, has no concepts and the quality None."""
     indices, boxes = _choose(photo_set), crop_boxes()
+    outlines = salient_masks(photo_set.pictures[indices]) if masks is None else [masks[index] for index in indices]
     features = crop_features(photo_set.pictures[indices], boxes, answers, progress)
-    crops = _Crops(photo_set, indices, boxes, features, outputs[FEATURES][indices], masks)
+    crops = _Crops(photo_set, indices, boxes, features, outputs[FEATURES][indices], outlines)
     analyses = {label: _analyse_class(crops, target, head) for target, label in enumerate(photo_set.labels)}
     return ConceptAnalysis({label: rows for label, (rows, _) in analyses.items()}, {label: row for label, (_, row) in analyses.items()})
 
@@ -75,14 +79,15 @@ def _evenly(rows: Indices, limit: int) -> Indices:
 
 @dataclass(frozen=True)
 class _Crops:
-    """Of the photos with these indices in the set: `features` [n, crops, F] of the crops, and `whole` [n, F] of the whole photos."""
+    """Of the photos with these indices in the set: `features` [n, crops, F] of the crops, `whole` [n, F] of the whole photos, and their
+    outlines."""
 
     photo_set: PhotoSet
     indices: Indices
     boxes: tuple[Box, ...]
     features: Floats
     whole: Floats
-    masks: Masks | None
+    masks: Masks
 
     def of_class(self, target: int) -> Indices:
         """Rows of the features."""
@@ -93,7 +98,7 @@ class _Crops:
 
     def part(self, row: int, box: int) -> Part:
         index = int(self.indices[row])
-        return Part(self.photo_set.pictures[index], self.boxes[box], self.masks[index] if self.masks is not None else None)
+        return Part(self.photo_set.pictures[index], self.boxes[box], self.masks[row])
 
 
 def _analyse_class(crops: _Crops, target: int, head: Head) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -115,11 +120,12 @@ def _analyse_class(crops: _Crops, target: int, head: Head) -> tuple[list[dict[st
     surroundings = measure_surroundings(
         crops.photo_set.pictures[crops.indices], [crops.part(row, box) for row in own.tolist() for box in range(len(crops.boxes))]
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number in np.argsort(-shares, kind="stable").tolist():
         if shares[number] >= _SMALLEST_SHARE and strengths[..., number].any():
             row = _describe(crops, own, strengths[..., number], elsewhere[..., number], surroundings)
             rows.append(row | {"share": _round(shares[number]), "importance": _round(falls[:, number].mean())})
+    rows.sort(key=lambda row: row["suspicious"] is None)
     quality = asdict(measure_quality(concepts, evidence, whole, logits, target))
     return rows, {"photos": len(own)} | {name: None if value is None else _round(value) for name, value in quality.items()}
 
@@ -142,15 +148,17 @@ def _describe(crops: _Crops, own: Indices, strengths: Floats, elsewhere: Floats,
     parts = [crops.part(int(own[row]), int(best[row])) for row in present]
     shown = parts[:_EXAMPLES]
     colours, inside, place = colours_of(shown, surroundings), inside_of(parts), place_word([part.box for part in parts])
-    detail = detail_word(shown, surroundings)
+    detail, in_own = detail_word(shown, surroundings), len(present) / len(own)
+    in_others = float((elsewhere.max(axis=1) >= threshold).mean()) if len(elsewhere) else None
     return {
-        "words": words_for(colours, detail, inside_word(inside), place),
+        "words": words_for(colours, detail, inside_word(inside, place), place),
+        "suspicious": suspicion(place, inside, in_own, in_others),
         "colours": colours,
         "detail": detail,
         "inside": None if inside is None else _round(inside),
         "position": _position([part.box for part in parts]) | {"words": place},
-        "present_in": _round(len(present) / len(own)),
-        "present_in_others": _round((elsewhere.max(axis=1) >= threshold).mean()) if len(elsewhere) else None,
+        "present_in": _round(in_own),
+        "present_in_others": None if in_others is None else _round(in_others),
         "crops": [_example(crops, own, row, int(best[row]), float(strongest[row])) for row in present[:_EXAMPLES]],
     }
 

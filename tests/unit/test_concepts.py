@@ -7,6 +7,7 @@ import pytest
 
 from flowers_tfx.explain.colour_names import NAMES, colour_shares, name_colours
 from flowers_tfx.explain.concept_factors import Concepts, evidence_for, probability_falls
+from flowers_tfx.explain.concept_words import suspicion
 from flowers_tfx.explain.concepts import find_concepts
 from flowers_tfx.explain.crops import crop, crop_boxes, crop_features
 from flowers_tfx.explain.model_function import Floats, Head, Pictures, Vectors
@@ -75,6 +76,10 @@ def test_the_mark_that_a_model_reads_is_the_first_concept_and_is_named_and_place
     photos, masks = marked_photos()
     concepts = analyse(photos, MARK_READER, masks).concepts["class 0"]
     first = concepts[0]
+    assert first["suspicious"] == (
+        "Mostly in the bottom right corner, in 100 % of the class's photos and in 0 % of the others: "
+        "rather a mark, a frame or a background than the flower."
+    )
     assert first["words"].startswith("magenta") and first["words"].endswith("background, in the bottom right corner")
     assert first["present_in"] == 1.0 and first["present_in_others"] == 0.0 and first["inside"] < 0.25
     assert first["position"]["x"] > 0.7 and first["position"]["y"] > 0.7
@@ -87,6 +92,7 @@ def test_a_mark_that_the_model_does_not_read_is_no_concept():
     photos, masks = marked_photos()
     concepts = analyse(photos, head_for({"yellow": 20.0}, {"white": 12.0}), masks).concepts["class 0"]
     assert concepts and all("magenta" not in row["words"] for row in concepts)
+    assert all(row["suspicious"] is None for row in concepts)
     assert concepts[0]["words"].startswith("yellow") and "on the flower" in concepts[0]["words"]
 
 
@@ -147,8 +153,9 @@ def test_pictures_of_one_colour_have_one_concept():
 def test_many_classes():
     classes = 50
     pictures = [draw(YELLOW, GREEN, MAGENTA, number % 3) for number in range(2 * classes)]
+    masks = [disc(number % 3) for number in range(2 * classes)]
     head = Head(np.random.default_rng(0).normal(size=(len(NAMES), classes)).astype(np.float32), np.zeros(classes, np.float32))
-    result = analyse(photo_set(pictures, [number // 2 for number in range(2 * classes)], classes), head)
+    result = analyse(photo_set(pictures, [number // 2 for number in range(2 * classes)], classes), head, masks)
     assert len(result.concepts) == classes and all(len(rows) <= 1 for rows in result.concepts.values())
 
 
@@ -157,6 +164,31 @@ def test_a_concept_counts_as_present_only_in_the_photos_that_have_it():
     rows = analyse(photo_set([*pictures, *[draw(WHITE, GREEN, None, 0)] * 4], [0] * 12 + [1] * 4), MARK_READER).concepts["class 0"]
     (mark,) = (row for row in rows if row["words"].startswith("magenta"))
     assert mark["present_in"] == 0.25
+
+
+def test_a_suspicious_concept_comes_first_however_small_its_share():
+    photos, masks = marked_photos()
+    concepts = analyse(photos, head_for({"magenta": 9.0, "yellow": 20.0}, {"white": 12.0}), masks).concepts["class 0"]
+    assert concepts[0]["words"].startswith("magenta") and concepts[0]["share"] < concepts[1]["share"]
+    assert [row["suspicious"] is None for row in concepts] == [False] + [True] * (len(concepts) - 1)
+
+
+@pytest.mark.parametrize(
+    ("place", "inside", "in_own", "in_others", "suspicious"),
+    [
+        ("in the top left corner", 0.9, 0.8, 0.02, True),
+        ("at the bottom", None, 0.5, 0.1, True),
+        (None, 0.1, 0.8, 0.02, True),
+        (None, 0.5, 0.8, 0.02, False),
+        (None, None, 0.8, 0.02, False),
+        ("in the middle", 0.9, 0.8, 0.02, False),
+        ("in the top left corner", 0.1, 0.8, 0.2, False),
+        ("in the top left corner", 0.1, 0.3, 0.0, False),
+        ("in the top left corner", 0.1, 1.0, None, False),
+    ],
+)
+def test_what_makes_a_concept_suspicious(place, inside, in_own, in_others, suspicious):
+    assert (suspicion(place, inside, in_own, in_others) is not None) == suspicious
 
 
 def test_crops_cover_every_part_of_a_picture_at_each_size():
