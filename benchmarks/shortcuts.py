@@ -18,6 +18,7 @@ Random = np.random.Generator
 # Of a picture, an outline of its flower, the strength, where (0 to 3), and random numbers of this photo.
 Change = Callable[[Picture, npt.NDArray[np.bool_], float, int, Random], Picture]
 
+NONE = "none"  # photos as they are
 STRENGTHS = ("strong", "medium", "weak")
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
 _MARGIN = 2  # px
