@@ -20,6 +20,7 @@ from flowers_tfx.explain.model_function import Floats, Head, Vectors
 from flowers_tfx.explain.photo_set import Photo, PhotoSet
 from flowers_tfx.explain.reliance import reliance
 from flowers_tfx.explain.rows import explanation_row
+from flowers_tfx.explain.subgroups import find_subgroups
 from flowers_tfx.explain.typical_photos import typical_photos
 from flowers_tfx.inference.answer import Answer
 from flowers_tfx.litert import FEATURES, PROBABILITIES
@@ -107,9 +108,34 @@ def model_page() -> ModelPage:
         "background": background,
         "dependence": depends,
         "reliance": reliance(background, depends),
+        "subgroups": _subgroups(photos),
         "changes": changes,
     }
     return ModelPage(values, photos, explanations, serving)
+
+
+def _subgroups(photos: PhotoSet) -> dict[str, Any]:
+    """Of each photo ten times, half of them dark and mostly answered wrong: so few photos alone have no subgroups."""
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.arange(len(photos)), 10)
+    dark = rng.random(len(rows)) < 0.5
+    copies = tuple(
+        replace(
+            photos.photos[row],
+            digest=f"{copy:064x}",
+            properties={"mean_luma": float(rng.uniform(20, 60) if is_dark else rng.uniform(90, 200))},
+        )
+        for copy, (row, is_dark) in enumerate(zip(rows.tolist(), dark.tolist(), strict=True))
+    )
+    truth = photos.truth[rows]
+    wrong = dark & (rng.random(len(rows)) < 0.7)
+    probabilities = np.full((len(rows), len(LABELS)), 0.1, np.float32)
+    probabilities[np.arange(len(rows)), (truth + wrong) % len(LABELS)] = 0.8
+    vectors = {PROBABILITIES: probabilities, FEATURES: np.eye(3, dtype=np.float32)[truth]}
+    found = find_subgroups(PhotoSet(LABELS, copies, photos.pictures[rows], truth), vectors)
+    for row in (one for group in (*found["subgroups"], *found["not_confirmed"]) for one in group["examples"]):
+        row["photo"] = int(rows[row["photo"]])
+    return found
 
 
 def _explain(photos: PhotoSet, answers: Colours, index: int) -> Explanation:

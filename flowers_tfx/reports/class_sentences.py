@@ -83,6 +83,9 @@ def subgroup_sentences(subgroup: Mapping[str, Any]) -> list[str]:
     inside, outside = subgroup["inside"], subgroup["outside"]
     others = f"of the {outside['photos']} others, {outside['wrong']} ({_share(outside)})"
     sentences = [f"{inside['wrong']} of {count(inside['photos'])} {_are(inside['wrong'])} wrong ({_share(inside)}); {others}."]
+    p_value = subgroup["adjusted_p_value"]
+    chance = "less than 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+    sentences.append(f"The chance of such a difference at random is {chance}, corrected for the number of rules that were tested.")
     label = subgroup["same_as_class"]
     if subgroup["kind"] == "class" or label:
         named = f"These are the photos of the class {label}" if label else "This is a matter of the class alone"

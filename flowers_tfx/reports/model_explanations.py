@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Protocol
 
+from flowers_tfx.reports.class_sentences import (
+    attribution_sentences,
+    change_summary,
+    confusion_sentences,
+    subgroup_sentences,
+    subgroup_summary,
+)
 from flowers_tfx.reports.dependence_charts import draw_dependence
 from flowers_tfx.reports.place_grids import place_grids
 from flowers_tfx.reports.rendering import render
@@ -28,7 +35,6 @@ _ANALYSES = (
 )
 _EXPLAINED = 4  # photos of a class with their heat maps
 _CONCEPTS = 6  # of a class
-_RINGS = {"centre": "in the middle third", "middle": "around it", "border": "in the outer third"}
 
 
 class Pictures(Protocol):
@@ -60,6 +66,7 @@ def render_model_explanations(explanations: Mapping[str, Any], pictures: Picture
         background=_background(values["background"]),
         grids=place_grids(dependence, values["background"], labels) if dependence else [],
         charts=[draw_dependence(curve) for curve in dependence["curves"]] if dependence else [],
+        subgroups=_subgroups(values["subgroups"]),
         changes=_changes(values["changes"]),
         name=lambda index: _name(values["photos"][index]),
         clean=clean,
@@ -108,25 +115,14 @@ def _class_section(values: Mapping[str, Any], label: str) -> dict[str, Any]:
         "photos": sum(photo["label"] == label for photo in values["photos"]),
         "right": sum(photo["label"] == label == photo["answer"] for photo in values["photos"]),
         "attribution": attribution,
-        "where": _where(attribution) if attribution and attribution["map"] else "",
+        "where": " ".join(attribution_sentences(attribution, label)) if attribution else "",
+        "answers": " ".join(confusion_sentences(own["confusions"], label)) if own.get("confusions") else "",
         "typical": own.get("typical"),
         "confusions": own.get("confusions"),
         "concepts": (values["concepts"] or {}).get(label, [])[:_CONCEPTS],
         "explained": explained[:_EXPLAINED],
         "reliances": [one["sentence"] for one in values["reliance"] or () if one["class"] == label],
     }
-
-
-def _where(attribution: Mapping[str, Any]) -> str:
-    """45 % of the evidence lies in the middle third of the picture, ... and which corner has more than its part."""
-    areas = attribution["areas"]
-    rings = ", ".join(f"{100 * area['share']:.0f} % {_RINGS[area['name']]}" for area in areas if area["kind"] == "ring")
-    corners = [
-        f"the {area['name']} corner has {100 * area['share']:.0f} % of it on {100 * area['area']:.0f} % of the picture"
-        for area in areas
-        if area["kind"] == "corner" and area["more_than_area"]
-    ]
-    return f"{rings}" + (f"; {', '.join(corners)}" if corners else "")
 
 
 def _background(background: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -147,6 +143,13 @@ def _background(background: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
+def _subgroups(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if subgroups is None:
+        return None
+    groups = [{**group, "sentences": subgroup_sentences(group)} for group in subgroups["subgroups"]]
+    return {**subgroups, "summary": subgroup_summary(subgroups), "subgroups": groups}
+
+
 def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if changes is None:
         return None
@@ -159,7 +162,8 @@ def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
         )
         if changes["lists"][kind]["total"]
     ]
-    return {**changes, "shown": lists, "groups": [group for group in changes["groups"] if group["broken"] or group["fixed"]]}
+    groups = [group for group in changes["groups"] if group["broken"] or group["fixed"]]
+    return {**changes, "summary": change_summary(changes), "shown": lists, "groups": groups}
 
 
 def _name(photo: Mapping[str, Any]) -> str:

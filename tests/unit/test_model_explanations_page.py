@@ -48,6 +48,24 @@ def test_every_class_has_a_section_and_names_cannot_break_the_page(page: ModelPa
     assert "daisy &amp; &lt;co&gt;" in html
 
 
+def test_a_subgroup_stands_with_its_rule_its_figures_and_its_photos(page: ModelPage) -> None:
+    (found,) = page.values["subgroups"]["subgroups"]
+    html = html_of(page)
+    section = html[html.index('id="subgroups"') : html.index('id="changes"')]
+    text = text_of(section)
+    assert f"{found['rule']} {found['inside']['wrong']} of {found['inside']['photos']} photos are wrong (" in text
+    assert "1 subgroup fails more often there too. A subgroup of 25 % of the photos is found in 4 of 5 cases" in text
+    assert "The chance of such a difference at random is less than 0.001" in text
+    assert section.count("<img") == len(found["examples"]) == 12
+
+
+def test_a_class_and_the_changes_are_told_in_sentences(page: ModelPage) -> None:
+    text = text_of(html_of(page))
+    assert "All 8 photos of roses are answered right." in text
+    assert "Of the evidence for roses, " in text
+    assert "Of 24 photos, the new model answers 24 right (100.0 %), the serving model " in text
+
+
 def test_it_loads_nothing_and_is_small(page: ModelPage) -> None:
     html = html_of(page)
     assert not re.search(r'(?:src|href)=(?!"(?:data:|#))|url\(|@import|https?://|<script', html)
