@@ -1,87 +1,51 @@
-"""The explanation of one photo as one picture, for people: the photo with its regions, and heat maps of the class and of the runner-up."""
+"""The explanation of one photo as one picture, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from flowers_tfx.explain.explanation import Explanation
-from flowers_tfx.explain.explanation_words import (
-    WITHHELD,
-    checks_in_words,
-    headline,
-    method_in_words,
-    percent,
-    regions_in_words,
-)
-from flowers_tfx.explain.heat_map import colour_scale, heat_map, outline
+from flowers_tfx.explain.explanation_words import checks_in_words, method_in_words, title_of
+from flowers_tfx.explain.heat_map import colour_scale
+from flowers_tfx.explain.photo_panels import ExplainedPhoto, Panel, panels
 
-_PANEL_PX = 620  # the longer side of a panel at most; a smaller photo is not enlarged beyond _SMALLEST_PX
-_SMALLEST_PX = 320
+_PANEL_PX = 620  # the longer side of a panel at most
+_SMALLEST_PX = 320  # the width of a column at least
 _MARGIN, _GAP = 28, 20
 _GROUND, _TEXT, _SOFT, _WITHHELD_GROUND = (255, 255, 255), (27, 31, 35), (84, 92, 102), (238, 240, 243)
 _TITLE, _NORMAL, _SMALL = 30, 19, 16  # sizes of letters, px
 
 
-def panels(photo: Image.Image, explanation: Explanation, side: int = _PANEL_PX) -> tuple[Image.Image, Image.Image, Image.Image]:
-    """The photo with the outlined regions, the evidence for the class, and that for the runner-up; the longer side of each is at most
-    `side` px."""
-    shown = _scaled(photo, side)
-    return (
-        outline(shown, explanation.regions),
-        heat_map(shown, explanation.map, explanation.regions),
-        heat_map(shown, explanation.runner_up_map),
-    )
-
-
-def draw_explanation(photo: Image.Image, explanation: Explanation, row: Mapping[str, Any], size: tuple[int, int]) -> Image.Image:
-    """`row`: of `flowers explain --json`; `size`: width and height of the upright photo, px. An explanation that is not trustworthy is
-    withheld: its reasons stand in the place of the heat maps."""
-    pictures: tuple[Image.Image, ...] = panels(photo, explanation)
-    captions = _captions(row, size)
-    if not row["trustworthy"]:
-        shown = _scaled(photo, _PANEL_PX)
-        pictures, captions = (shown, _withheld_panel(shown.size, row["reasons"])), ("The photo", "")
-    width = max(_SMALLEST_PX, *(picture.width for picture in pictures))
-    page = _Page(2 * _MARGIN + len(pictures) * width + (len(pictures) - 1) * _GAP)
-    page.write(headline(row), _TITLE)
+def draw_explanation(photo: ExplainedPhoto) -> Image.Image:
+    """Its panels side by side, the answer above them and the checks below."""
+    row = photo.row
+    shown = list(panels(photo, _PANEL_PX))
+    sizes = [panel.image.size for panel in shown if panel.image is not None]
+    images = [panel.image or _withheld_panel(max(sizes), panel) for panel in shown]
+    width = max(_SMALLEST_PX, *(image.width for image in images))
+    page = _Page(2 * _MARGIN + len(images) * width + (len(images) - 1) * _GAP)
+    page.write(title_of(row), _TITLE)
     page.write(f"{Path(row['file']).name}, explained by {method_in_words(row)}, model version {row['model_version']}", _SMALL, _SOFT)
     page.skip(_GAP // 2)
-    page.write_columns(captions, width)
-    page.paste_row(pictures, width)
-    if row["trustworthy"]:
-        page.paste_legend(row)
+    page.write_columns([panel.caption for panel in shown], width)
+    page.paste_row(images, width)
+    if len(sizes) > 1:
+        page.paste_legend()
     page.skip(_GAP // 2)
     for check in checks_in_words(row):
         page.write(f"{check.name} {check.value}: {check.meaning}", _SMALL, _SOFT)
     return page.image()
 
 
-def _captions(row: Mapping[str, Any], size: tuple[int, int]) -> tuple[str, ...]:
-    other = row["runner_up"]
-    return (
-        f"The photo: {regions_in_words(row['regions'], size)}",
-        f"Evidence for {row['label']}",
-        f"What speaks for the runner-up, {other['label']} ({percent(other['probability'])})",
-    )
-
-
-def _scaled(photo: Image.Image, side: int) -> Image.Image:
-    largest = max(photo.size)
-    target = min(side, max(largest, _SMALLEST_PX))
-    size = tuple(max(1, round(length * target / largest)) for length in photo.size)
-    return photo.convert("RGB").resize((size[0], size[1]), Image.Resampling.LANCZOS)
-
-
-def _withheld_panel(size: tuple[int, int], reasons: Sequence[str]) -> Image.Image:
-    width, height = max(size[0], 260), max(size[1], 260)
+def _withheld_panel(size: tuple[int, int], panel: Panel) -> Image.Image:
+    width, height = (max(length, _SMALLEST_PX) for length in size)
     page = _Page(width, _WITHHELD_GROUND, margin=20)
-    page.write(WITHHELD.capitalize(), _NORMAL)
+    page.write(panel.title, _NORMAL)
     page.skip(6)
-    for reason in reasons:
+    for reason in panel.reasons:
         page.write(reason, _SMALL, _SOFT)
     return page.image(height)
 
@@ -110,14 +74,12 @@ class _Page:
             self._image.paste(picture, (self._margin + at * (width + _GAP), self._y))
         self._y += max(picture.height for picture in pictures) + _GAP // 2
 
-    def paste_legend(self, row: Mapping[str, Any]) -> None:
+    def paste_legend(self) -> None:
         scale = colour_scale(220, 16)
         self._grow(scale.height)
         left = self._write_inline("no evidence  ", self._margin)
         self._image.paste(scale, (left, self._y + 2))
-        self._write_inline(
-            f" most evidence; for {row['label']} and for {row['runner_up']['label']} on a scale of its own", left + scale.width + 6
-        )
+        self._write_inline(" most evidence; each map has a scale of its own", left + scale.width + 6)
         self._y += scale.height + 8
 
     def image(self, height: int = 0) -> Image.Image:

@@ -45,6 +45,17 @@ def regions_in_words(regions: Sequence[Mapping[str, Any]], size: tuple[int, int]
     return f"{carry} {100 * total:.0f} % of the evidence: {places}{more}"
 
 
+def unknown_in_words(unknown: Mapping[str, Any], score: float, size: tuple[int, int]) -> str:
+    """What makes a photo unknown, of the field `unknown` of its row."""
+    if not unknown["trustworthy"]:
+        return " ".join(unknown["reasons"])
+    places = " and ".join(place_in_words(region["box"], size) for region in unknown["regions"][:2])
+    without = unknown["score_without"]
+    known = ", and it would be known" if without <= 1 else ""
+    hidden = f"with {100 * unknown['hidden_share']:.0f} % of the photo hidden there"
+    return f"mostly for what is {places}; {hidden} its score falls from {score:.1f} to {without:.1f}{known} (photos are known up to 1)"
+
+
 def place_in_words(box: Sequence[float], size: tuple[int, int]) -> str:
     """Where the middle of the box lies: in the middle, at the top, at the bottom left. A box over most of the photo is all over it."""
     x0, y0, x1, y1 = box
@@ -91,16 +102,25 @@ def headline(row: Mapping[str, Any]) -> str:
     return f"{UNKNOWN[row['why']]} (nearest: {row['label']} {percent(row['probability'])})"
 
 
+def title_of(row: Mapping[str, Any]) -> str:
+    """The headline as a title; names of classes keep their letters."""
+    answer = headline(row)
+    return answer if row["known"] else answer[0].upper() + answer[1:]
+
+
 def line_of(row: Mapping[str, Any], size: tuple[int, int]) -> str:
     """One line for a terminal, without the name of the file."""
+    answer = headline(row)
+    if row["unknown"] is not None:
+        return f"{answer}: {unknown_in_words(row['unknown'], row['score'], size)}"
     if not row["trustworthy"]:
-        return f"{headline(row)}; {WITHHELD}: {' '.join(row['reasons'])}"
+        return f"{answer}; {WITHHELD}: {' '.join(row['reasons'])}"
     numbers = (
         f"deletion {row['deletion_auc']:.2f} (random {row['random_deletion_auc']:.2f}), "
         f"insertion {row['insertion_auc']:.2f} (random {row['random_insertion_auc']:.2f})"
     )
     other = row["runner_up"]
-    return f"{headline(row)}; {regions_in_words(row['regions'], size)}; {numbers}; next {other['label']} {percent(other['probability'])}"
+    return f"{answer}; {regions_in_words(row['regions'], size)}; {numbers}; next {other['label']} {percent(other['probability'])}"
 
 
 def method_in_words(row: Mapping[str, Any]) -> str:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import decode, open_picture
 from flowers_tfx.explain.explain_picture import explain_picture
-from flowers_tfx.explain.explanation import Explanation
+from flowers_tfx.explain.explain_unknown import explain_unknown
 from flowers_tfx.explain.methods import GRADIENT_METHODS, Method
 from flowers_tfx.explain.model_function import Gradients
-from flowers_tfx.explain.rows import explanation_row
+from flowers_tfx.explain.photo_panels import ExplainedPhoto
+from flowers_tfx.explain.rows import explanation_row, unknown_row
 from flowers_tfx.inference.answer import answer_of
 from flowers_tfx.inference.engines import read_photo
 from flowers_tfx.model_folder import load_litert, read_labels
 
 _SHOWN_PX = 1 << 20  # a photo is decoded at the fraction of its size that has no more pixels than this, to be shown
-
-
-@dataclass(frozen=True)
-class ExplainedPhoto:
-    """`row`: what `flowers explain --json` says of it. `size`: width and height of the upright photo, px; `image`: it, smaller."""
-
-    row: dict[str, Any]
-    explanation: Explanation
-    size: tuple[int, int]
-    image: Image.Image
 
 
 class PhotoExplainer:
@@ -54,8 +41,14 @@ class PhotoExplainer:
         picture = prepare_picture(photo, self._model.image_size)
         answer = answer_of(self._model(picture))
         explanation = explain_picture(picture, self._model.run_batch, self._method, self._gradients)
-        row = {"file": str(file), **explanation_row(explanation, answer, self.labels, size), "model_version": self.version}
-        return ExplainedPhoto(row, explanation, size, decode(open_picture(data, self._max_pixels), _SHOWN_PX))
+        unknown = None if answer.known else explain_unknown(picture, self._model.run_batch)
+        row = {
+            "file": str(file),
+            **explanation_row(explanation, answer, self.labels, size),
+            "unknown": unknown_row(unknown, size),
+            "model_version": self.version,
+        }
+        return ExplainedPhoto(row, explanation, unknown, size, decode(open_picture(data, self._max_pixels), _SHOWN_PX))
 
 
 def _load_gradients(model: Path) -> Gradients:

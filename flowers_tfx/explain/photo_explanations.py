@@ -15,15 +15,16 @@ from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.data.small_pictures import small_jpeg
 from flowers_tfx.errors import InputError
 from flowers_tfx.explain.explanation_files import ExplanationFiles, file_names, write_map
-from flowers_tfx.explain.explanation_picture import draw_explanation, panels
-from flowers_tfx.explain.explanation_words import checks_in_words, headline, line_of, regions_in_words
+from flowers_tfx.explain.explanation_picture import draw_explanation
+from flowers_tfx.explain.explanation_words import checks_in_words, line_of, title_of
 from flowers_tfx.explain.heat_map import colour_scale
 from flowers_tfx.explain.methods import TITLES, Method
-from flowers_tfx.explain.photo_explainer import ExplainedPhoto, PhotoExplainer
+from flowers_tfx.explain.photo_explainer import PhotoExplainer
+from flowers_tfx.explain.photo_panels import ExplainedPhoto, panels
 from flowers_tfx.inference.model_choice import loaded_model
 from flowers_tfx.inference.prediction import list_photos
 from flowers_tfx.progress import ProgressCallback
-from flowers_tfx.reports.photo_explanations import PhotoOnPage, render_photos
+from flowers_tfx.reports.photo_explanations import PagePanel, PhotoOnPage, render_photos
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.storage.atomic_writes import atomic_file
 
@@ -106,7 +107,7 @@ def _write_files(files: ExplanationFiles, name: str, explained: ExplainedPhoto) 
         paths["map"] = str(path)
     if files.pictures is not None:
         path = files.pictures / f"{name}.jpg"
-        drawn = draw_explanation(explained.image, explained.explanation, explained.row, explained.size)
+        drawn = draw_explanation(explained)
         with atomic_file(path, "Name another folder with --out.") as unfinished:
             drawn.save(unfinished, "JPEG", **_JPEG)
         paths["picture"] = str(path)
@@ -114,11 +115,11 @@ def _write_files(files: ExplanationFiles, name: str, explained: ExplainedPhoto) 
 
 
 def _on_page(explained: ExplainedPhoto) -> PhotoOnPage:
-    row = explained.row
-    pictures = panels(explained.image, explained.explanation, _PAGE_SIDE) if row["trustworthy"] else (explained.image,)
-    return PhotoOnPage(
-        row, headline(row), regions_in_words(row["regions"], explained.size), checks_in_words(row), tuple(map(_encoded, pictures))
-    )
+    shown = [
+        PagePanel(panel.caption, panel.words, panel.title, panel.reasons, None if panel.image is None else _encoded(panel.image))
+        for panel in panels(explained, _PAGE_SIDE)
+    ]
+    return PhotoOnPage(explained.row, title_of(explained.row), checks_in_words(explained.row), shown)
 
 
 def _encoded(picture: Image.Image) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from flowers_tfx.explain.explain_unknown import UnknownExplanation
 from flowers_tfx.explain.explanation import Explanation, Quality, Region
 from flowers_tfx.inference.answer import Answer
 
@@ -24,7 +25,7 @@ def explanation_row(explanation: Explanation, answer: Answer, labels: Sequence[s
         "why": answer.why,
         "score": answer.score,
         "method": explanation.method,
-        "regions": [{"box": box_in_pixels(region, size), "share": round(region.share, _DIGITS)} for region in explanation.regions],
+        "regions": _regions(explanation.regions, size),
         **{name: None if (value := getattr(quality, name)) is None else round(value, _DIGITS) for name in CHECKS},
         "trustworthy": quality.trustworthy,
         "reasons": list(quality.reasons),
@@ -33,10 +34,28 @@ def explanation_row(explanation: Explanation, answer: Answer, labels: Sequence[s
     }
 
 
+def unknown_row(unknown: UnknownExplanation | None, size: tuple[int, int]) -> dict[str, Any] | None:
+    """The field `unknown`: why a photo is not known; None for one that is."""
+    if unknown is None:
+        return None
+    return {
+        "regions": _regions(unknown.regions, size),
+        "hidden_share": round(unknown.hidden_share, _DIGITS),
+        "score_without": round(unknown.score_without, _DIGITS),
+        "random_score_without": round(unknown.random_score_without, _DIGITS),
+        "trustworthy": unknown.trustworthy,
+        "reasons": list(unknown.reasons),
+    }
+
+
 def box_in_pixels(region: Region, size: tuple[int, int]) -> list[int]:
     """x0, y0, x1, y1 of the region in a photo of this width and height; at least one pixel wide and high."""
     (x0, x1), (y0, y1) = (_side(region.box[axis], region.box[axis + 2], size[axis]) for axis in (0, 1))
     return [x0, y0, x1, y1]
+
+
+def _regions(regions: Sequence[Region], size: tuple[int, int]) -> list[dict[str, Any]]:
+    return [{"box": box_in_pixels(region, size), "share": round(region.share, _DIGITS)} for region in regions]
 
 
 def _side(start: float, end: float, pixels: int) -> tuple[int, int]:

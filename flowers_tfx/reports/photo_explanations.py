@@ -22,15 +22,25 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True)
+class PagePanel:
+    """One of the pictures that stand side by side. `jpeg`, in base64: None where a map is withheld, for `reasons` under `title`; `words`:
+    what it shows, for those who do not see it."""
+
+    caption: str
+    words: str
+    title: str
+    reasons: Sequence[str]
+    jpeg: str | None
+
+
+@dataclass(frozen=True)
 class PhotoOnPage:
-    """`row`: of `flowers explain --json`; `headline`: the model's answer; `regions`: where the evidence lies, in words. `pictures`: JPEGs
-    in base64: the photo, the evidence, and that for the runner-up; of an explanation that is withheld the photo alone."""
+    """`row`: of `flowers explain --json`; `headline`: the model's answer."""
 
     row: Mapping[str, Any]
     headline: str
-    regions: str
     checks: Sequence[Check]
-    pictures: tuple[str, ...]
+    panels: Sequence[PagePanel]
 
 
 def render_photos(photos: Sequence[PhotoOnPage], errors: Sequence[tuple[str, str]], legend: str, version: str, method: str) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from flowers_tfx.explain.explanation_words import checks_in_words, headline, regions_in_words
+from flowers_tfx.explain.explanation_words import checks_in_words, headline
 from flowers_tfx.explain.page_pictures import PagePictures
 from flowers_tfx.reports.model_explanations import render_model_explanations
-from flowers_tfx.reports.photo_explanations import PhotoOnPage, render_photos
+from flowers_tfx.reports.photo_explanations import PagePanel, PhotoOnPage, render_photos
 from tests.model_pages import model_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the pages were not tested in a browser")
@@ -49,9 +49,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rows[1] = {**rows[1], "known": False, "why": "far"}
     photos = []
     for row in rows:
-        size, heat_map = made.photos.photos[row["photo"]].size, pictures.heat_map(row["photo"])
-        shown = (pictures.photo(row["photo"], large=True), *([heat_map, heat_map] if heat_map else []))
-        photos.append(PhotoOnPage(row, headline(row), regions_in_words(row["regions"], size), checks_in_words(row), shown))
+        heat_map = pictures.heat_map(row["photo"])
+        panels = [
+            PagePanel("The photo", "The photo", "", (), pictures.photo(row["photo"], large=True)),
+            PagePanel("Evidence for roses", "Heat map", "Not trustworthy for this photo", row["reasons"], heat_map),
+        ]
+        photos.append(PhotoOnPage(row, headline(row), checks_in_words(row), panels))
     html = render_photos(photos, [("broken.jpg", "not a picture")], pictures.legend, "7", "RISE")
     (folder / "photos.html").write_text(html, encoding="utf-8")
     return {"model": folder / "model.html", "photos": folder / "photos.html"}

@@ -15,9 +15,11 @@ from PIL import Image
 
 from flowers_tfx import cli
 from flowers_tfx.explain import photo_explainer
+from flowers_tfx.explain.explain_unknown import UnknownExplanation
 from flowers_tfx.explain.explanation import Explanation, Quality, Region
 from flowers_tfx.explain.explanation_files import file_names
 from flowers_tfx.explain.model_function import Floats
+from flowers_tfx.inference.answer import Answer
 from tests.conftest import ROOT, small_photo
 from tests.unit import photo_kinds
 from tests.unit.small_network import LABELS, SIZE
@@ -169,6 +171,35 @@ def test_an_explanation_that_fails_its_checks_is_withheld_and_its_reason_stands_
     assert html.count("data:image/jpeg;base64,") == 2
     assert "Not trustworthy for this photo" in html
     assert "random &lt;order&gt;" in html
+
+
+@pytest.mark.usefixtures("fixed")
+@pytest.mark.parametrize("reasons", [(), ("It is the whole picture.",)], ids=["one part", "no part"])
+def test_of_a_photo_that_is_not_known_it_is_said_which_part_makes_it_so(
+    small_registry: Path,
+    photo: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    reasons: tuple[str, ...],
+) -> None:
+    unknown = UnknownExplanation("far", 1.6, -ramp(), (Region((0.0, 0.0, 0.3, 0.3), 0.9),), 0.2, 0.8, 1.5, reasons)
+    monkeypatch.setattr(photo_explainer, "answer_of", lambda _: Answer(np.array([0.1, 0.7, 0.2], np.float32), False, "far", 1.6))
+    monkeypatch.setattr(photo_explainer, "explain_unknown", lambda *_: unknown)
+    page = tmp_path / "page.html"
+    (row,) = explain(capsys, photo, "--model", small_registry, "--html", page, "--out", tmp_path / "out")
+    assert (row["known"], row["why"], row["score"], row["label"]) == (False, "far", 1.6, "roses")
+    assert row["unknown"]["regions"] == [{"box": [0, 0, 18, 12], "share": 0.9}]
+    assert (row["unknown"]["score_without"], row["unknown"]["trustworthy"]) == (0.8, not reasons)
+    html = page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert html.count("data:image/jpeg;base64,") == (3 if reasons else 4)
+    words = reasons[0] if reasons else "with 20 % of the photo hidden there its score falls from 1.6 to 0.8, and it would be known"
+    assert words in html
+    with pytest.raises(SystemExit):
+        cli.main(["explain", str(photo), "--model", str(small_registry)])
+    out = capsys.readouterr().out
+    assert "not a flower that the model knows, it is unlike all training photos" in out
+    assert words in out
 
 
 @pytest.mark.usefixtures("fixed")
