@@ -17,16 +17,21 @@ from flowers_tfx.explain.rise import MASKS, Trials, evidence, fit_maps, run_tria
 from flowers_tfx.litert import FEATURES, PROBABILITIES
 
 _RANDOM_HEADS = 8
-_STABILITY_MASKS = MASKS // 2
 
 
 def explain_picture(
-    picture: Pictures, answers: Answers, method: Method, gradients: Gradients | None = None, target: int | None = None
+    picture: Pictures,
+    answers: Answers,
+    method: Method,
+    gradients: Gradients | None = None,
+    target: int | None = None,
+    masks: int = MASKS,
 ) -> Explanation:
     """Why the picture, uint8 [s, s, 3], got the class with the index `target`, or with None the most probable one.
 
-    `answers` is asked for a few pictures at a time: an exception of it ends the work, so a caller can stop what takes too long. Raises
-    InputError where the method needs gradients and there are none.
+    `masks`: of the method rise; fewer take less time, and the map changes more with the next ones. `answers` is asked for a few pictures
+    at a time: an exception of it ends the work, so a caller can stop what takes too long. Raises InputError where the method needs
+    gradients and there are none.
     """
     started = time.perf_counter()
     probabilities = answers(picture[np.newaxis])[PROBABILITIES][0]
@@ -35,7 +40,7 @@ def explain_picture(
     runner_up = next((index for index in ranked if index != target), target)
     parts = HiddenParts(picture)
     if method == "rise":
-        maps, checks = _explain_by_masks(parts, answers, target, runner_up)
+        maps, checks = _explain_by_masks(parts, answers, target, runner_up, masks)
     else:
         maps, checks = _explain_by_gradients(picture, gradients, method, target, runner_up, len(probabilities))
     quality = measure_quality(maps[0], parts, answers, target, checks)
@@ -43,11 +48,13 @@ def explain_picture(
     return Explanation(target, method, maps[0], regions, quality, runner_up, maps[1], time.perf_counter() - started)
 
 
-def _explain_by_masks(parts: HiddenParts, answers: Answers, target: int, runner_up: int) -> tuple[tuple[Floats, Floats], MapChecks]:
+def _explain_by_masks(
+    parts: HiddenParts, answers: Answers, target: int, runner_up: int, masks: int
+) -> tuple[tuple[Floats, Floats], MapChecks]:
     """The maps [s, s] of both classes, and the checks of the first."""
-    trials = run_trials(parts, answers)
+    trials = run_trials(parts, answers, masks)
     first, second = fit_maps(trials, evidence(trials.vectors[PROBABILITIES])[:, (target, runner_up)])
-    again = run_trials(HiddenParts(add_noise(parts.picture)), answers, _STABILITY_MASKS, seed=1)
+    again = run_trials(HiddenParts(add_noise(parts.picture)), answers, masks // 2, seed=1)
     noisy = fit_maps(again, evidence(again.vectors[PROBABILITIES])[:, (target,)])[0]
     heads = _maps_of_random_heads(trials)
     return (stretch(first, parts.size), stretch(second, parts.size)), MapChecks(

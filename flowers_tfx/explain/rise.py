@@ -33,8 +33,8 @@ class Trials:
 
 
 def run_trials(parts: HiddenParts, answers: Answers, masks: int = MASKS, seed: int = 0) -> Trials:
-    """The same masks for the same seed; an even number of them."""
-    screens = list(_draw_screens(masks // 2, np.random.default_rng(seed)))
+    """With so many masks, rounded up to pairs; the same ones for the same seed."""
+    screens = list(_draw_screens((masks + 1) // 2, np.random.default_rng(seed)))
     cells = min(_FINE, parts.size)
     shown = np.stack([np.asarray(screen.opacity(cells), np.float32) for screen in screens]) / 255
     return Trials(shown, parts.answers_behind(screens, answers))

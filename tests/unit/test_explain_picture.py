@@ -16,6 +16,7 @@ from flowers_tfx.explain.model_function import Floats, Pictures, Vectors
 from flowers_tfx.litert import FEATURES, PROBABILITIES
 
 SIZE = 56
+MASKS = 256  # fewer than people get, for the time
 LOOKED_AT = (slice(8, 28), slice(30, 50))  # rows, columns
 
 Model = Callable[[Pictures | Sequence[Pictures]], Vectors]
@@ -56,7 +57,7 @@ def share_where_it_looks(values: Floats) -> float:
 
 
 def test_the_map_lies_where_the_model_looks() -> None:
-    explanation = explain_picture(picture(), looking, "rise")
+    explanation = explain_picture(picture(), looking, "rise", masks=MASKS)
     assert (explanation.target, explanation.runner_up) == (0, 1)
     assert share_where_it_looks(explanation.map) > 0.5  # on an eighth of the picture
     assert explanation.quality.deletion_auc < explanation.quality.random_deletion_auc
@@ -68,25 +69,25 @@ def test_the_map_lies_where_the_model_looks() -> None:
 
 
 def test_what_speaks_for_the_runner_up_is_a_map_too() -> None:
-    explanation = explain_picture(picture(), looking, "rise")
+    explanation = explain_picture(picture(), looking, "rise", masks=MASKS)
     # The square speaks against it.
     assert explanation.runner_up_map[LOOKED_AT].mean() < explanation.runner_up_map.mean()
 
 
 def test_any_class_can_be_explained() -> None:
-    explanation = explain_picture(picture(), looking, "rise", target=1)
+    explanation = explain_picture(picture(), looking, "rise", target=1, masks=MASKS)
     assert (explanation.target, explanation.runner_up) == (1, 0)
     assert share_where_it_looks(explanation.runner_up_map) > 0.5
 
 
 def test_the_same_explanation_every_time() -> None:
-    first, second = (explain_picture(picture(), looking, "rise") for _ in range(2))
+    first, second = (explain_picture(picture(), looking, "rise", masks=MASKS) for _ in range(2))
     assert np.array_equal(first.map, second.map) and np.array_equal(first.runner_up_map, second.runner_up_map)
     assert first.quality == second.quality and first.regions == second.regions
 
 
 def test_a_model_that_always_answers_the_same_is_not_explained() -> None:
-    explanation = explain_picture(picture(), answering(lambda one: (2.0, 1.0, 0.0)), "rise")
+    explanation = explain_picture(picture(), answering(lambda one: (2.0, 1.0, 0.0)), "rise", masks=MASKS)
     assert len(explanation.quality.reasons) == 3  # both curves, stability
     assert explanation.regions == ()
     assert not explanation.map.any()
@@ -96,7 +97,7 @@ def test_a_model_that_answers_by_chance_is_not_explained() -> None:
     def by_content(one: Pictures) -> Sequence[float]:
         return tuple(np.random.default_rng(zlib.crc32(one.tobytes())).normal(size=3))
 
-    explanation = explain_picture(picture(), answering(by_content), "rise")
+    explanation = explain_picture(picture(), answering(by_content), "rise", masks=MASKS)
     assert not explanation.quality.trustworthy
 
 
@@ -107,14 +108,14 @@ def test_a_model_whose_map_is_that_of_a_random_head_is_not_explained() -> None:
         vectors = looking(pictures)
         return {**vectors, FEATURES: np.array([[redness(one)] for one in pictures], np.float32)}
 
-    (reason,) = explain_picture(picture(), answers, "rise").quality.reasons
+    (reason,) = explain_picture(picture(), answers, "rise", masks=MASKS).quality.reasons
     assert "random weights" in reason
 
 
 def test_a_sure_model_is_explained_without_overflow() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        explanation = explain_picture(picture(), answering(lambda one: (1000 if redness(one) > 8 else 0, 500, -500)), "rise")
+        explanation = explain_picture(picture(), answering(lambda one: (1000 if redness(one) > 8 else 0, 500, -500)), "rise", masks=MASKS)
     assert np.isfinite(explanation.map).all() and np.isfinite(explanation.quality.deletion_auc)
     assert share_where_it_looks(explanation.map) > 0.3
 
@@ -123,12 +124,12 @@ def test_a_sure_model_is_explained_without_overflow() -> None:
 def test_a_picture_of_one_colour_has_no_explanation(colour: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        explanation = explain_picture(np.full((SIZE, SIZE, 3), colour, np.uint8), looking, "rise")
+        explanation = explain_picture(np.full((SIZE, SIZE, 3), colour, np.uint8), looking, "rise", masks=MASKS)
     assert not explanation.quality.trustworthy and np.isfinite(explanation.map).all()
 
 
 def test_two_classes() -> None:
-    explanation = explain_picture(picture(), answering(lambda one: (redness(one), 4.0)), "rise")
+    explanation = explain_picture(picture(), answering(lambda one: (redness(one), 4.0)), "rise", masks=MASKS)
     assert (explanation.target, explanation.runner_up) == (0, 1)
     assert np.allclose(explanation.map, -explanation.runner_up_map, atol=1e-4)
 
@@ -139,7 +140,7 @@ def test_tiny_pictures(size: int) -> None:
         bright = np.array([one.mean() / 255 for one in pictures], np.float32)
         return {PROBABILITIES: np.stack([bright, 1 - bright], axis=1)}
 
-    explanation = explain_picture(np.full((size, size, 3), 200, np.uint8), answers, "rise")
+    explanation = explain_picture(np.full((size, size, 3), 200, np.uint8), answers, "rise", masks=MASKS)
     assert explanation.map.shape == (size, size)
     assert explanation.quality.randomised_correlation is None  # there are no features
 
@@ -157,7 +158,7 @@ def test_an_exception_of_the_model_ends_the_work() -> None:
         return looking(pictures)
 
     with pytest.raises(TooLate):
-        explain_picture(picture(), answers, "rise")
+        explain_picture(picture(), answers, "rise", masks=MASKS)
     assert sum(asked) <= 1 + 2 * BATCH_SIZE
 
 
