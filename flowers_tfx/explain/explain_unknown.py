@@ -1,4 +1,4 @@
-"""Why a model says that a picture shows none of its classes: the parts whose hiding would make it known, or at least nearer."""
+"""Why a model says that a picture shows none of its classes: the parts that, when they are hidden, leave a picture that it knows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from flowers_tfx.explain.rise import fit_maps, run_trials, stretch
 from flowers_tfx.inference.answer import Why, answer_of
 from flowers_tfx.litert import SCORE
 
-_HIDDEN_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the picture
+_HIDDEN_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the picture; more would not be a part of it
 _RANDOM_ORDERS = 8
-LEAST_FALL = 0.1  # of the score
+LEAST_FALL = 0.1  # of the score, below that with random parts hidden
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class UnknownExplanation:
     """Of a picture that is not known; `why` and `score` as in Answer.
 
     `map` float32 [s, s]: by how much each part raises the score, negative where it lowers it; `regions`: the fewest that hold 80 % of what
-    raises it. `hidden_share`: of the picture, of the parts that raise the score most; hiding them leaves a score of `score_without`, the
-    lowest of several shares; `random_score_without`: mean of random parts of the same size. `reasons`: why no part explains it, sentences;
-    empty where the regions do.
+    raises it. `hidden_share`: of the picture, of the parts that raise the score most, as few as make it known; `score_without`: the score
+    while they are hidden; `random_score_without`: its mean while random parts of the same size are. `reasons`: why no part explains it,
+    sentences; empty where the regions do: the picture is known without them, and not as well without random parts.
     """
 
     why: Why
@@ -53,23 +53,25 @@ def explain_unknown(picture: Pictures, answers: Answers) -> UnknownExplanation:
     parts = HiddenParts(picture)
     trials = run_trials(parts, answers)
     evidence = stretch(fit_maps(trials, trials.vectors[SCORE])[0], parts.size)
-    share, without, random = _lowest_score(evidence, parts, answers)
+    share, without, random = _hide_until_known(evidence, parts, answers)
     reasons = _judge(answer.score, without, random)
     return UnknownExplanation(answer.why, answer.score, evidence, find_regions(evidence), share, without, random, reasons)
 
 
-def _lowest_score(evidence: Floats, parts: HiddenParts, answers: Answers) -> tuple[float, float, float]:
-    """The hidden share with the lowest score, that score, and the mean score with the same share of random parts hidden."""
+def _hide_until_known(evidence: Floats, parts: HiddenParts, answers: Answers) -> tuple[float, float, float]:
+    """The smallest hidden share that makes the picture known, or the one with the lowest score where none does; the score then; and the
+    mean score with the same share of random parts hidden."""
     cells = min(CELLS, parts.size)
     orders = [pool(evidence, cells), *(random_order(cells, seed) for seed in range(_RANDOM_ORDERS))]
     scores = hide_first(parts, answers, orders, _HIDDEN_SHARES)[SCORE].reshape(len(orders), -1)
-    lowest = int(scores[0].argmin())
-    return _HIDDEN_SHARES[lowest], float(scores[0, lowest]), float(scores[1:, lowest].mean())
+    known = np.flatnonzero(scores[0] <= 1)
+    step = int(known[0]) if len(known) else int(scores[0].argmin())
+    return _HIDDEN_SHARES[step], float(scores[0, step]), float(scores[1:, step].mean())
 
 
 def _judge(score: float, without: float, random: float) -> tuple[str, ...]:
-    if without > (1 - LEAST_FALL) * score:
-        return ("No part of the picture makes it unknown by itself: it is the whole picture.",)
+    if without > 1:
+        return ("No part of the photo makes it unknown by itself: it is the whole picture.",)
     if without > random - LEAST_FALL * score:
-        return ("Hiding random parts makes the picture as much nearer to known ones as hiding the parts that the map marks.",)
+        return ("Hiding random parts makes the photo known as well as hiding the parts that the map marks.",)
     return ()

@@ -17,11 +17,15 @@ RANDOM_ORDERS = 4
 _COMPARED = 28
 NOISE = 4.0  # standard deviation of the small noise, of 255 levels
 
-# The limits of the verdict.
-LEAST_GAIN = 0.05  # of a curve's area over the mean of random orders
+# The limits of the verdict, from 60 test photos of a model with five classes (benchmarks/README.md).
+# How much better a curve's area must be than the mean of random orders; at most half of what random orders leave, since there the noise is
+# smaller too. One random order against the mean of others passes on both curves for 5 % of the photos; the maps of rise for 95 %.
+LEAST_GAIN = 0.05
 MOST_COMPLETENESS_ERROR = 0.05
-LEAST_STABILITY = 0.5
-MOST_RANDOMISED_CORRELATION = 0.7
+# Of the maps of two different photos, 1 in 1,000 pairs correlates more.
+LEAST_STABILITY = 0.4
+# Half of what a map that ignores the weights has. No map of rise had more than 0.34; maps of different photos have 0.1 in the mean.
+MOST_RANDOMISED_CORRELATION = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,11 @@ def judge(quality: Quality) -> tuple[str, ...]:
     """Why a map with these checks is not trustworthy; empty where it is."""
     failures = (
         (
-            quality.deletion_auc > quality.random_deletion_auc - LEAST_GAIN,
+            quality.random_deletion_auc - quality.deletion_auc < _least_gain(quality.random_deletion_auc),
             "Hiding the parts that the map marks lowers the answer no faster than hiding random parts.",
         ),
         (
-            quality.insertion_auc < quality.random_insertion_auc + LEAST_GAIN,
+            quality.insertion_auc - quality.random_insertion_auc < _least_gain(1 - quality.random_insertion_auc),
             "Showing only the parts that the map marks brings the answer back no faster than showing random parts.",
         ),
         (
@@ -80,6 +84,11 @@ def judge(quality: Quality) -> tuple[str, ...]:
         ),
     )
     return tuple(reason for failed, reason in failures if failed)
+
+
+def _least_gain(room: float) -> float:
+    """`room`: between the area of random orders and the best one there is."""
+    return min(LEAST_GAIN, room / 2)
 
 
 def add_noise(picture: Pictures, seed: int = 0) -> Pictures:

@@ -118,6 +118,12 @@ def test_each_failing_check_is_a_sentence(changes: dict[str, float], sentence: s
     assert sentence in reason and reason.endswith(".")
 
 
+def test_where_random_orders_leave_little_room_a_map_must_win_half_of_it() -> None:
+    nearly_full = replace(GOOD, random_insertion_auc=0.96)
+    assert judge(replace(nearly_full, insertion_auc=0.985)) == ()
+    assert "Showing only" in judge(replace(nearly_full, insertion_auc=0.975))[0]
+
+
 def test_a_map_that_passes_is_trustworthy_and_a_check_that_was_not_run_does_not_count() -> None:
     assert judge(GOOD) == ()
     assert judge(replace(GOOD, stability=None, randomised_correlation=None, completeness_error=None)) == ()
