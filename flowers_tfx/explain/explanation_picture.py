@@ -16,6 +16,7 @@ _PANEL_PX = 620  # the longer side of a panel at most
 _SMALLEST_PX = 320  # the width of a column at least
 _MARGIN, _GAP = 28, 20
 _GROUND, _TEXT, _SOFT, _WITHHELD_GROUND = (255, 255, 255), (27, 31, 35), (84, 92, 102), (238, 240, 243)
+_NBSP = "\N{NO-BREAK SPACE}"
 _TITLE, _NORMAL, _SMALL = 30, 19, 16  # sizes of letters, px
 
 
@@ -113,8 +114,9 @@ class _Page:
 
 
 def _wrap(text: str, font: Any, width: int) -> list[str]:
+    """Lines of at most so many pixels. No line begins with a percent sign."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.replace(" %", f"{_NBSP}%").split(" "):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(joined) > width:
             lines.append(word)
@@ -122,7 +124,7 @@ def _wrap(text: str, font: Any, width: int) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(word)
-    return [piece for line in lines for piece in _cut(line, font, width)]
+    return [piece.replace(_NBSP, " ") for line in lines for piece in _cut(line, font, width)]
 
 
 def _cut(line: str, font: Any, width: int) -> list[str]:

@@ -50,10 +50,8 @@ def unknown_in_words(unknown: Mapping[str, Any], score: float, size: tuple[int, 
     if not unknown["trustworthy"]:
         return " ".join(unknown["reasons"])
     places = " and ".join(place_in_words(region["box"], size) for region in unknown["regions"][:2])
-    without = unknown["score_without"]
-    known = ", and it would be known" if without <= 1 else ""
-    hidden = f"with {100 * unknown['hidden_share']:.0f} % of the photo hidden there"
-    return f"mostly for what is {places}; {hidden} its score falls from {score:.1f} to {without:.1f}{known} (photos are known up to 1)"
+    scores = f"score {score:.2f}, then {unknown['score_without']:.2f}; known up to 1"
+    return f"for what is {places}: with {100 * unknown['hidden_share']:.0f} % of the photo hidden there the model would know it ({scores})"
 
 
 def place_in_words(box: Sequence[float], size: tuple[int, int]) -> str:

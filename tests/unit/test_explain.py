@@ -193,7 +193,9 @@ def test_of_a_photo_that_is_not_known_it_is_said_which_part_makes_it_so(
     assert (row["unknown"]["score_without"], row["unknown"]["trustworthy"]) == (0.8, not reasons)
     html = page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert html.count("data:image/jpeg;base64,") == (3 if reasons else 4)
-    words = reasons[0] if reasons else "with 20 % of the photo hidden there its score falls from 1.6 to 0.8, and it would be known"
+    words = (
+        reasons[0] if reasons else "for what is at the top left: with 20 % of the photo hidden there the model would know it (score 1.60"
+    )
     assert words in html
     with pytest.raises(SystemExit):
         cli.main(["explain", str(photo), "--model", str(small_registry)])
