@@ -85,8 +85,8 @@ def model_page() -> ModelPage:
     # The serving model takes every fifth photo for another class.
     earlier[PROBABILITIES][::5] = np.roll(earlier[PROBABILITIES][::5], 1, axis=1)
     explanations = {index: _explain(photos, answers, index) for index in range(9)}
-    changes = model_changes(photos, outputs, LABELS, earlier)
-    serving = {index: _explain(photos, before, index) for index in changes["to_explain"][:4]}
+    changes = model_changes(photos, outputs, LABELS, earlier, most_explained=4)
+    serving = {index: _explain(photos, before, index) for index in changes["to_explain"]}
     background = background_dependence(photos, answers, outputs, explanations)
     depends = dependence(photos, answers, outputs)
     attributions, typical, confused = class_attributions(photos, explanations), typical_photos(photos, outputs), confusions(photos, outputs)

@@ -28,6 +28,7 @@ from flowers_tfx.explain.subgroup_rules import (
 DEPTH = 3
 MOST_TESTED = 3  # candidates; each one more makes the test of all the others stricter
 MOST_CLUSTERS, PHOTOS_PER_CLUSTER = 12, 15
+_LARGEST = 0.6  # share of the photos that a subgroup can have: a rule for nearly all of them says where the model fails less
 _PROMISING = 0.1  # p-value in the searched half above which a rule is not worth a test
 
 
@@ -103,9 +104,10 @@ def _length(rule: Rule) -> int:
 
 
 def _score(rule: Rule, matches: Flags, wrong: Flags, photos: Flags, fewest: int, cost: float) -> Candidate:
-    """Infinite for a rule that picks out or leaves out fewer than `fewest` photos, or whose photos do not look worse than the rest."""
+    """Infinite for a rule that picks out or leaves out fewer than `fewest` photos, that picks out most of them, or whose photos do not look
+    worse than the rest."""
     inside, outside = matches & photos, ~matches & photos
-    if min(inside.sum(), outside.sum()) < fewest:
+    if min(inside.sum(), outside.sum()) < fewest or inside.sum() > _LARGEST * photos.sum():
         return Candidate(rule, math.inf)
     p_value = more_often(int(wrong[inside].sum()), int(inside.sum()), int(wrong[outside].sum()), int(outside.sum()))
     return Candidate(rule, math.log(max(p_value, 1e-300)) + cost * _length(rule) if p_value < _PROMISING else math.inf)

@@ -36,7 +36,8 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
     chance. The most promising ones are then tested on the other half with Fisher's exact test and Holm's correction for their number.
     `subgroups`: those that are significant there; their figures are those of the tested half. `not_confirmed`: the other candidates;
     `repeats` names the subgroup without whose photos one is not significant. `smallest_effect`: how large the error rate of a quarter of
-    the photos must be to be found in 4 of 5 cases. `not_searched`: why there was no search, or empty.
+    the photos must be to be found in 4 of 5 cases, if the others fail as often as the photos outside of all `subgroups` do.
+    `not_searched`: why there was no search, or empty.
     """
     outcomes, unit = outcomes_of(photo_set, vectors), unit_features(vectors)
     tested_half = np.array([_is_tested(photo.digest) for photo in photo_set.photos], np.bool_)
@@ -45,6 +46,7 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
     values = photo_values(photo_set, np.zeros(len(photo_set), np.int64) if reason else cluster_photos(unit))
     candidates, looked_at = ([], 0) if reason else search(values, outcomes.wrong, ~tested_half)
     significant, others = _tested([candidate.rule for candidate in candidates], values, outcomes, tested_half)
+    others_wrong = outcomes.wrong[~np.isin(np.arange(len(photo_set)), [index for row in significant for index in row["members"]])]
     return {
         "photos": len(photo_set),
         "wrong": int(outcomes.wrong.sum()),
@@ -64,7 +66,7 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
             "level": LEVEL,
         },
         "smallest_effect": smallest_effect(
-            int((~tested_half).sum()), int(tested_half.sum()), int(outcomes.wrong.sum()) / max(1, len(outcomes)), looked_at
+            int((~tested_half).sum()), int(tested_half.sum()), int(others_wrong.sum()) / max(1, len(others_wrong)), looked_at
         ),
         "subgroups": significant,
         "not_confirmed": others,

@@ -15,6 +15,7 @@ _LEFT_OUT = (
 )
 _RINGS = {"centre": "lies in the middle third of the picture", "middle": "in the third around it", "border": "in the outer third"}
 _MOST_PAIRS = 3
+_LEVEL = 0.05  # p-value up to which a change is called more than chance
 
 
 def attribution_sentences(attribution: Mapping[str, Any], label: str) -> list[str]:
@@ -108,6 +109,12 @@ def change_summary(changes: Mapping[str, Any]) -> list[str]:
         if changes["same_wrong"] or changes["other_wrong"]:
             both = changes["same_wrong"] + changes["other_wrong"]
             sentences.append(f"Both are wrong about {count(both)}, with different answers to {changes['other_wrong']} of them.")
+    for group in changes["groups"]:
+        if group["adjusted_p_value"] <= _LEVEL:
+            change = "gained" if group["net"] > 0 else "lost"
+            sentences.append(
+                f"{_start(group['name'])} {change} {abs(group['net'])} right answers of {group['photos']}: more than chance explains."
+            )
     for one in changes["new_classes"]:
         right = f"; the new one answers {one['right']} of {count(one['photos'])} of it right" if one["photos"] else ""
         sentences.append(f"The serving model does not know {one['label']}{right}.")
@@ -120,7 +127,7 @@ def _net(changes: Mapping[str, Any]) -> str:
     fixed, broken = changes["fixed"], changes["broken"]
     if not fixed and not broken:
         return "No photo changed between right and wrong."
-    chance = "more than chance explains" if changes["p_value"] < 0.05 else "which may be chance"
+    chance = "more than chance explains" if changes["p_value"] <= _LEVEL else "which may be chance"
     net = changes["net"]
     balance = f"{abs(net)} {'more' if net > 0 else 'fewer'} right, {chance}" if net else "as many are right as before"
     return f"{count(fixed)} {_were(fixed)} wrong and {_are(fixed)} right now, {broken} the other way round: {balance}."
@@ -154,6 +161,10 @@ def _are(number: int) -> str:
 
 def _were(number: int) -> str:
     return "was" if number == 1 else "were"
+
+
+def _start(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _lower(sentence: str) -> str:

@@ -34,6 +34,11 @@ _ANALYSES = (
     "changes",
 )
 _EXPLAINED = 4  # photos of a class with their heat maps
+_CHANGES = {
+    "broken": "Right before, wrong now",
+    "fixed": "Wrong before, right now",
+    "other_wrong": "Wrong before and now, in another way",
+}
 _CONCEPTS = 6  # of a class
 
 
@@ -153,15 +158,14 @@ def _subgroups(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if changes is None:
         return None
-    lists = [
-        (title, changes["lists"][kind])
-        for kind, title in (
-            ("broken", "Right before, wrong now"),
-            ("fixed", "Wrong before, right now"),
-            ("other_wrong", "Wrong before and now, in another way"),
-        )
-        if changes["lists"][kind]["total"]
-    ]
+    explained = set(changes["to_explain"])
+    lists = []
+    for kind, title in _CHANGES.items():
+        photos = changes["lists"][kind]["photos"]
+        if photos:
+            compared = [row for row in photos if row["photo"] in explained]
+            others = [row for row in photos if row["photo"] not in explained]
+            lists.append((title, {**changes["lists"][kind], "compared": compared, "others": others}))
     groups = [group for group in changes["groups"] if group["broken"] or group["fixed"]]
     return {**changes, "summary": change_summary(changes), "shown": lists, "groups": groups}
 

@@ -97,7 +97,8 @@ def test_changes_are_told_with_their_balance_and_classes_that_only_one_model_kno
     worse = model_changes(photo_set(truth), answers([2] * 10 + [0] * 10 + [1] * 20), LABELS, answers(truth))
     assert plain(change_summary(worse)) == (
         "Of 40 photos, the new model answers 30 right (75.0 %), the serving model 40 right (100.0 %). "
-        "0 photos were wrong and are right now, 10 the other way round: 10 fewer right, more than chance explains."
+        "0 photos were wrong and are right now, 10 the other way round: 10 fewer right, more than chance explains. "
+        "Daisy lost 10 right answers of 20: more than chance explains."
     )
     same = model_changes(photo_set([0, 0]), answers([0, 1]), LABELS, answers([0, 2]))
     assert plain(change_summary(same)).endswith(

@@ -66,6 +66,16 @@ def test_a_class_and_the_changes_are_told_in_sentences(page: ModelPage) -> None:
     assert "Of 24 photos, the new model answers 24 right (100.0 %), the serving model " in text
 
 
+def test_only_changes_that_were_explained_stand_beside_two_maps(page: ModelPage) -> None:
+    html = html_of(page)
+    section = html[html.index('id="changes"') : html.index('id="checks"')]
+    listed = [row["photo"] for part in page.values["changes"]["lists"].values() for row in part["photos"]]
+    explained = page.values["changes"]["to_explain"]
+    assert 0 < len(explained) < len(listed)
+    assert section.count("Photo: ") == len(explained)
+    assert text_of(section).count("; before ") == len(listed) - len(explained)
+
+
 def test_it_loads_nothing_and_is_small(page: ModelPage) -> None:
     html = html_of(page)
     assert not re.search(r'(?:src|href)=(?!"(?:data:|#))|url\(|@import|https?://|<script', html)
