@@ -60,14 +60,28 @@ _QUERY: dict[str, Schema] = {
     "map": {"enum": list(MAPS), "description": "`png`: a transparent picture in base64; `values`: rows of numbers, as the network sees it"},
 }
 _MAP = {"anyOf": [_TEXT, array(array(_NUMBER)), {"type": "null"}]}
+_REGIONS = array(record({"box": {**array({"type": "integer"}, 4), "maxItems": 4}, "share": _SHARE}))
+_UNKNOWN = record(
+    {
+        "regions": _REGIONS,
+        "hidden_share": _SHARE,
+        "score_without": _NUMBER,
+        "random_score_without": _NUMBER,
+        "trustworthy": _FLAG,
+        "reasons": array(_TEXT),
+        "map": _MAP,
+    }
+)
 _ROW = record(
     {
         "label": _TEXT,
         "probability": _SHARE,
         "known": _FLAG,
         "why": {"enum": [None, "far", "unsure"]},
+        "score": {"type": ["number", "null"], "description": "above 1: not known"},
+        "unknown": {"anyOf": [{"type": "null"}, _UNKNOWN], "description": "which parts make a photo unknown, if no class was named"},
         "method": {"enum": [METHOD]},
-        "regions": array(record({"box": {**array({"type": "integer"}, 4), "maxItems": 4}, "share": _SHARE})),
+        "regions": _REGIONS,
         "completeness_error": {"type": "null"},
         "deletion_auc": _SHARE,
         "insertion_auc": _SHARE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 import shutil
 import socket
 import threading
@@ -23,6 +22,7 @@ from PIL import Image
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.data.network_picture import prepare_picture
 from flowers_tfx.data.pictures import open_picture
+from flowers_tfx.explain.explain_unknown import UnknownExplanation
 from flowers_tfx.explain.explanation import Explanation, Quality, Region
 from flowers_tfx.inference.answer import Answer
 from flowers_tfx.litert import PROBABILITIES
@@ -79,14 +79,25 @@ def explanation(picture: Any, answers: Any, method: Any, gradients: Any, target:
     evidence = np.zeros((32, 32), np.float32)
     evidence[:16, :8] = 1
     regions = (Region((0.0, 0.0, 0.25, 0.5), 0.7), Region((0.5, 0.5, 1.0, 1.0), 0.12))
-    reasons = ("The map changes much when the photo changes a little.",) if LABELS[target] == "violets" else ()
+    is_yellow = Colours().answer_picture(picture).why == "unsure"
+    reasons = ("The map changes much when the photo changes a little.",) if LABELS[target] == "violets" or is_yellow else ()
     quality = Quality(0.2, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, stability=0.9, randomised_correlation=0.1, reasons=reasons)
     return Explanation(target, method, evidence, regions, quality, 1, evidence[::-1], 1.5)
+
+
+def unknown_explanation(picture: Any, answers: Any) -> UnknownExplanation:
+    """Something at the bottom right makes it far; what is unsure has no one place."""
+    answer = Colours().answer_picture(picture)
+    assert answer.why and answer.score
+    reasons = ("No part of the picture makes it unknown by itself: it is the whole picture.",) if answer.why == "unsure" else ()
+    evidence = np.eye(32, dtype=np.float32)
+    return UnknownExplanation(answer.why, answer.score, evidence, (Region((0.75, 0.75, 1.0, 1.0), 0.9),), 0.3, 0.9, 1.4, reasons)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def explanations_are_known() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(explained_photo, "explain_unknown", unknown_explanation)
         patched.setattr(explained_photo, "explain_picture", explanation)
         yield
 
@@ -474,7 +485,7 @@ def test_why_a_photo_got_its_answer(open_page: Callable[..., Any]) -> None:
     expect(reasons).to_contain_text("2 parts of the photo carry 82 % of the evidence for roses.")
     expect(reasons.locator("ol")).to_contain_text("70 % at the top left12 % at the bottom right")
     heat, photo = card(page).locator(".heat"), card(page).locator(".frame img:not(.heat)")
-    expect(heat).to_have_attribute("alt", re.compile("Heat map: 2 parts .* 1: 70 % at the top left, 2: 12 % at the bottom right"))
+    expect(heat).to_have_attribute("alt", "Heat map: What speaks for roses. 1: 70 % at the top left, 2: 12 % at the bottom right")
     assert heat.bounding_box() == photo.bounding_box()
     box, part = photo.bounding_box(), card(page).locator(".region").first.bounding_box()
     assert box["width"] / box["height"] == pytest.approx(320 / 240, abs=0.01)
@@ -484,7 +495,8 @@ def test_why_a_photo_got_its_answer(open_page: Callable[..., Any]) -> None:
     assert heat.evaluate("(image) => getComputedStyle(image).opacity") == "0"
     card(page).get_by_role("button", name="Show what speaks for daisy").click()
     announced(page, "The map shows what speaks for daisy.")
-    expect(heat).to_have_attribute("alt", re.compile("what speaks for daisy"))
+    expect(heat).to_have_attribute("alt", "Heat map: What speaks for daisy.")
+    expect(card(page).locator(".region")).to_have_count(0)
     card(page).get_by_role("button", name="Show what speaks for roses").click()
     card(page).get_by_text("How far can this be trusted?").click()
     expect(reasons).to_contain_text("the model gives roses 20 % on average; 50 % in random order")
@@ -497,6 +509,23 @@ def test_an_explanation_that_cannot_be_trusted_is_left_out(open_page: Callable[.
     expect(card(page)).to_contain_text("The explanation is not trustworthy for this photo")
     expect(card(page)).to_contain_text("The map changes much when the photo changes a little.")
     expect(card(page).locator(".heat, .region, .regions")).to_have_count(0)
+
+
+def test_why_a_photo_is_not_known(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.set_input_files("#files", [file("grey.jpg", plain_photo((128, 128, 128))), file("yellow.jpg", plain_photo((180, 180, 20)))])
+    for number in (0, 1):
+        ask_why(page, number)
+    known = card(page, 0)
+    expect(known.locator("h4")).to_have_text("Why I do not know this one")
+    expect(known).to_contain_text(
+        "With 30 % of the photo hidden, at the marked places, its score falls from 1.5 to 0.9, and I would know the rest."
+    )
+    expect(known.locator(".regions")).to_have_text("90 % at the bottom right")
+    known.get_by_role("button", name="Show what speaks for").click()
+    expect(known.locator("h4")).to_contain_text("What speaks for")
+    expect(card(page, 1)).to_contain_text("no one place tells")
+    expect(card(page, 1).locator(".heat")).to_have_count(0)
 
 
 def test_a_version_that_is_gone_a_busy_service_and_one_that_fails(open_page: Callable[..., Any]) -> None:

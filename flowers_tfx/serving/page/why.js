@@ -80,36 +80,63 @@ function showNoReasons(job, text) {
 }
 
 function showReasons(job, row) {
-  job.explained = row;
-  job.card.classList.add("explained");
-  const parts = row.trustworthy ? reasons(job, row) : doubts(row);
+  const views = viewsOf(row);
+  const parts = views.length ? [element("h4"), element("p"), element("ol", "", { className: "regions" })] : doubts(row);
+  if (views.length > 1) parts.push(otherView(job, row, views));
+  if (!row.unknown) parts.push(numbers(row));
   if (row.model_version !== job.answer.model_version) {
     parts.push(element("p", `Version ${job.answer.model_version}, which answered, is gone: version ${row.model_version} was asked.`, { className: "soft" }));
   }
-  showBecause(job, ...parts).focus({ preventScroll: true });
+  job.explained = row;
+  job.card.classList.add("explained");
+  showBecause(job, ...parts);
+  if (views.length) {
+    $(".photo", job.card).append(legend(job));
+    showView(job, row, views[0]);
+  }
+  $(".because", job.card).focus({ preventScroll: true });
   job.card.scrollIntoView({ block: "nearest" });
-  announce(`${job.name}: ${parts[0].textContent} ${parts[1]?.textContent ?? ""}`);
+  announce(`${job.name}: ${parts[0].textContent}. ${parts[1].textContent}`);
+}
+
+/** What can be shown over the photo, the most telling first: a `name` for the button, a `title`, a `text`, a map and its regions. */
+function viewsOf(row) {
+  const { unknown, runner_up: next } = row;
+  const views = [];
+  if (unknown?.trustworthy) {
+    views.push({ ...unknown, name: "why I do not know this one", title: "Why I do not know this one", text: unknownSentence(row) });
+  }
+  if (row.trustworthy) views.push({ ...row, name: `what speaks for ${row.label}`, title: `What speaks for ${row.label}`, text: sentence(row) });
+  if (row.trustworthy && !unknown) {
+    const text = `The next class is ${next.label}, ${percent(next.probability)}. This is what speaks for it.`;
+    views.push({ map: next.map, regions: [], name: `what speaks for ${next.label}`, title: `What speaks for ${next.label}`, text });
+  }
+  return views;
 }
 
 /** In the place of the map. */
-function doubts(row) {
+function doubts({ unknown, reasons }) {
+  const title = unknown ? "Why I do not know this one: no one place tells" : "The explanation is not trustworthy for this photo";
   const list = element("ul");
-  list.append(...row.reasons.map((reason) => element("li", reason)));
+  list.append(...(unknown ?? { reasons }).reasons.map((reason) => element("li", reason)));
   const note = element("div", "", { className: "doubt" });
-  note.append(element("p", "The map is left out: it does not tell what the answer rests on."), list);
-  return [element("h4", "The explanation is not trustworthy for this photo"), note, numbers(row)];
+  if (!unknown) note.append(element("p", "The map is left out: it does not tell what the answer rests on."));
+  note.append(list);
+  return [element("h4", title), note];
 }
 
-function reasons(job, row) {
-  showMap(job, row, row.label, row.map, row.regions);
-  $(".photo", job.card).append(legend(job));
-  return [element("h4", `What speaks for ${row.label}`), element("p", sentence(row)), regionList(row), otherClass(job, row), numbers(row)];
+function sentence({ label, regions }) {
+  const parts = regions.length === 1 ? "One part of the photo carries" : `${regions.length} parts of the photo carry`;
+  return `${parts} ${percent(shareOf(regions))} of the evidence for ${label}.`;
 }
 
-function sentence(row) {
-  const total = row.regions.reduce((sum, region) => sum + region.share, 0);
-  const parts = row.regions.length === 1 ? "One part of the photo carries" : `${row.regions.length} parts of the photo carry`;
-  return `${parts} ${percent(total)} of the evidence for ${row.label}.`;
+function unknownSentence({ score, unknown }) {
+  const known = unknown.score_without <= 1 ? ", and I would know the rest" : "";
+  return `With ${percent(unknown.hidden_share)} of the photo hidden, at the marked places, its score falls from ${score.toFixed(1)} to ${unknown.score_without.toFixed(1)}${known}. Photos are known up to 1.`;
+}
+
+function shareOf(regions) {
+  return regions.reduce((sum, region) => sum + region.share, 0);
 }
 
 function place([x0, y0, x1, y1], row) {
@@ -117,17 +144,6 @@ function place([x0, y0, x1, y1], row) {
   const third = (start, end, side) => Math.min(Math.floor((3 * (start + end)) / (2 * side)), 2);
   const words = [["top", "", "bottom"][third(y0, y1, row.height)], ["left", "", "right"][third(x0, x1, row.width)]].filter(Boolean);
   return words.length ? `at the ${words.join(" ")}` : "in the middle";
-}
-
-function regionList(row) {
-  const list = element("ol", "", { className: "regions" });
-  list.setAttribute("aria-label", "Parts of the photo");
-  for (const { box, share } of row.regions) {
-    const item = element("li");
-    item.append(element("b", percent(share)), ` ${place(box, row)}`);
-    list.append(item);
-  }
-  return list;
 }
 
 function legend(job) {
@@ -142,21 +158,17 @@ function legend(job) {
   return box;
 }
 
-/** The class that came next, and what speaks for it. */
-function otherClass(job, row) {
-  const { label, probability, map } = row.runner_up;
-  const box = element("div", "", { className: "other" });
-  const button = element("button", `Show what speaks for ${label}`, { type: "button", className: "quiet" });
-  let shown = false;
+/** Changes between two maps. */
+function otherView(job, row, [first, second]) {
+  const button = element("button", `Show ${second.name}`, { type: "button", className: "quiet" });
+  let [shown, hidden] = [first, second];
   button.onclick = () => {
-    shown = !shown;
-    button.textContent = `Show what speaks for ${shown ? row.label : label}`;
-    showMap(job, row, shown ? label : row.label, shown ? map : row.map, shown ? [] : row.regions);
-    $(".because h4", job.card).textContent = `What speaks for ${shown ? label : row.label}`;
-    announce(`The map shows what speaks for ${shown ? label : row.label}.`);
+    [shown, hidden] = [hidden, shown];
+    button.textContent = `Show ${hidden.name}`;
+    showView(job, row, shown);
+    announce(`The map shows ${shown.name}. ${shown.text}`);
   };
-  box.append(element("p", `The next class is ${label}, ${percent(probability)}.`), button);
-  return box;
+  return button;
 }
 
 function numbers(row) {
@@ -177,12 +189,21 @@ function numbers(row) {
 
 // ---- The map over the photo
 
-function showMap(job, row, label, map, regions) {
-  const frame = $(".frame", job.card);
+function showView(job, row, { title, text, map, regions }) {
+  const because = $(".because", job.card), frame = $(".frame", job.card), list = $(".regions", because);
+  $("h4", because).textContent = title;
+  $("p", because).textContent = text;
+  list.setAttribute("aria-label", "Parts of the photo");
+  list.hidden = !regions.length;
+  list.replaceChildren(...regions.map(({ box, share }) => {
+    const item = element("li");
+    item.append(element("b", percent(share)), ` ${place(box, row)}`);
+    return item;
+  }));
   const heat = $(".heat", frame) ?? element("img", "", { className: "heat" });
   if (heat.src) URL.revokeObjectURL(heat.src);
   heat.src = URL.createObjectURL(pngOf(map));
-  heat.alt = `Heat map: ${regions.length ? sentence(row) : `what speaks for ${label}.`} ${regions.map((one, n) => `${n + 1}: ${percent(one.share)} ${place(one.box, row)}`).join(", ")}`.trim();
+  heat.alt = `Heat map: ${title}. ${regions.map(({ box, share }, index) => `${index + 1}: ${percent(share)} ${place(box, row)}`).join(", ")}`.trim();
   $(".photo", job.card).classList.add("mapped");
   frame.style.setProperty("--ratio", row.width / row.height);
   frame.querySelectorAll(".region").forEach((one) => one.remove());
