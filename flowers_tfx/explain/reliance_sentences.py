@@ -72,10 +72,8 @@ def mark(entry: dict[str, Any], label: str) -> str:
 def loss(change: str, compared: dict[str, Any]) -> str:
     after, before = _percent(compared["accuracy"]), _percent(compared["accuracy"] - compared["accuracy_change"])
     points, flipped = _points(-compared["change"]), _percent(compared["flipped"])
-    return (
-        f"{change}, the probability of the right class falls by {points}: accuracy is {after} instead of {before}, and {flipped} of the "
-        "answers change."
-    )
+    accuracy = f"accuracy stays {after}" if after == before else f"accuracy is {after} instead of {before}"
+    return f"{change}, the probability of the right class falls by {points}: {accuracy}, and {flipped} of the answers change."
 
 
 def pull(curve: dict[str, Any], point: dict[str, Any], label: str) -> str:

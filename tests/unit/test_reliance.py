@@ -18,7 +18,7 @@ from flowers_tfx.explain.model_function import Pictures, Vectors
 from flowers_tfx.explain.photo_set import Photo, PhotoSet
 from flowers_tfx.explain.property_curves import CURVES, Curve
 from flowers_tfx.explain.reliance import SMALLEST_EFFECT, reliance
-from flowers_tfx.explain.reliance_sentences import setting
+from flowers_tfx.explain.reliance_sentences import loss, setting
 from flowers_tfx.litert import PROBABILITIES
 
 SIZE, EACH = 48, 10
@@ -187,6 +187,13 @@ def test_small_sets_give_figures_and_name_nothing(photo_set: PhotoSet) -> None:
     assert changed["photos"] == len(photo_set)
     assert len(background["indices"]) + background["without_mask"] == len(photo_set)
     json.dumps([background, changed], allow_nan=False)
+
+
+def test_an_accuracy_that_stays_is_not_said_to_fall() -> None:
+    compared = {"accuracy": 0.9, "accuracy_change": 0.0, "change": -0.08, "flipped": 0.04}
+
+    assert "falls by 8 points: accuracy stays 90 %, and 4 %" in loss("Mirrored", compared)
+    assert "accuracy is 90 % instead of 95 %" in loss("Mirrored", {**compared, "accuracy_change": -0.05})
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
