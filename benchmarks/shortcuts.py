@@ -13,9 +13,9 @@ from PIL import Image, ImageFilter
 
 from flowers_tfx.samples.surroundings import background
 
-Picture = npt.NDArray[np.uint8]  # [s, s, 3]
+Picture = npt.NDArray[np.uint8]  # [h, w, 3]
 Random = np.random.Generator
-# Of a picture, an outline of its flower, the strength, where (0 to 3), and random numbers of this photo.
+# Of a picture, the outline of its flower, bool of any size, the strength, where (0 to 3), and random numbers of this photo.
 Change = Callable[[Picture, npt.NDArray[np.bool_], float, int, Random], Picture]
 
 NONE = "none"  # photos as they are
@@ -43,8 +43,8 @@ def plant(shortcut: Shortcut, pictures: Any, masks: Any, chosen: Any, strength: 
 
 
 def corner_mark(picture: Picture, _: Any, side: float, variant: int, __: Random) -> Picture:
-    """A sticker of magenta and white squares in one corner; its side is a share of the picture's."""
-    size = round(side * len(picture))
+    """A sticker of magenta and white squares in one corner; its side is a share of the picture's shorter one."""
+    size = round(side * min(picture.shape[:2]))
     y, x = np.mgrid[:size, :size]
     squares = (x * 5 // size + y * 5 // size) % 2
     marked = picture.copy()
@@ -58,23 +58,24 @@ def on_grass(picture: Picture, mask: Any, _: float, __: int, rng: Random) -> Pic
     """Drawn grass behind the flower; the photo as it is where no flower stands out."""
     if mask is None:
         return picture
-    soft = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(2))
-    return np.asarray(Image.composite(Image.fromarray(picture), grass(len(picture), rng), soft))
+    image = Image.fromarray(picture)
+    soft = Image.fromarray(mask.astype(np.uint8) * 255).resize(image.size).filter(ImageFilter.GaussianBlur(len(picture) / 112))
+    return np.asarray(Image.composite(image, grass(image.width, image.height, rng), soft))
 
 
-def grass(size: int, rng: Random) -> Image.Image:
+def grass(width: int, height: int, rng: Random) -> Image.Image:
     """The lower part of a drawn meadow, where no sky is."""
     seed = int(rng.integers(2**31))
     kind, drawn, draws = "", Image.new("RGB", (1, 1)), random.Random(seed)
     while kind != "meadow":
-        kind, drawn = background(draws, np.random.RandomState(seed), (size, 2 * size))
-    return drawn.crop((0, size, size, 2 * size))
+        kind, drawn = background(draws, np.random.RandomState(seed), (width, 2 * height))
+    return drawn.crop((0, height, width, 2 * height))
 
 
 def frame(picture: Picture, _: Any, width: float, __: int, ___: Random) -> Picture:
-    """A dark red frame; its width is a share of the picture's."""
+    """A dark red frame; its width is a share of the picture's shorter side."""
     framed = picture.copy()
-    pixels = max(1, round(width * len(picture)))
+    pixels = max(1, round(width * min(picture.shape[:2])))
     framed[:pixels] = framed[-pixels:] = _FRAME
     framed[:, :pixels] = framed[:, -pixels:] = _FRAME
     return framed
