@@ -19,7 +19,7 @@ from flowers_tfx.reports.place_grids import place_grids
 from flowers_tfx.reports.rendering import render
 from flowers_tfx.reports.words import clean
 
-MOST_RELIANCES = 3  # on the first screen
+MOST_RELIANCES, MOST_SUSPICIOUS = 3, 4  # before the table of contents
 _ANALYSES = (
     "model",
     "class",
@@ -67,6 +67,7 @@ def render_model_explanations(explanations: Mapping[str, Any], pictures: Picture
         trust=_trust(values["explanations"]),
         reliances=[_reliance(one) for one in reliances[:MOST_RELIANCES]],
         more_reliances=reliances[MOST_RELIANCES:],
+        suspicious=_suspicious(values["concepts"] or {}, labels),
         classes=classes,
         background=_background(values["background"]),
         grids=place_grids(dependence, values["background"], labels) if dependence else [],
@@ -107,6 +108,12 @@ def _reliance(one: Mapping[str, Any]) -> dict[str, Any]:
     shown = one["perturbation"].get("photo")
     index = shown if shown is not None else next(iter(one["photos"]), None)
     return {**one, "photo": index}
+
+
+def _suspicious(concepts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The concepts that are more likely a shortcut than the flower, those with the largest share of the evidence first."""
+    found = [(label, concept) for label in labels for concept in concepts.get(label, ()) if concept["suspicious"]]
+    return sorted(found, key=lambda pair: -pair[1]["share"])[:MOST_SUSPICIOUS]
 
 
 def _class_section(values: Mapping[str, Any], label: str) -> dict[str, Any]:

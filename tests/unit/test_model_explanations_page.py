@@ -137,3 +137,13 @@ def test_a_curve_of_one_value_has_a_chart() -> None:
     point = {"value": 3.0, "accuracy": 0.5, "accuracy_interval": None, "accuracy_change": 0.0, "flipped": 0.0}
     chart = draw_dependence({"title": "noise", "unit": "", "usual": [], "points": [point], "flip": {}})
     assert chart.line == ((LEFT, chart.before),)
+
+
+def test_a_concept_that_looks_like_a_shortcut_stands_before_the_contents(page: ModelPage) -> None:
+    (concept, *others) = page.values["concepts"][LABELS[MARKED]]
+    marked = {**concept, "suspicious": "Mostly in the bottom right corner, in 90 % of the class's photos."}
+    none = {label: [{**one, "suspicious": None} for one in rows] for label, rows in page.values["concepts"].items()}
+    html = html_of(page, concepts={**none, LABELS[MARKED]: [marked, *({**one, "suspicious": None} for one in others)]})
+    first = html[: html.index('<nav aria-label="Contents">')]
+    assert "Mostly in the bottom right corner, in 90 % of the class's photos." in text_of(first).replace("&#39;", "'")
+    assert "may be shortcuts" not in html_of(page, concepts=none)
