@@ -9,8 +9,8 @@ from typing import Any
 
 from flowers_tfx.reports.words import amount
 
-WIDTH, HEIGHT = 340, 200
-LEFT, RIGHT, TOP, BOTTOM = 44, 22, 12, 46  # margins around the plot
+WIDTH, HEIGHT = 340, 190
+LEFT, RIGHT, TOP, BOTTOM = 44, 22, 12, 36  # margins around the plot
 _FEWEST_FLIPS = 0.05  # of the photos: fewer are not worth a mark
 
 Point = tuple[float, float]
@@ -103,7 +103,7 @@ def _in_words(point: Mapping[str, Any], unit: str) -> str:
 
 
 def _flip_in_words(side: str, flip: Mapping[str, Any]) -> str:
-    direction = "With less" if side == "below" else "With more"
+    direction = "Towards lower values" if side == "below" else "Towards higher values"
     words = f"{direction}, {100 * flip['share']:.0f} % of the photos get another answer, half of these by {amount(flip['median'])}"
     return f"{words}; most often {next(iter(flip['to']))}."
 
@@ -115,5 +115,5 @@ def _steady(named: bool) -> tuple[str, ...]:
 def _in_two(words: str) -> tuple[str, ...]:
     """Two lines of a name of several words, such as a quarter turn left."""
     parts = words.split()
-    middle = (len(parts) + 1) // 2
+    middle = len(parts) // 2
     return (words,) if len(parts) < 2 else (" ".join(parts[:middle]), " ".join(parts[middle:]))
