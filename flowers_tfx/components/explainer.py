@@ -33,7 +33,6 @@ from flowers_tfx.explain.explained_model import ServingModel, load_explained_mod
 from flowers_tfx.explain.methods import find_method
 from flowers_tfx.explain.model_explanations import ModelExplanations, PageSettings, explain_model
 from flowers_tfx.features import EVALUATED_SPLIT
-from flowers_tfx.reports.model_explanations import render_model_explanations
 from flowers_tfx.storage import StoragePath
 
 MODELS_AND_PHOTOS = ("model", "examples", "baseline_model")  # the inputs that the page shows something of
@@ -88,22 +87,19 @@ class ExplainerExecutor(OwnExecutor[ExplainerParameters]):
     def _make_page(self, version: int) -> None:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(registry.local_model(_serving_model(self.input("model"))))
-            explained = self._explain(folder, stack)
-            values = {"model": {"version": version or None, "digest": registry.model_digest(folder)}, **explained.values}
-        files = {
-            registry.EXPLANATIONS_FILE: (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode(),
-            registry.EXPLANATIONS_PAGE: render_model_explanations(values, explained.pictures).encode(),
-        }
+            explained = self._explain(folder, version, stack)
+        files = {registry.EXPLANATIONS_FILE: explained.as_json(), registry.EXPLANATIONS_PAGE: explained.page().encode()}
         _write(storage.storage_path(self.output("explanations").uri), files)
         _write(storage.storage_path(self.output("report").uri), {registry.EXPLANATIONS_PAGE: files[registry.EXPLANATIONS_PAGE]})
         if version:
             self._publish(version, files)
 
-    def _explain(self, folder: Path, stack: contextlib.ExitStack) -> ModelExplanations:
+    def _explain(self, folder: Path, version: int, stack: contextlib.ExitStack) -> ModelExplanations:
         settings = PageSettings(self.parameters.photos, find_method(self.parameters.method))
         split = storage.storage_path(artifact_utils.get_split_uri(self.inputs["examples"], EVALUATED_SPLIT))
         model = load_explained_model(folder, settings.method)
-        return explain_model(model, self._load_serving(stack), lambda: read_examples(split), settings)
+        identity = {"version": version or None, "digest": registry.model_digest(folder)}
+        return explain_model(model, identity, self._load_serving(stack), lambda: read_examples(split), settings)
 
     def _load_serving(self, stack: contextlib.ExitStack) -> ServingModel:
         baseline = self.input("baseline_model")
