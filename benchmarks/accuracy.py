@@ -50,6 +50,7 @@ def one_split(home: Path, delivery: dict[str, Any], weights: str, salt: str, mod
         "ingest.split_salt": salt,
         "model.weights": weights,
         "evaluation.min_accuracy": 0.5,
+        "explain.photos": 0,
     }
     overrides = [f"{key}={value}" for key, value in settings.items()] + MODES[mode] + extra_overrides
     options = [part for override in overrides for part in ("--set", override)]

@@ -33,6 +33,7 @@ from tests.e2e.kfp_local import PackageFailed, Step, Unavailable, image, run_pac
 SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 # A small network from scratch, so that no weights are needed: what is compared is the plumbing, not the accuracy.
 SETTINGS = ("model.backbone=MobileNet", "model.alpha=0.25", "model.image_size=64", "model.weights=none", "training.fine_tune_epochs=4")
+SETTINGS += ("explain.photos=1",)
 FLOORS = ("evaluation.min_accuracy=0", "evaluation.max_drop=1")
 PLACES = ("data_root", "registry", "pipeline_root", "ingest.csv")
 NAMES = {"local": "local", "beam": "Beam", "kubeflow": "Kubeflow package"}

@@ -27,6 +27,7 @@ from flowers_tfx.explain.page_pictures import PagePictures
 from flowers_tfx.explain.photo_set import PhotoSet
 from flowers_tfx.explain.photo_sets import Examples, first_of_each_class, read_photo_set
 from flowers_tfx.explain.reliance import reliance
+from flowers_tfx.explain.subgroups import find_subgroups
 from flowers_tfx.explain.typical_photos import typical_photos
 from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.progress import Meter
@@ -88,9 +89,11 @@ def explain_model(
         now = ExplainedAnswers(model, photos, photos.pictures, settings.method)
     with _timed(seconds, "explanations"):
         explained = now.explain(first_of_each_class(photos, settings.photos, settings.classes(model.labels)), "photos explained")
+    with _timed(seconds, "subgroups"):
+        subgroups = find_subgroups(photos, now.outputs)
     with _timed(seconds, "changes"):
         before = None if serving.model is None else _answers_before(serving.model, photos, examples, settings)
-        changes = None if before is None else _changes(now, before, photos)
+        changes = None if before is None else _changes(now, before, photos, {row["rule"]: row["members"] for row in subgroups["subgroups"]})
     analyses = _Analyses(model, photos, now.outputs, explained, settings, seconds)
     values = {
         "format": FORMAT,
@@ -103,6 +106,7 @@ def explain_model(
         "explanations": now.rows(list(explained)),
         **analyses.dependence(),
         **analyses.classes(),
+        "subgroups": subgroups,
         "changes": changes,
     }
     values["seconds"] = {part: round(value, 1) for part, value in seconds.items()}
@@ -177,9 +181,9 @@ def _answers_before(serving: ExplainedModel, photos: PhotoSet, examples: Example
     return ExplainedAnswers(serving, photos, pictures, settings.method)
 
 
-def _changes(now: ExplainedAnswers, before: ExplainedAnswers, photos: PhotoSet) -> dict[str, Any]:
+def _changes(now: ExplainedAnswers, before: ExplainedAnswers, photos: PhotoSet, subgroups: Mapping[str, list[int]]) -> dict[str, Any]:
     """The key `changes`, with the explanations of both models for the photos that it chooses."""
-    changes = model_changes(photos, now.outputs, before.labels, before.outputs, most_explained=MOST_CHANGES)
+    changes = model_changes(photos, now.outputs, before.labels, before.outputs, subgroups, MOST_CHANGES)
     chosen = changes["to_explain"]
     now.explain(chosen, "changed answers explained")
     before.explain(chosen, "answers of the serving model explained")

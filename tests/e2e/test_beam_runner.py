@@ -12,19 +12,21 @@ from tests.e2e.test_review import deliver, review
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 
+EXPLAINED = "explain.photos=1"
+
 
 @pytest.fixture(scope="module")
 def local_report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shop = Workshop(tmp_path_factory.mktemp("local"))
     shop.deliver(30)
-    report = shop.run()
+    report = shop.run(EXPLAINED)
     assert isinstance(report, dict)
     return report
 
 
 def test_the_same_nodes_and_metrics_as_the_local_runner(workshop: Workshop, local_report: dict[str, Any]) -> None:
     workshop.deliver(30)
-    report = workshop.run(runner="beam")
+    report = workshop.run(EXPLAINED, runner="beam")
     assert report["status"] == "succeeded"
     assert states(report) == states(local_report)
     assert set(states(report).values()) == {"complete"}
@@ -37,7 +39,7 @@ def test_the_same_nodes_and_metrics_as_the_local_runner(workshop: Workshop, loca
 
 def test_nothing_new_runs_nothing_on_either_runner(workshop: Workshop) -> None:
     for runner in ("beam", "local"):
-        assert set(states(workshop.run(runner=runner)).values()) == {"cached"}
+        assert set(states(workshop.run(EXPLAINED, runner=runner)).values()) == {"cached"}
     shown = workshop.flowers("runs", "--config", str(workshop.config), "--json")
     assert [run["status"] for run in shown] == ["succeeded"] * 3
 

@@ -106,15 +106,18 @@ def test_a_delivery_in_a_bucket_is_read_there(shop: Workshop) -> None:
 
 
 def test_the_pipeline_works_on_buckets(shop: Workshop) -> None:
-    report = shop.run()
+    report = shop.run("explain.photos=1")
     assert report["status"] == "succeeded"
-    assert states(report)["Pusher"] == states(report)["PublishBaseline"] == "complete"
+    assert states(report)["Pusher"] == states(report)["PublishBaseline"] == states(report)["Explainer"] == "complete"
     version = registry.versions(str(REGISTRY))[0]
     assert report["pushed_model"] == f"{REGISTRY}/{version}"
     assert registry.damage(str(REGISTRY), registry.entry(str(REGISTRY), version)) == ""
     assert registry.baseline_is_whole(str(REGISTRY), version)
     assert {path.name for path in REGISTRY.iterdir()} == {str(version)}, "nothing is left beside the version"
-    assert set(states(shop.run()).values()) == {"cached"}
+    page = registry.explanations_page(registry.version_path(str(REGISTRY), version))
+    assert page is not None
+    assert page.read_text() == Path(report["reports"]["explanations"]).read_text()
+    assert set(states(shop.run("explain.photos=1")).values()) == {"cached"}
 
 
 def test_predictions_come_from_the_bucket(shop: Workshop) -> None:

@@ -46,10 +46,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
         yield found
 
 
+EXPLAINED = "explain.photos=1"
+
+
 def settings(workshop: Workshop, root: BucketPath = ROOT) -> list[str]:
     metadata = workshop.home / "state" / "metadata.sqlite"
     return [
         *(f"data_root={BUCKET / 'data'}", f"registry={REGISTRY}", f"pipeline_root={root}", f"metadata={metadata}"),
+        EXPLAINED,
         "beam.options=--no_auth",  # Beam's client looks for credentials even where an emulator needs none
     ]
 
@@ -61,7 +65,7 @@ def first(store: Gcs, workshop: Workshop) -> Any:
 
 
 def test_a_run_in_a_bucket_makes_what_a_run_on_folders_makes(first: Any, workshop: Workshop, tmp_path: Path) -> None:
-    here = workshop.run()
+    here = workshop.run(EXPLAINED)
     assert first["status"] == here["status"] == "succeeded"
     assert states(first) == states(here)
     assert first["blessed"] == here["blessed"]
@@ -74,10 +78,13 @@ def test_a_run_in_a_bucket_makes_what_a_run_on_folders_makes(first: Any, worksho
         )  # a version, which is left out; no outputs
     (version,) = registry.versions(str(REGISTRY))
     assert first["pushed_model"] == f"{REGISTRY}/{version}"
+    page = registry.explanations_page(registry.version_path(str(REGISTRY), version))
+    assert page is not None
+    assert page.read_text() == storage.storage_path(first["reports"]["explanations"]).read_text()
 
 
 def test_reports_and_reviews_lie_in_the_bucket(first: Any, workshop: Workshop) -> None:
-    for name in ("evaluation", "review"):
+    for name in ("evaluation", "review", "explanations"):
         assert first["reports"][name].startswith(f"{ROOT}/")
         assert "<html" in storage.storage_path(first["reports"][name]).read_text()
     words = [word for setting in settings(workshop) for word in ("--set", setting)]

@@ -692,7 +692,9 @@ def test_axe_finds_nothing_on_a_model_card(browser: Any, tmp_path: Path, scheme:
         "axe_playwright_python.sync_playwright", reason="no axe-playwright-python: accessibility was not tested"
     ).Axe()
     entry = Entry(7, "digest", "fingerprint", SPANS)
-    (tmp_path / "card.html").write_bytes(card_files(model_folder(tmp_path / "model"), entry, evaluation(compared=True), DATA)[CARD_PAGE])
+    (tmp_path / "card.html").write_bytes(
+        card_files(model_folder(tmp_path / "model"), entry, evaluation(compared=True), DATA, explained=True)[CARD_PAGE]
+    )
     context = browser.new_context(color_scheme=scheme, **device)
     page = context.new_page()
     page.goto((tmp_path / "card.html").as_uri())
