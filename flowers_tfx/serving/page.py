@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from flowers_tfx.registry import CARD_PAGE, measured_accuracy
+from flowers_tfx.registry import CARD_PAGE, EXPLANATIONS_LINK, explanations_page, measured_accuracy
 from flowers_tfx.serving.example_pictures import TITLES, example_picture
 from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.requests import RequestError
@@ -29,7 +29,7 @@ _ONLY_OURS = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# The card is one file: its style is inside it, and it has no scripts.
+# The card and the page of explanations are one file each: the style is inside it, and it has no scripts.
 _ONE_FILE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -59,7 +59,17 @@ def page_router(state: PageState) -> APIRouter:
         page = cards.of(state.facts().path).page
         if page is None:
             raise RequestError(404, "This version of the model has no card.", "Versions that are pushed from now on have one.")
-        return Response(page, media_type="text/html; charset=utf-8", headers={**_SAFE, "Content-Security-Policy": _ONE_FILE})
+        return _one_file(page)
+
+    # The card links to it.
+    @router.get(f"/{EXPLANATIONS_LINK}", summary="What the model's answers rest on.", response_class=Response, responses={404: {}})
+    def explanations() -> Response:
+        page = _read_explanations(state.facts().path)
+        if page is None:
+            raise RequestError(
+                404, "This version of the model has no page of explanations.", "It is made some minutes after the push, or not at all."
+            )
+        return _one_file(page)
 
     @router.get("/examples/{number}.jpg", include_in_schema=False)
     def example(number: str) -> Response:
@@ -69,6 +79,20 @@ def page_router(state: PageState) -> APIRouter:
         return Response(example_picture(int(number)), media_type="image/jpeg", headers=headers)
 
     return router
+
+
+def _one_file(page: bytes) -> Response:
+    return Response(page, media_type="text/html; charset=utf-8", headers={**_SAFE, "Content-Security-Policy": _ONE_FILE})
+
+
+def _read_explanations(version: StoragePath) -> bytes | None:
+    """None for a version without a page. Read each time: it is added while the version serves. Raises RequestError if the registry cannot
+    be read."""
+    try:
+        page = explanations_page(version)
+    except OSError as error:
+        raise _unreadable(error) from error
+    return None if page is None else _read(page)
 
 
 def _file_sender(path: Path) -> Callable[[Request], Response]:

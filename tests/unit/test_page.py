@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from flowers_tfx import registry
 from flowers_tfx.serving.example_pictures import TITLES
 from flowers_tfx.serving.page import OPEN_PATHS, PageState, page_router
 from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import error_response
+from tests.unit.test_registry import explanations
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,18 @@ def test_accuracy_and_card_are_those_of_the_version_that_serves(version: Version
     assert (card.text, newer_card.text) == ("<h1>Card of 7</h1>", "<h1>Card of 8</h1>")
     assert "script-src" not in card.headers["content-security-policy"]
     assert "default-src 'none'" in card.headers["content-security-policy"]
+
+
+def test_the_link_of_the_card_leads_to_the_page_of_explanations_as_soon_as_it_is_there(version: Version, tmp_path: Path) -> None:
+    client, link = client_of(version, version, version), f"/{registry.EXPLANATIONS_LINK}"
+    absent = client.get(link)
+    assert (absent.status_code, absent.json()["error"]) == (404, "This version of the model has no page of explanations.")
+    for content in ("one", "two"):
+        shutil.rmtree(version.path / registry.EXPLANATIONS_DIR, ignore_errors=True)
+        shutil.copytree(explanations(tmp_path / content, content), version.path / registry.EXPLANATIONS_DIR)
+        page = client.get(link)
+        assert (page.status_code, page.text) == (200, content)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
 def test_a_version_without_a_card_and_a_service_without_a_version(version: Version) -> None:
