@@ -499,7 +499,7 @@ def test_why_a_photo_got_its_answer(open_page: Callable[..., Any]) -> None:
     expect(card(page).locator(".region")).to_have_count(0)
     card(page).get_by_role("button", name="Show what speaks for roses").click()
     card(page).get_by_text("How far can this be trusted?").click()
-    expect(reasons).to_contain_text("the model gives roses 20 % on average; 50 % in random order")
+    expect(reasons).to_contain_text("the model gives roses 20 % on average; in random order 50 %.")
 
 
 def test_an_explanation_that_cannot_be_trusted_is_left_out(open_page: Callable[..., Any]) -> None:
@@ -519,12 +519,13 @@ def test_why_a_photo_is_not_known(open_page: Callable[..., Any]) -> None:
     known = card(page, 0)
     expect(known.locator("h4")).to_have_text("Why I do not know this one")
     expect(known).to_contain_text(
-        "With 30 % of the photo hidden, at the marked places, its score falls from 1.5 to 0.9, and I would know the rest."
+        "With 30 % of the photo hidden, at the marked places, its score falls from 1.50 to 0.90, and I would know the rest."
     )
     expect(known.locator(".regions")).to_have_text("90 % at the bottom right")
     known.get_by_role("button", name="Show what speaks for").click()
     expect(known.locator("h4")).to_contain_text("What speaks for")
-    expect(card(page, 1)).to_contain_text("no one place tells")
+    expect(card(page, 1).locator("h4")).to_have_text("Why I do not know this one")
+    expect(card(page, 1)).to_contain_text("it is the whole picture")
     expect(card(page, 1).locator(".heat")).to_have_count(0)
 
 

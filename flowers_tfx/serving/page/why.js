@@ -81,7 +81,9 @@ function showNoReasons(job, text) {
 
 function showReasons(job, row) {
   const views = viewsOf(row);
-  const parts = views.length ? [element("h4"), element("p"), element("ol", "", { className: "regions" })] : doubts(row);
+  const view = element("div", "", { className: "view" });
+  view.append(element("h4"), element("p"), element("ol", "", { className: "regions" }));
+  const parts = [...doubts(row), ...(views.length ? [view] : [])];
   if (views.length > 1) parts.push(otherView(job, row, views));
   if (!row.unknown) parts.push(numbers(row));
   if (row.model_version !== job.answer.model_version) {
@@ -96,7 +98,8 @@ function showReasons(job, row) {
   }
   $(".because", job.card).focus({ preventScroll: true });
   job.card.scrollIntoView({ block: "nearest" });
-  announce(`${job.name}: ${parts[0].textContent}. ${parts[1].textContent}`);
+  const [title, text] = $(".because", job.card).querySelectorAll("h4, p, li");
+  announce(`${job.name}: ${title.textContent}. ${text.textContent}`);
 }
 
 /** What can be shown over the photo, the most telling first: a `name` for the button, a `title`, a `text`, a map and its regions. */
@@ -114,13 +117,13 @@ function viewsOf(row) {
   return views;
 }
 
-/** In the place of the map. */
-function doubts({ unknown, reasons }) {
-  const title = unknown ? "Why I do not know this one: no one place tells" : "The explanation is not trustworthy for this photo";
-  const list = element("ul");
+/** In the place of a map: nothing where all can be trusted. */
+function doubts({ known, unknown, trustworthy, reasons }) {
+  if (unknown ? unknown.trustworthy : trustworthy) return [];
+  const title = known ? "The explanation is not trustworthy for this photo" : "Why I do not know this one";
+  const list = element("ul"), note = element("div", "", { className: "doubt" });
   list.append(...(unknown ?? { reasons }).reasons.map((reason) => element("li", reason)));
-  const note = element("div", "", { className: "doubt" });
-  if (!unknown) note.append(element("p", "The map is left out: it does not tell what the answer rests on."));
+  if (known) note.append(element("p", "The map is left out: it does not tell what the answer rests on."));
   note.append(list);
   return [element("h4", title), note];
 }
@@ -132,7 +135,7 @@ function sentence({ label, regions }) {
 
 function unknownSentence({ score, unknown }) {
   const known = unknown.score_without <= 1 ? ", and I would know the rest" : "";
-  return `With ${percent(unknown.hidden_share)} of the photo hidden, at the marked places, its score falls from ${score.toFixed(1)} to ${unknown.score_without.toFixed(1)}${known}. Photos are known up to 1.`;
+  return `With ${percent(unknown.hidden_share)} of the photo hidden, at the marked places, its score falls from ${score.toFixed(2)} to ${unknown.score_without.toFixed(2)}${known}. Photos are known up to 1.`;
 }
 
 function shareOf(regions) {
@@ -172,13 +175,13 @@ function otherView(job, row, [first, second]) {
 }
 
 function numbers(row) {
-  const compared = (what, auc, random) => `${what} first, the model gives ${row.label} ${percent(auc)} on average; ${percent(random)} in random order.`;
-  const alike = (what, correlation) => `${what}: likeness ${Math.round(100 * Math.max(correlation, 0))} of 100.`;
+  const { label, stability, randomised_correlation: randomised } = row;
+  const agreement = (correlation) => `agreement ${Math.max(correlation, 0).toFixed(2)} of 1`;
   const lines = [
-    compared("When the parts with the most evidence are hidden", row.deletion_auc, row.random_deletion_auc),
-    compared("When they are shown alone", row.insertion_auc, row.random_insertion_auc),
-    row.stability === null ? "" : alike("The map of the photo with a little noise is much the same where the explanation is good", row.stability),
-    row.randomised_correlation === null ? "" : alike("The map of a model with random weights is another one where it is good", row.randomised_correlation),
+    `While the parts with the most evidence are hidden, one after the other, the model gives ${label} ${percent(row.deletion_auc)} on average; in random order ${percent(row.random_deletion_auc)}. A good map makes it fall faster.`,
+    `While they are shown again in a blurred photo, it is ${percent(row.insertion_auc)} on average; in random order ${percent(row.random_insertion_auc)}. A good map makes it rise faster.`,
+    stability === null ? "" : `A little noise in the photo changes a good map little: ${agreement(stability)}.`,
+    randomised === null ? "" : `A model with random weights gives another map than a good one: ${agreement(randomised)}.`,
     `Method: ${row.method.toUpperCase()}, ${row.seconds.toFixed(1)} s.`,
   ];
   const details = element("details"), list = element("ul");
@@ -190,9 +193,9 @@ function numbers(row) {
 // ---- The map over the photo
 
 function showView(job, row, { title, text, map, regions }) {
-  const because = $(".because", job.card), frame = $(".frame", job.card), list = $(".regions", because);
-  $("h4", because).textContent = title;
-  $("p", because).textContent = text;
+  const view = $(".view", job.card), frame = $(".frame", job.card), list = $(".regions", view);
+  $("h4", view).textContent = title;
+  $("p", view).textContent = text;
   list.setAttribute("aria-label", "Parts of the photo");
   list.hidden = !regions.length;
   list.replaceChildren(...regions.map(({ box, share }) => {
