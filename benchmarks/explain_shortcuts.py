@@ -78,6 +78,9 @@ def measure(photos: Photos, weights: str, name: str, strength: str, seed: int) -
     values = analyse(trained)
     row: dict[str, Any] = {"shortcut": name, "strength": strength, "seed": seed, "accuracy": round(trained.accuracy, 3)}
     if name == NONE:
+        row["suspicious"] = [
+            [name, concept["words"]] for name in photos.labels for concept in values["concepts"][name] if concept["suspicious"]
+        ]
         row["alarms"] = {
             shortcut: [
                 [rank_in_reliance(values, shortcut, label, corner), rank_in_concepts(values, shortcut, label, corner)]
@@ -94,6 +97,7 @@ def measure(photos: Photos, weights: str, name: str, strength: str, seed: int) -
             "learned": round(trained.learned or 0.0, 3),
             "reliance_rank": rank_in_reliance(values, name, label, corner),
             "concept_rank": rank_in_concepts(values, name, label, corner),
+            "concepts": [[concept["words"], concept["share"], concept["suspicious"]] for concept in values["concepts"][label][:FIRST]],
         }
     row["reliance"] = [[entry["kind"], entry["class"], entry["place"], entry["effect"]] for entry in values["reliance"][:5]]
     return row | {"cpu_s": round(time.process_time() - started, 1)}
@@ -116,11 +120,10 @@ def analyse(trained: Trained) -> dict[str, Any]:
 
 def rank_in_reliance(values: dict[str, Any], shortcut: str, label: str, corner: str) -> int | None:
     """The place of the first entry that names the shortcut, from 1; None if none does."""
-    upright = corner.replace("top", "upper").replace("bottom", "lower")
     for rank, entry in enumerate(values["reliance"], 1):
         kind, same = entry["kind"], entry["class"] == label
         named = {
-            "corner mark": kind in ("corner", "mark") and upright in entry["place"],
+            "corner mark": kind in ("corner", "mark") and corner in entry["place"],
             "grass": kind == "background",
             "frame": kind == "border",
             "darkness": kind == "brightness",
@@ -131,6 +134,7 @@ def rank_in_reliance(values: dict[str, Any], shortcut: str, label: str, corner: 
 
 
 def rank_in_concepts(values: dict[str, Any], shortcut: str, label: str, corner: str) -> int | None:
+    """Of those that the page calls suspicious."""
     for rank, concept in enumerate(values["concepts"][label], 1):
         place, colours = concept["position"]["words"] or "", [colour["name"] for colour in concept["colours"]]
         named = {
@@ -139,7 +143,7 @@ def rank_in_concepts(values: dict[str, Any], shortcut: str, label: str, corner: 
             "frame": "corner" in place or "edge" in place or place in ("at the top", "at the bottom"),
             "darkness": False,  # concepts are parts of photos
         }[shortcut]
-        if named:
+        if named and concept["suspicious"]:
             return rank
     return None
 
