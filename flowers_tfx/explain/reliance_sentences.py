@@ -29,7 +29,7 @@ def strength(effect: float) -> str:
 
 def background(entry: dict[str, Any]) -> str:
     return (
-        f"The background speaks for {entry['class']}: flowers of other classes, cut out and put before backgrounds from photos of "
+        f"The background speaks for {entry['class']}: flowers of other classes, cut out and put in front of backgrounds from photos of "
         f"{entry['class']}, {_pulled(entry)}"
     )
 
@@ -38,8 +38,8 @@ def swapped_background(swapped: dict[str, Any]) -> str:
     points = _points(swapped["difference"]["probability"])
     own, other = _percent(swapped["own_class"]["accuracy"]), _percent(swapped["other_class"]["accuracy"])
     return (
-        f"Before the background of another class, the probability of the right class is {points} lower than before another background "
-        f"of the same class: accuracy is {other} and {own}."
+        f"Put in front of a background of another class, the probability of the right class is {points} lower than in front of another "
+        f"background of the same class: accuracy is {other} instead of {own}."
     )
 
 
@@ -106,8 +106,10 @@ def _pulled(entry: dict[str, Any], *, pasted: bool = False) -> str:
     label, points = entry["class"], _points(entry["pull"])
     drawn, others = _percent(entry["drawn"]), _percent(entry["drawn_by_others"])
     if pasted:
-        return f"raises the probability of {label} by {points} and makes {drawn} of them {label} (from other classes: {others})."
-    return f"get {points} more probability of {label} than with those of other classes, and {drawn} of them become {label} (else {others})."
+        where = "where the same place comes from photos of other classes"
+        return f"raises the probability of {label} by {points} and makes {drawn} of them {label} ({others} {where})."
+    gained = f"get {points} more probability of {label} than with those of other classes"
+    return f"{gained}, and {drawn} of them become {label} ({others} with those of other classes)."
 
 
 def _points(effect: float) -> str:

@@ -143,7 +143,7 @@ def _background(background: Mapping[str, Any] | None) -> dict[str, Any] | None:
     rows = [{"name": "as they are", **background["unchanged"]}, *background["variants"]]
     swapped = background["swapped"]
     rows += [
-        {"name": f"put before a background of {words}", **swapped[key]}
+        {"name": f"put in front of a background of {words}", **swapped[key]}
         for key, words in (("own_class", "their own class"), ("other_class", "another class"))
     ]
     inside = {label: row for label, row in background["attribution"].items() if row["photos"]}
