@@ -30,7 +30,7 @@ from flowers_tfx.components.pushed_version import pushed_version
 from flowers_tfx.data.example_files import read_examples
 from flowers_tfx.errors import ExplainedFailure, InputError, cause_of
 from flowers_tfx.explain.explained_model import ServingModel, load_explained_model, load_serving_model
-from flowers_tfx.explain.methods import find_method
+from flowers_tfx.explain.methods import Method, find_method
 from flowers_tfx.explain.model_explanations import ModelExplanations, PageSettings, explain_model
 from flowers_tfx.features import EVALUATED_SPLIT
 from flowers_tfx.storage import StoragePath
@@ -99,15 +99,15 @@ class ExplainerExecutor(OwnExecutor[ExplainerParameters]):
         split = storage.storage_path(artifact_utils.get_split_uri(self.inputs["examples"], EVALUATED_SPLIT))
         model = load_explained_model(folder, settings.method)
         identity = {"version": version or None, "digest": registry.model_digest(folder)}
-        return explain_model(model, identity, self._load_serving(stack), lambda: read_examples(split), settings)
+        return explain_model(model, identity, self._load_serving(settings.method, stack), lambda: read_examples(split), settings)
 
-    def _load_serving(self, stack: contextlib.ExitStack) -> ServingModel:
+    def _load_serving(self, method: Method, stack: contextlib.ExitStack) -> ServingModel:
         baseline = self.input("baseline_model")
         reason = registry.no_baseline_reason(baseline.uri)
         if reason is not None:
             return ServingModel(None, reason=reason)
         folder = stack.enter_context(registry.local_model(_serving_model(baseline)))
-        return load_serving_model(folder, baseline.get_string_custom_property("version"))
+        return load_serving_model(folder, baseline.get_string_custom_property("version"), method)
 
     def _publish(self, version: int, files: Mapping[str, bytes]) -> None:
         parameters = self.parameters

@@ -25,6 +25,10 @@ class ExplainedAnswers:
         self.explanations: dict[int, Explanation] = {}
         self._model, self._photos, self._method = model, photos, method
 
+    @property
+    def can_explain(self) -> bool:
+        return self._model.can_explain(self._method)
+
     def explain(self, indices: Iterable[int], what: str) -> dict[int, Explanation]:
         """Of the most probable class of each photo. `what` names the work to those who watch."""
         chosen = list(indices)

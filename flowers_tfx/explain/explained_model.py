@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,9 @@ class ExplainedModel:
     head: Head | None = None
     no_head: str = ""
     gradients: Gradients | None = None
+
+    def can_explain(self, method: Method) -> bool:
+        return method not in GRADIENT_METHODS or self.gradients is not None
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,17 @@ def load_explained_model(folder: Path, method: Method) -> ExplainedModel:
     return replace(model, head=gradients.head, gradients=gradients if method in GRADIENT_METHODS else None)
 
 
-def load_serving_model(folder: Path, version: str) -> ServingModel:
-    """A model without LiteRT, as versions were once pushed, or a damaged one, is nothing to compare with."""
+def load_serving_model(folder: Path, version: str, method: Method) -> ServingModel:
+    """A model without LiteRT, as versions were once pushed, or a damaged one, is nothing to compare with. One without gradients is compared
+    by its answers, and not explained."""
     try:
-        return ServingModel(_load_answers(folder), version)
+        model = _load_answers(folder)
     except InputError as error:
         return ServingModel(None, version, str(error))
+    if method in GRADIENT_METHODS:
+        with contextlib.suppress(InputError):
+            model = load_explained_model(folder, method)
+    return ServingModel(model, version)
 
 
 def _load_answers(folder: Path) -> ExplainedModel:

@@ -186,8 +186,9 @@ def _changes(now: ExplainedAnswers, before: ExplainedAnswers, photos: PhotoSet, 
     changes = model_changes(photos, now.outputs, before.labels, before.outputs, subgroups, MOST_CHANGES)
     chosen = changes["to_explain"]
     now.explain(chosen, "changed answers explained")
-    before.explain(chosen, "answers of the serving model explained")
-    return {**changes, "now": now.rows(chosen), "before": before.rows(chosen)}
+    if before.can_explain:
+        before.explain(chosen, "answers of the serving model explained")
+    return {**changes, "now": now.rows(chosen), "before": before.rows(chosen) if before.can_explain else None}
 
 
 def _photo_row(photos: PhotoSet, answers: ExplainedAnswers, index: int) -> dict[str, Any]:

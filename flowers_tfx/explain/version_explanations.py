@@ -40,7 +40,7 @@ def explain_version(config: PipelineConfig, model: str | None, method: Method, l
     with loaded_model(config.registry, model, load) as (path, explained), contextlib.ExitStack() as stack:
         entry = _entry(path)
         spans = _spans(config.data_root, entry)
-        serving = _load_serving(config.registry, entry, stack)
+        serving = _load_serving(config.registry, entry, method, stack)
         identity = {"version": entry.version, "digest": entry.digest}
         return explain_model(explained, identity, serving, lambda: _examples(spans), settings)
 
@@ -69,13 +69,13 @@ def _spans(data_root: str, entry: Entry) -> list[Span]:
     return [by_digest[span["digest"]] for span in entry.spans]
 
 
-def _load_serving(registry_uri: str, entry: Entry, stack: contextlib.ExitStack) -> ServingModel:
+def _load_serving(registry_uri: str, entry: Entry, method: Method, stack: contextlib.ExitStack) -> ServingModel:
     """What a candidate with the version's settings and data would be compared with today."""
     serving = registry.serving_with_other_fingerprint(registry_uri, entry.fingerprint)
     if serving is None:
         return ServingModel(None, reason="the registry holds no other model to compare with")
     folder = stack.enter_context(registry.local_model(registry.version_path(registry_uri, serving.version)))
-    return load_serving_model(folder, str(serving.version))
+    return load_serving_model(folder, str(serving.version), method)
 
 
 def _examples(spans: list[Span]) -> Iterator[bytes]:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from flowers_tfx import cli, registry
+from flowers_tfx.errors import InputError
+from flowers_tfx.explain.explained_model import load_explained_model, load_serving_model
 from flowers_tfx.tfrecords import record_file
+from tests.serving_process import push_small_model
 from tests.unit.small_network import LABELS
 from tests.unit.test_photo_sets import example
 
@@ -66,6 +69,46 @@ def test_a_page_of_one_class_is_about_that_class(place: list[str], tmp_path: Pat
     assert [values["photos"][one["photo"]]["label"] for one in values["explanations"]] == ["roses"]
     assert set(values["classes"]) == set(values["concepts"]) == {"roses"}
     assert {one["class"] for one in values["reliance"]} <= {None, "roses"}
+
+
+@pytest.mark.parametrize("method", ["rise", "ig"])
+def test_what_changed_against_the_version_before_is_explained_for_both(
+    place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    root = tmp_path / "registry"
+    (older,) = registry.versions(str(root))
+    newer = push_small_model(root, seed=2)
+    (root / str(newer) / registry.ENTRY_FILE).write_text((root / str(older) / registry.ENTRY_FILE).read_text().replace("seed 1", "seed 2"))
+    changes = (values := explain(capsys, "--all", "--method", method, *place))["changes"]
+    assert values["model"]["version"] == newer
+    assert values["serving"] == {"version": str(older), "reason": None}
+    assert changes["compared"] == len(values["photos"])
+    assert changes["to_explain"], "both answer alike, so that nothing is tested"
+    for rows, who in (("now", "answered"), ("before", "serving_answered")):
+        explained = {row["photo"]: row for row in changes[rows]}
+        assert list(explained) == changes["to_explain"]
+        assert {row["method"] for row in changes[rows]} == {method}
+        listed = {row["photo"]: row[who] for part in changes["lists"].values() for row in part["photos"]}
+        assert {index: row["label"] for index, row in explained.items()} == {index: listed[index] for index in explained}
+
+
+def test_a_serving_model_without_gradients_is_compared_and_not_explained(
+    small_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: Path) -> None:
+        raise InputError("Version 1 has no gradients.")
+
+    monkeypatch.setattr("flowers_tfx.model.gradients.load_gradients", none)
+    (version,) = registry.versions(str(small_registry))
+    serving = load_serving_model(small_registry / str(version), "1", "ig")
+    assert serving.model is not None
+    assert (serving.model.labels, serving.model.can_explain("ig"), serving.model.can_explain("rise")) == (LABELS, False, True)
+    assert load_explained_model(small_registry / str(version), "rise").no_head == "Version 1 has no gradients."
+    with pytest.raises(InputError, match="has no gradients"):
+        load_explained_model(small_registry / str(version), "ig")
+    absent = load_serving_model(tmp_path, "1", "rise")
+    assert absent.model is None
+    assert "is not a model of this program" in absent.reason
 
 
 @pytest.mark.parametrize(
