@@ -220,14 +220,14 @@ def test_who_leaves_while_waiting_is_never_explained(slow: SlowExplanation) -> N
 
 def test_time_that_is_over_is_503_and_stops_the_work(slow: SlowExplanation) -> None:
     async def check(bench: Bench) -> None:
-        with refused(503, "within 0.1 s"):
+        with refused(503, "within 1 s"):
             await bench.ask()
         await until(slow.ended)
         slow.enough.set()
         assert len(await bench.ask()) == 1
         assert bench.counted('flowers_unfinished_explanations_total{reason="late"} 1.0')
 
-    run(check, seconds=0.1)
+    run(check, seconds=1)  # on a busy machine, what is done at once takes a part of it
 
 
 def test_the_end_of_the_service_stops_the_work(slow: SlowExplanation) -> None:
