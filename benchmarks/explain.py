@@ -9,8 +9,8 @@ photos of `test`, for the class that the model answers with.
 - checks, on `--checked` photos: stability under small noise, correlation with the map of random weights, and the share of explanations
   that are trustworthy.
 - cascade, on the same photos: rank correlation of maps with those of the network whose last layers have random weights.
-- pointing, on `--pairs` pictures of two photos of different classes side by side: how often the map of each class has most of its
-  evidence on its half.
+- pointing, on `--pairs` pictures of two photos of different classes side by side: how often the maps of both classes have most of their
+  evidence on their half.
 - cpu: seconds of one map, with nothing checked, and how many predictions take as long.
 
 About 20 s for the model and 15 s a photo on two cores; progress and an estimate go to the standard error. Skipped with exit code 0
@@ -195,7 +195,7 @@ def check_explanations(method: str, model: Model, pictures: list[Any]) -> dict[s
 
 
 def point_at_halves(method: str, model: Model, test: Photos, pairs: int) -> list[float]:
-    """For each pair of photos, the share of its two maps that have most of their evidence on the half of their class."""
+    """For each pair of photos, 1 if both its maps have most of their evidence on the half of their class, else 0."""
     progress = Progress(f"{method}, pairs", pairs)
     shares = []
     for left, right in draw_pairs(test.labels, pairs):
@@ -203,7 +203,7 @@ def point_at_halves(method: str, model: Model, test: Photos, pairs: int) -> list
         maps, _ = model.maps(method, picture, [int(test.labels[left]), int(test.labels[right])])
         middle = picture.shape[1] // 2
         masses = [[float(np.maximum(half, 0).sum()) for half in (values[:, :middle], values[:, middle:])] for values in maps]
-        shares.append(((masses[0][0] > masses[0][1]) + (masses[1][1] > masses[1][0])) / 2)
+        shares.append(float(masses[0][0] > masses[0][1] and masses[1][1] > masses[1][0]))
         progress()
     return shares
 

@@ -10,6 +10,7 @@ pytest.importorskip("saliency")
 from flowers_tfx.errors import InputError
 from flowers_tfx.explain.explain_picture import explain_picture
 from flowers_tfx.explain.gradient_maps import MOST_PIECES, Score, attribute, integrate
+from flowers_tfx.explain.hidden_parts import HiddenParts
 from flowers_tfx.explain.methods import GRADIENT_METHODS, Method
 from flowers_tfx.explain.model_function import Floats, GradientsOfPictures, Pictures, Vectors
 from flowers_tfx.explain.randomisation import cascade
@@ -67,6 +68,8 @@ def test_evidence_of_a_linear_network_adds_up_exactly(method: Method) -> None:
     image = picture().astype(np.float32)
     assert explained.map.dtype == np.float32
     assert explained.map.shape == (SIZE, SIZE)
+    blurred = HiddenParts(picture()).blurred.astype(np.float32)
+    assert explained.map.sum() == pytest.approx(score.value(image) - score.value(blurred), rel=1e-3)
     assert score.value(image) == pytest.approx(
         network(image[None], np.zeros((1, CLASSES), np.float32)).logits[0] @ [-0.5, 1, -0.5], rel=1e-4
     )
@@ -117,6 +120,14 @@ def test_the_same_picture_has_the_same_map(method: Method) -> None:
 def test_a_picture_of_one_colour_has_no_evidence(method: Method) -> None:
     explained = attribute(method, looking_left(), np.full((SIZE, SIZE, 3), 90, np.uint8), 0, CLASSES)
     assert not explained.map.any()
+
+
+def test_slopes_of_both_signs_do_not_hide_where_evidence_lies() -> None:
+    network = looking_left()
+    noise = np.random.default_rng(5).normal(size=network.linear.shape[0]).astype(np.float32) * 32 / SIZE**2
+    network.linear[:, 0] += noise
+    explained = attribute("ig", network, picture(), 0, CLASSES)
+    assert np.maximum(explained.map, 0)[LEFT].sum() > 0.6 * np.maximum(explained.map, 0).sum()
 
 
 def test_random_weights_change_the_map() -> None:
