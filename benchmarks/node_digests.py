@@ -13,9 +13,9 @@ from typing import Any
 # Place, time, the number of a registry version, which is a time, or digests of a SavedModel, whose graph has other bytes each time.
 VOLATILE = frozenset({"created", "run_id", "data_root", "seconds", "version", "model_version", "push_id", "page", "digests", "saved_model"})
 # Drawn for people, from values that are compared besides; graphs and logs whose bytes name places, times or the order of construction;
-# published.json and registry.json, whose digests cover a push id that is drawn by lot.
+# published.json and registry.json, whose digests cover a push id that is drawn by lot; a version's card, which names version and digests.
 LEFT_OUT = ("report.html", "report.md", "*.tfrecord", "events.out.tfevents.*", "saved_model.pb", "fingerprint.pb")
-LEFT_OUT += ("eval_config.json", "published.json", "registry.json", "variables.index")
+LEFT_OUT += ("eval_config.json", "published.json", "registry.json", "variables.index", "card.json", "card.html")
 # Beside the number of a version: digests of all its bytes, the push id and the graph among them.
 OF_A_VERSION = frozenset({"digest", "data"})
 VERSION_IN_TEXT = re.compile(r"\bversion \d+")

@@ -61,7 +61,8 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
             )
             self._mark_absent(f"the serving model, version {version}, {what} ({', '.join(labels)})", ["model"])
             return
-        storage.fetch(model, Path(path_utils.serving_model_dir(str(self.output_folder("model")))))
+        target = Path(path_utils.serving_model_dir(str(self.output_folder("model"))))
+        storage.fetch(model, target, lambda name: not registry.is_added_later(name))
         self.output("model").set_string_custom_property("version", str(version))
 
     def _fetch_data(self, serving: dict[str, Any]) -> None:

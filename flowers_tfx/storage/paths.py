@@ -67,10 +67,11 @@ def local_file(file: StoragePath) -> Iterator[Path]:
 
 
 def fetch(folder: StoragePath, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Copies the content of a folder into a local one, which may exist; from a bucket only the files for which `wanted(name)` is true."""
-    if isinstance(folder, Path):
-        shutil.copytree(folder, target, dirs_exist_ok=True)
-        return
-    for name in filter(wanted, folder.file_sizes()):
+    """Copies those files of a folder into a local one, which may exist, for which `wanted(name)` is true."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in filter(wanted, file_sizes(folder)):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).download(target / name)
+        if isinstance(folder, Path):
+            shutil.copy2(folder / name, target / name)
+        else:
+            (folder / name).download(target / name)

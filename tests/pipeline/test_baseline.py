@@ -12,6 +12,7 @@ from flowers_tfx import registry
 from flowers_tfx.artifact_files import LABELS_FILE
 from flowers_tfx.components.artifacts import PhotoSample
 from flowers_tfx.components.baseline import BaselineExecutor
+from tests.unit.test_registry import explanations
 
 MAC, NFC = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"
 TYPES = {
@@ -29,6 +30,7 @@ def why_no_model(home: Path, labels: list[str]) -> str | None:
     (model / "saved_model.pb").write_text("graph")
     (model / LABELS_FILE).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
     entry = registry.publish(model, str(home / "registry"), "recipe", (), "")
+    registry.publish_explanations(explanations(home / "page", "one"), str(home / "registry"), entry.version)
     serving = {"version": entry.version, "digest": entry.digest, "data": "", "spans": []}
     outputs = {name: artifact() for name, artifact in TYPES.items()}
     for name, artifact in outputs.items():
@@ -40,6 +42,8 @@ def why_no_model(home: Path, labels: list[str]) -> str | None:
 
 def test_a_model_with_the_same_classes_is_the_baseline(tmp_path: Path) -> None:
     assert why_no_model(tmp_path, [NFC, "roses"]) is None
+    files = {path.name for path in (tmp_path / "outputs" / "model").rglob("*") if path.is_file()}
+    assert files == {"saved_model.pb", "labels.txt", "registry.json"}, "the model, without what was added to its version later"
 
 
 @pytest.mark.parametrize(
