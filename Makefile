@@ -42,7 +42,7 @@ bench: setup ## every benchmark in turn; those that need real photos say when th
 image: ## the container image, with docker, podman or buildah (docs/image.md: TARGET, ACCELERATOR, WEIGHTS, BEAM_BOOT, BASE_IMAGE, IMAGE)
 	@scripts/image.sh
 
-lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file, gpu.txt, manifests.txt and clients.txt; ARGS=--upgrade for newer versions
+lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file, gpu.txt, manifests.txt, clients.txt, mlflow.txt and the cloud trigger's; ARGS=--upgrade for newer versions
 	scripts/uv.sh pip compile --quiet --universal --python-version 3.10 --generate-hashes $(ARGS) \
 	  --custom-compile-command "make lock" requirements/in.txt --output-file requirements/lock.txt
 	echo 'tensorflow[and-cuda]' | scripts/uv.sh pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
@@ -51,6 +51,11 @@ lock: ## requirements/lock.txt from requirements/in.txt, both stacks in one file
 	  --custom-compile-command "make lock" requirements/manifests.in --output-file requirements/manifests.txt
 	scripts/uv.sh pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
 	  --custom-compile-command "make lock" requirements/clients.in --output-file requirements/clients.txt
+	scripts/uv.sh pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
+	  --custom-compile-command "make lock" requirements/mlflow.in --output-file requirements/mlflow.txt
+	scripts/uv.sh pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
+	  --custom-compile-command "make lock" --constraints requirements/lock.txt requirements/trigger.in \
+	  --output-file deploy/trigger/requirements.txt
 
 clean: ## whatever the commands above made in this folder
 	rm -rf .venv .venv-tools .venv-tools.lock demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -23,12 +23,16 @@ from flowers_tfx.components.pusher import Pusher
 from flowers_tfx.components.select_inputs import SelectInputs
 from flowers_tfx.components.trainer import Trainer
 from flowers_tfx.components.transform import Transform
+from flowers_tfx.components.tuner import Tuner
 from flowers_tfx.config import PipelineConfig
-from flowers_tfx.orchestration.settings import NodeSettings, beam_args, metadata_connection, node_settings
+from flowers_tfx.orchestration.node_caching import limit_staleness
+from flowers_tfx.orchestration.settings import NodeSettings, beam_args, metadata_connection, node_settings, tuner_settings
+from flowers_tfx.orchestration.tuned_settings import resolve_tuning
 
 
 def create_pipeline(config: PipelineConfig, reviews_root: str = "") -> tfx_pipeline.Pipeline:
     """The whole pipeline. Reviews are kept below `reviews_root`, by default the data root of the run, which every step can reach."""
+    config = resolve_tuning(config)
     settings = node_settings(config)
     nodes = Nodes()
     _add_inputs(nodes, config, settings)
@@ -37,6 +41,8 @@ def create_pipeline(config: PipelineConfig, reviews_root: str = "") -> tfx_pipel
     _add_training(nodes, config, settings)
     _add_publication(nodes, config, settings)
     _add_explanations(nodes, config)
+    # Cached results expire where the configuration says so.
+    limit_staleness(nodes, config.caching)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=config.pipeline_root,
@@ -68,6 +74,9 @@ def _add_inputs(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) ->
             span_window=str(config.span_window),
             labels=settings.labels,
             settings_digest=settings.digest,
+            durations=config.caching.periods(),
+            warm_start=settings.warm_start,
+            approvals=config.review.approvals,
         ),
         after=[IngestImages],
     )
@@ -92,12 +101,13 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
     window, serving = nodes.value(SelectInputs, "window"), nodes.value(SelectInputs, "baseline")
     # The serving model, and a sample of the photos that it was trained on.
     nodes.add(Baseline(registry=config.registry, baseline=serving, labels=settings.labels))
-    # New photos against the serving model's.
+    # New photos against the serving model's, and what they cost that model.
     nodes.add(
         DriftValidator(
             data_root=config.data_root,
             window=window,
             baseline=serving,
+            model=nodes.output(Baseline, "model"),
             sample=nodes.output(Baseline, "sample"),
             baseline_schema=nodes.output(Baseline, "schema"),
             schema=nodes.output(ImportSchemaGen, "schema"),
@@ -115,7 +125,9 @@ def _add_data_review(nodes: Nodes, config: PipelineConfig, settings: NodeSetting
             data_root=config.data_root,
             window=window,
             decisions=nodes.value(SelectInputs, "decisions"),
+            approvals=config.review.approvals,
             reviews_root=reviews_root,
+            language=config.review.language,
         )
     )
     # Nothing is transformed or trained before the data passed the gate.
@@ -129,6 +141,9 @@ def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) 
         Transform(examples=examples, schema=curated, image_size=config.model.image_size, labels=settings.labels),
         after=[DataGate],
     )
+    # Optional: the best settings of a few dozen trials.
+    if config.tuning.trials:
+        nodes.add(Tuner(examples=nodes.output(Transform, "transformed_examples"), settings=tuner_settings(settings.model)))
     # The candidate.
     nodes.add(
         Trainer(
@@ -136,6 +151,9 @@ def _add_training(nodes: Nodes, config: PipelineConfig, settings: NodeSettings) 
             transform_graph=nodes.output(Transform, "transform_graph"),
             schema=curated,
             settings=settings.model,
+            # With `training.start: serving` its weights are those of the serving model at first.
+            start=nodes.output(Baseline, "model") if settings.warm_start else None,
+            hyperparameters=nodes.output(Tuner, "best_hyperparameters") if config.tuning.trials else None,
         )
     )
     # Nothing is evaluated that TensorFlow Serving and `flowers predict` would answer differently.

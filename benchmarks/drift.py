@@ -14,10 +14,10 @@ judges the same pairs from the same cache, and the rows of both make one table:
     python benchmarks/drift.py --merge others.json evidently.json
 """
 
-# ruff: noqa: E402 the number of threads must be set before NumPy comes in
 from __future__ import annotations
 
-import argparse
+from real_photos import are_there, photo_options  # isort: split
+
 import json
 import os
 import statistics
@@ -29,23 +29,19 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # one process per core is faster than threads for one decision
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-
 import numpy as np
 import pandas as pd
 from drift_pairs import SIZES, measure_tables, with_drift, without_drift
+from pieces import judge_missing
 from planted import PIXELS, ROWS
 from scipy import stats
 
 from flowers_tfx.features import PROPERTIES
-from flowers_tfx.validation import compare
+from flowers_tfx.review.comparison import compare_sides
+from flowers_tfx.review.sides import Side
+from flowers_tfx.validation import Policy
 from flowers_tfx.wilson import wilson_interval
 
-SHARED = Path(os.environ.get("FLOWERS_SHARED", ROOT.parent / "shared")) / "data"
 STRENGTHS = ("weak", "medium", "strong")
 # No ties, no integers; the aspect ratio has few values.
 CONTINUOUS = tuple(prop.name for prop in PROPERTIES if prop.kind == "float" and prop.name != "aspect_ratio")
@@ -98,7 +94,8 @@ def judge(job: Job) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": kind, "strength": strength, "size": size, "number": number}
     if REVIEW in rules:
         began = time.monotonic()
-        row |= {"verdict": compare(old, new, seed=number).verdict, "seconds": time.monotonic() - began}
+        review = compare_sides(Side("baseline", old), Side("new", new), Policy(), seed=number).review
+        row |= {"verdict": review.verdict, "groups": len(review.groups), "seconds": time.monotonic() - began}
     return row | {name: RULES[name](old, new) for name in rules if name != REVIEW}
 
 
@@ -135,14 +132,20 @@ def share(hits: list[bool]) -> str:
     return f"{100 * statistics.fmean(hits):.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 
+def grouped(rows: Iterable[dict[str, Any]]) -> list[bool]:
+    """Of reviews: whether they name groups of photos."""
+    return [row["groups"] > 0 for row in rows if "groups" in row]
+
+
 def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
     rules = [rule for rule in (REVIEW, *RULES) if alarmed(rows, rule)]
     print("False alarms, % of pairs without drift (95 % interval)")
     for size in SIZES:
         own = [row for row in rows if not row["kind"] and row["size"] == size]
         if own:
-            print(f"  {size:4} new photos, {len(own):4} pairs: " + ", ".join(f"{rule} {share(alarmed(own, rule))}" for rule in rules))
-    print("\nDetection, % of repeats: 100 / 400 new photos; in brackets those that the gate stops")
+            columns = [*(f"{rule} {share(alarmed(own, rule))}" for rule in rules), f"with groups {share(grouped(own))}"]
+            print(f"  {size:4} new photos, {len(own):4} pairs: " + ", ".join(columns))
+    print("\nDetection, % of repeats: 100 / 400 new photos; in brackets those that the gate stops; in braces those with groups")
     print(f"  {'kind':26}" + "".join(f"{STRENGTHS[at]:>26}" for at in strengths))
     for kind in [*PIXELS, *ROWS]:
         cells = []
@@ -152,9 +155,10 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
                 own = [row for row in rows if (row["kind"], row["strength"], row["size"]) == (kind, at, size) and "verdict" in row]
                 if own:
                     blocked = statistics.fmean(row["verdict"] == "blocked" for row in own)
-                    parts.append(f"{100 * statistics.fmean(alarmed(own, 'review')):.0f} [{100 * blocked:.0f}]")
+                    groups = f" {{{100 * statistics.fmean(grouped(own)):.0f}}}" if grouped(own) else ""
+                    parts.append(f"{100 * statistics.fmean(alarmed(own, 'review')):.0f} [{100 * blocked:.0f}]{groups}")
             cells.append(" / ".join(parts))
-        print(f"  {kind:26}" + "".join(f"{cell:>26}" for cell in cells))
+        print(f"  {kind:26}" + "".join(f"{cell:>32}" for cell in cells))
     print("\nMean detection over kinds, % (interval of all repeats together)")
     for at in strengths:
         for size in (100, 400):
@@ -166,23 +170,23 @@ def report(rows: list[dict[str, Any]], strengths: list[int]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, default=SHARED / "flower_photos")
-    parser.add_argument("--weights", type=Path, default=SHARED / "weights" / "mobilenet_v2_0.35_224_imagenet_no_top.weights.h5")
+    parser = photo_options(__doc__)
     parser.add_argument("--cache", type=Path, help="folder of the planted tables; default: a temporary one")
     parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first pair without drift")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--strengths", default="0,1,2")
     parser.add_argument("--rules", default="review;KS, Bonferroni;TFDV at 0.1", help=f"of {'; '.join([REVIEW, *RULES])}")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=Path, help="JSON lines that this call continues, in one process")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="ends after so long; call it again with the same --rows")
     parser.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="judge nothing: one table from what --json gave")
     args = parser.parse_args()
     if args.merge:
         report(merge(args.merge), [int(at) for at in args.strengths.split(",")])
         return
-    if not args.photos.is_dir() or not args.weights.is_file():
-        print(f"skipped: no photos in {args.photos} or no weights at {args.weights}")
+    if not are_there(args.photos, args.weights):
         return
     with tempfile.TemporaryDirectory() as temporary:
         cache = (args.cache or Path(temporary)).absolute()
@@ -190,10 +194,13 @@ def main() -> None:
         measure_tables(cache, args.photos, args.weights)
         rules = tuple(rule for rule in args.rules.split(";") if rule)
         strengths = [int(at) for at in args.strengths.split(",")]
-        jobs: list[Job] = [(cache, "", 0, 0, number, rules) for number in range(args.pairs)]
+        jobs: list[Job] = [(cache, "", 0, 0, number, rules) for number in range(args.first, args.first + args.pairs)]
         for kind in [*PIXELS, *ROWS]:
             jobs += [(cache, kind, at, size, number, rules) for at in strengths for size in (100, 400) for number in range(args.repeats)]
-        rows = judge_all(jobs, args.processes)
+        if args.rows:
+            rows = judge_missing(args.rows, (job[1:5] for job in jobs), lambda *pair: judge((cache, *pair, rules)), args.seconds)
+        else:
+            rows = judge_all(jobs, args.processes)
     if args.json:
         print(json.dumps(rows))
     else:

@@ -26,9 +26,9 @@ BASELINE = 500
 Pair = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def measure_tables(folder: Path, photos: Path, weights: Path) -> None:
-    """Writes the tables that the folder lacks."""
-    missing = [entry for entry in _tables(photos) if not (folder / f"{entry[0]}.parquet").exists()]
+def measure_tables(folder: Path, photos: Path, weights: Path, only: str = "") -> None:
+    """Writes the tables that the folder lacks, or the one called `only`."""
+    missing = [entry for entry in _tables(photos) if only in ("", entry[0]) and not (folder / f"{entry[0]}.parquet").exists()]
     if not missing:
         return
     from flowers_tfx.config import ModelConfig
@@ -42,6 +42,12 @@ def measure_tables(folder: Path, photos: Path, weights: Path) -> None:
             pd.DataFrame([row for batch in batches for row in batch]).to_parquet(unfinished)
         left = (time.monotonic() - began) / number * (len(missing) - number)
         print(f"planted {number} of {len(missing)}: {name}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+
+def measured_table(folder: Path, photos: Path, weights: Path, name: str) -> pd.DataFrame:
+    """One table, such as `plain`, all photos as they are; measured if the folder lacks it."""
+    measure_tables(folder, photos, weights, only=name)
+    return table_of(folder, name)
 
 
 def _tables(photos: Path) -> list[tuple[str, str, float, list[Path]]]:
@@ -78,13 +84,13 @@ def _measure(photos: Path, files: list[Path], kind: str, strength: float, embedd
 
 
 @cache
-def _table(folder: Path, name: str) -> pd.DataFrame:
+def table_of(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(folder / f"{name}.parquet")
 
 
 def without_drift(folder: Path, number: int) -> tuple[int, Pair]:
     """The number of new photos, and disjoint random draws."""
-    size, plain = SIZES[number % len(SIZES)], _table(folder, "plain")
+    size, plain = SIZES[number % len(SIZES)], table_of(folder, "plain")
     order = np.random.default_rng(number).permutation(len(plain))
     return size, (plain.iloc[order[:BASELINE]], plain.iloc[order[BASELINE : BASELINE + size]])
 
@@ -92,7 +98,7 @@ def without_drift(folder: Path, number: int) -> tuple[int, Pair]:
 def with_drift(folder: Path, kind: str, strength: int, size: int, number: int) -> Pair:
     """`size` changed photos, and a baseline of others. `strength`: 0 to 2."""
     random = np.random.default_rng([number, size, strength, zlib.crc32(kind.encode())])
-    plain = _table(folder, "plain")
+    plain = table_of(folder, "plain")
     if kind in ROWS:
         change, strengths = ROWS[kind]
         order = random.permutation(len(plain))
@@ -100,7 +106,7 @@ def with_drift(folder: Path, kind: str, strength: int, size: int, number: int) -
         new = change(pool, size, strengths[strength], random)
         return (rest.assign(label="flower") if (new.label == "flower").all() else rest), new
     pixels = PIXELS[kind]
-    changed, unchanged = _table(folder, f"{kind}-{0 if pixels.share else strength}"), _table(folder, pixels.before)
+    changed, unchanged = table_of(folder, f"{kind}-{0 if pixels.share else strength}"), table_of(folder, pixels.before)
     new = changed.iloc[random.permutation(len(changed))[:size]]
     if pixels.share:
         count = round(size * pixels.strengths[strength])
@@ -108,3 +114,54 @@ def with_drift(folder: Path, kind: str, strength: int, size: int, number: int) -
         new = pd.concat([new.iloc[:count], untouched])
     rest = unchanged[~unchanged.uri.isin(set(new.uri))]
     return rest.iloc[random.permutation(len(rest))[:BASELINE]], new
+
+
+def mixed_in(folder: Path, kind: str, strength: int, size: int, share: float, number: int) -> tuple[Pair, set[str]]:
+    """New photos of which a share has changed, a baseline of others, and the digests of the changed photos."""
+    random = np.random.default_rng([number, size, strength, zlib.crc32(kind.encode())])
+    count = round(size * share)
+    if kind in MIXED_ROWS:
+        plain = table_of(folder, "plain")
+        plain = plain.iloc[random.permutation(len(plain))].reset_index(drop=True)
+        return MIXED_ROWS[kind](plain, size, count, random)
+    pixels = PIXELS[kind]
+    unchanged = table_of(folder, pixels.before)
+    changed = table_of(folder, f"{kind}-{0 if pixels.share else strength}")
+    changed = changed.iloc[random.permutation(len(changed))[:count]]
+    rest = unchanged[~unchanged.uri.isin(set(changed.uri))]
+    rest = rest.iloc[random.permutation(len(rest))[: BASELINE + size - count]]
+    return (rest.iloc[:BASELINE], pd.concat([changed, rest.iloc[BASELINE:]])), set(changed.digest)
+
+
+def _with_new_class(plain: pd.DataFrame, size: int, count: int, _: np.random.Generator) -> tuple[Pair, set[str]]:
+    new = plain.iloc[BASELINE : BASELINE + size].copy()
+    new.loc[new.index[:count], "label"] = "orchids"
+    return (plain.iloc[:BASELINE], new), set(new.digest.iloc[:count])
+
+
+def _with_swapped_labels(plain: pd.DataFrame, size: int, count: int, random: np.random.Generator) -> tuple[Pair, set[str]]:
+    new = plain.iloc[BASELINE : BASELINE + size].copy()
+    classes = sorted(plain.label.unique())
+    wrong = [classes[(classes.index(label) + int(random.integers(1, len(classes)))) % len(classes)] for label in new.label.iloc[:count]]
+    new.loc[new.index[:count], "label"] = wrong
+    return (plain.iloc[:BASELINE], new), set(new.digest.iloc[:count])
+
+
+def _with_copies(plain: pd.DataFrame, size: int, count: int, _: np.random.Generator) -> tuple[Pair, set[str]]:
+    copies = plain.iloc[:count].assign(uri=plain.uri.iloc[:count] + "#again")
+    return (plain.iloc[:BASELINE], pd.concat([copies, plain.iloc[BASELINE : BASELINE + size - count]])), set(copies.digest)
+
+
+def _with_other_flowers(plain: pd.DataFrame, size: int, count: int, _: np.random.Generator) -> tuple[Pair, set[str]]:
+    """Under one label: tulips, of which the baseline has none."""
+    tulips, others = (plain[(plain.label == "tulips") == own].assign(label="flower") for own in (True, False))
+    baseline = len(others) - (size - count)
+    return (others.iloc[:baseline], pd.concat([tulips.iloc[:count], others.iloc[baseline:]])), set(tulips.digest.iloc[:count])
+
+
+MIXED_ROWS = {
+    "new class": _with_new_class,
+    "swapped labels": _with_swapped_labels,
+    "duplicates": _with_copies,
+    "other flowers, one label": _with_other_flowers,
+}

@@ -14,7 +14,7 @@ photos of `test`, for the class that the model answers with.
 - cpu: seconds of one map, with nothing checked, and how many predictions take as long.
 
 About 20 s for the model and 15 s a photo on two cores; progress and an estimate go to the standard error. Skipped with exit code 0
-without photos or weights. What the page of a model finds of planted shortcuts: benchmarks/explain_shortcuts.py.
+without photos or weights. At the end explain_shortcuts.py shows what the page of a model finds of planted shortcuts, 12 minutes a seed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import explain_shortcuts
 import numpy as np
-from PIL import Image
+from pairs import draw_pairs, side_by_side
+from rise_cascade import rise_cascade
 from unknown import SHARED, Photos, read_classes, source
 
 RESAMPLES = 2_000
@@ -82,7 +84,11 @@ def main() -> None:
     parser.add_argument("--methods", default="rise,ig,guided-ig,xrai")
     parser.add_argument("--number", type=int, default=100, help="photos")
     parser.add_argument("--checked", type=int, default=20, help="photos with all checks, and of the cascade")
+    parser.add_argument(
+        "--slow-cascade", type=int, default=5, help="photos of the cascade of `rise`, which asks a SavedModel 512 times a map"
+    )
     parser.add_argument("--pairs", type=int, default=50)
+    parser.add_argument("--shortcut-seeds", type=int, default=1, help="of explain_shortcuts.py, which runs last; 0: not at all")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if not args.photos.is_dir() or not args.weights.is_file():
@@ -101,6 +107,11 @@ def main() -> None:
     else:
         for row in rows:
             print_row(row)
+    if args.shortcut_seeds:
+        shortcuts = argparse.ArgumentParser()
+        explain_shortcuts.add_arguments(shortcuts)
+        given = ["--photos", str(args.photos), "--weights", str(args.weights), "--seeds", str(args.shortcut_seeds)]
+        explain_shortcuts.run(shortcuts.parse_args([*given, *(["--json"] if args.json else [])]))
 
 
 def train_model(own: Photos, labels: list[str], weights: Path, folder: Path) -> tuple[Model, Photos]:
@@ -131,7 +142,12 @@ def measure_method(method: str, model: Model, test: Photos, args: Any) -> dict[s
     row = {"method": method, "photos": len(pictures), **measure_curves(method, model, pictures)}
     checked = pictures[: args.checked]
     row |= check_explanations(method, model, checked)
-    if method != "rise":
+    if method == "rise":
+        checked = pictures[: args.slow_cascade]
+        row["cascade photos"] = len(checked)
+        targets = [best_class(model, picture) for picture in checked]
+        row["cascade"] = rise_cascade(model.gradients, checked, targets, model.classes, Progress("rise, cascade", 6 * len(checked)))
+    else:
         stages = Progress(f"{method}, cascade", 6 * len(checked))
         targets = [best_class(model, picture) for picture in checked]
         row["cascade"] = [asdict(stage) for stage in cascade(method, model.gradients, checked, targets, model.classes, stages)]  # type: ignore[arg-type]
@@ -206,22 +222,6 @@ def point_at_halves(method: str, model: Model, test: Photos, pairs: int) -> list
         shares.append(float(masses[0][0] > masses[0][1] and masses[1][1] > masses[1][0]))
         progress()
     return shares
-
-
-def draw_pairs(labels: Any, pairs: int) -> Iterator[tuple[int, int]]:
-    random = np.random.default_rng(1)
-    while pairs:
-        left, right = random.integers(0, len(labels), 2)
-        if labels[left] != labels[right]:
-            pairs -= 1
-            yield int(left), int(right)
-
-
-def side_by_side(left: Any, right: Any) -> Any:
-    """Both as they would be in one photo that is twice as wide, squashed to a square."""
-    size = len(left)
-    halves = [Image.fromarray(picture).resize((size // 2, size), Image.Resampling.BICUBIC) for picture in (left, right)]
-    return np.concatenate([np.asarray(half) for half in halves], axis=1)
 
 
 def mean_with_interval(values: Sequence[float | None]) -> dict[str, float] | None:

@@ -102,11 +102,18 @@ def _stamp(image: Image.Image, share: float, _: Random) -> Image.Image:
     return stamped
 
 
+def _website(image: Image.Image, side: float, _: Random) -> Image.Image:
+    """Square thumbnails, compressed as `WEBSITE_QUALITIES` has it."""
+    return ImageOps.fit(image, (round(side), round(side)))
+
+
 def _sharpened(image: Image.Image, percent: float, _: Random) -> Image.Image:
     return image.filter(ImageFilter.UnsharpMask(2, round(percent), 0))
 
 
+WEBSITE_QUALITIES = {400.0: 90, 320.0: 82, 256.0: 75}
 PIXELS: dict[str, Pixels] = {
+    "another website": Pixels(_website, (400, 320, 256)),
     "resolution": Pixels(_resolution, (0.85, 0.65, 0.4)),
     "jpeg quality": Pixels(_plain, (-10, -25, -50)),
     "brightness": Pixels(_enhanced(ImageEnhance.Brightness), (0.9, 0.78, 0.55)),
@@ -140,6 +147,7 @@ def picture(data: bytes, quality: int, kind: str, strength: float, random: Rando
         quality = max(5, quality + round(strength))
     elif kind != "plain":
         image = PIXELS[kind].change(image, strength, random)
+        quality = WEBSITE_QUALITIES[strength] if kind == "another website" else quality
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
     return out.getvalue()

@@ -93,7 +93,7 @@ def measure(registry: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def flowers_serve(registry: Path, workers: int) -> Iterator[dict[str, Any]]:
+def flowers_serve(registry: Path, workers: int, *more: str) -> Iterator[dict[str, Any]]:
     started = time.perf_counter()
     command = [
         sys.executable,
@@ -107,6 +107,7 @@ def flowers_serve(registry: Path, workers: int) -> Iterator[dict[str, Any]]:
         "--workers",
         str(workers),
         "--json",
+        *more,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
         try:
@@ -168,6 +169,12 @@ def usage(pid: int) -> tuple[float, float]:
         cpu += (int(fields[11]) + int(fields[12])) / _TICK
         memory += int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     return cpu, memory
+
+
+def own_usage(pid: int) -> float:
+    """CPU seconds of one process; of its threads, to the clock's full resolution."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text(encoding="utf-8").split()[0]) for thread in threads) / 1e9
 
 
 def children(pid: int) -> list[int]:

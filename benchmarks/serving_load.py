@@ -1,6 +1,6 @@
 """Clients of an HTTP server, in a process of their own: each keeps one connection and sends a photo as soon as it has its last answer.
 
-    python benchmarks/serving_load.py PORT CLIENTS SECONDS PHOTOS_DIR [--requests N]
+    python benchmarks/serving_load.py PORT CLIENTS SECONDS PHOTOS_DIR [--requests N] [--pace PER_SECOND]
 
 Prints JSON: requests, failed ones, seconds, their times in ms (p50, p99, largest) and this process' CPU time a request.
 """
@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="a folder per class")
     parser.add_argument("--number", type=int, default=200, help="different photos, spread over all of them")
     parser.add_argument("--requests", type=int, default=sys.maxsize, help="ends after so many")
+    parser.add_argument("--pace", type=float, default=0.0, help="photos a second of each client at most; 0: as fast as it gets answers")
     options = parser.parse_args()
     files = sorted(options.photos.glob("*/*.jpg"))
     requests = [request(file.read_bytes()) for file in files[:: max(1, len(files) // options.number)]]
-    print(json.dumps(asyncio.run(load(options.port, options.clients, options.seconds, options.requests, requests))))
+    print(json.dumps(asyncio.run(load(options.port, options.clients, options.seconds, options.requests, requests, options.pace))))
 
 
 def request(photo: bytes) -> bytes:
@@ -42,7 +43,7 @@ def request(photo: bytes) -> bytes:
     return head.encode() + photo
 
 
-async def load(port: int, clients: int, seconds: float, most: int, requests: list[bytes]) -> dict[str, object]:
+async def load(port: int, clients: int, seconds: float, most: int, requests: list[bytes], pace: float = 0.0) -> dict[str, object]:
     tally, cpu, started = Tally(), time.process_time(), time.perf_counter()
 
     def go_on() -> bool:
@@ -62,6 +63,8 @@ async def load(port: int, clients: int, seconds: float, most: int, requests: lis
                 tally.versions.add(str(json.loads(body).get("model_version")))
             else:
                 tally.failed.append(f"{status} {body[:200]!r}")
+            if pace:
+                await asyncio.sleep(max(0.0, begun + 1 / pace - time.perf_counter()))
 
     await asyncio.gather(*map(client, range(clients)))
     taken = time.perf_counter() - started

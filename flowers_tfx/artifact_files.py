@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 SCHEMA_FILE = "schema.pbtxt"
+DATA_FILE = "data.json"  # the window's spans with counts, verdicts and decisions, and the run's review
+BEST_HYPERPARAMETERS_FILE = "best_hyperparameters.txt"  # the name that TFX's Tuner gives it; JSON of KerasTuner
 # Beside a SavedModel:
 LABELS_FILE = "assets.extra/labels.txt"  # one class per line, in the order of the model's outputs
 TRAINING_FILE = "assets.extra/training.json"  # settings, metrics and the chosen stage

@@ -32,6 +32,11 @@ class Backbone:
     def has_alpha(self) -> bool:
         return bool(self.imagenet_alphas)
 
+    @property
+    def default_alpha(self) -> float:
+        """The smallest width with ImageNet weights."""
+        return self.imagenet_alphas[0] if self.imagenet_alphas else 1.0
+
 
 _V3 = {"include_preprocessing": False}
 BACKBONES = (

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,14 @@ def code_digest(module: str, root: Path | None = None) -> str:
     for library in _LIBRARIES:
         digest.update(f"{library}={metadata.version(library)}".encode())
     return digest.hexdigest()
+
+
+def file_digests(module: str, root: Path | None = None) -> dict[str, str]:
+    """What `code_digest` is made of, to name what changed between two of them: a short digest of each file, the version of each library."""
+    base = root or Path(__file__).resolve().parent.parent
+    files = (path for path in sources(module, base).values())
+    digests = {path.relative_to(base).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+    return {**digests, **{f"library {library}": metadata.version(library) for library in _LIBRARIES}}
 
 
 def sources(module: str, root: Path | None = None) -> dict[str, Path]:
@@ -67,11 +76,7 @@ def imported_modules(module: str, root: Path) -> set[str]:
 def _imports(module: str, root: Path) -> Iterator[tuple[str, str | None]]:
     """(module, name from it) of each import; None for an import of the module itself."""
     path = _source(module, root)
-    for node in ast.walk(_parse(path)) if path else ():
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, None) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield from ((node.module, alias.name) for alias in node.names)
+    yield from _read_code(path.read_text(encoding="utf-8")).imports if path else ()
 
 
 def _defining_module(package: str, name: str, root: Path) -> str:
@@ -88,16 +93,33 @@ def _defining_module(package: str, name: str, root: Path) -> str:
 
 def _named_templates(path: Path, root: Path) -> list[str]:
     """Templates and styles whose file name stands in quotes in a module or in a template (`extends`, `include`, `from`)."""
-    if path.suffix == ".py":
-        names = [node.value for node in ast.walk(_parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    else:
-        names = _QUOTED.findall(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    names = _read_code(text).strings if path.suffix == ".py" else _QUOTED.findall(text)
     templates = [f"{TEMPLATES}/{name}" for name in names if name.endswith(_TEMPLATE_SUFFIXES)]
     return [template for template in templates if (root / template).is_file()]
 
 
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class _Code:
+    """Of a Python source: (module, name from it) of each import, and its string constants that may name a template."""
+
+    imports: tuple[tuple[str, str | None], ...]
+    strings: tuple[str, ...]
+
+
+# By its text, not its path: a file may change while a process lives, and most files count for several nodes.
+@cache
+def _read_code(text: str) -> _Code:
+    imports: list[tuple[str, str | None]] = []
+    strings = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            imports.extend((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            imports.extend((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(_TEMPLATE_SUFFIXES):
+            strings.append(node.value)
+    return _Code(tuple(imports), tuple(strings))
 
 
 def _source(module: str, root: Path) -> Path | None:

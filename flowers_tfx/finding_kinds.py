@@ -41,6 +41,14 @@ class KindSpec:
 KINDS: tuple[KindSpec, ...] = (
     KindSpec("schema", "Table", "share of the photos whose values are broken", "counted", None, examples="alone"),
     KindSpec(
+        "performance",
+        "Accuracy of the model",
+        "by how much the model answers fewer of the new photos right than of its own test photos",
+        "counted",
+        None,
+        examples="alone",
+    ),
+    KindSpec(
         "property",
         "Property",
         "largest difference between the shares of photos below any value, or of photos with a value",

@@ -17,7 +17,6 @@ from typing import Any
 
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from flowers_tfx.components.own_component import OwnComponent
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.checks import Target, check_config, check_image, check_steps
@@ -25,6 +24,7 @@ from flowers_tfx.orchestration.kubeflow.lint import Problem, lint
 from flowers_tfx.orchestration.kubeflow.package import Package, write_package
 from flowers_tfx.orchestration.kubeflow.platform_spec import platform_spec
 from flowers_tfx.orchestration.kubeflow.spec_patches import patch_spec, tasks
+from flowers_tfx.orchestration.node_caching import looks_outside
 from pipeline_def import create_pipeline
 
 ENTRYPOINT = ["python", "-m", "flowers_tfx.orchestration.kubeflow.entrypoint"]
@@ -41,7 +41,7 @@ def compile_package(config: PipelineConfig, target: Target, image: str) -> Packa
     check_steps(config, {component.id for component in pipeline.components})
     settings = KubeflowV2DagRunnerConfig(default_image=image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True)
     job = KubeflowV2DagRunner(settings).run(pipeline, write_out=False)
-    never_cached = [node.id for node in pipeline.components if isinstance(node, OwnComponent) and node.LOOKS_OUTSIDE]
+    never_cached = [node.id for node in pipeline.components if looks_outside(node) or config.caching.is_never_cached(node.id)]
     spec = patch_spec(job.pop("pipelineSpec"), config.kubeflow, never_cached)
     if target == "vertex":
         return Package(spec, job=job)

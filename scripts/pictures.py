@@ -1,14 +1,12 @@
 """Makes the pictures of the README: `python scripts/pictures.py` in the environment that `make setup` makes.
 
-docs/pictures/dag.svg is the DAG as TFX compiles it. docs/pictures/review.png is an excerpt of the review that stops `make demo`, and
-docs/pictures/page.png is the page of `flowers serve` with demo's model: they take chromium on PATH (on Debian, `apt-get install chromium`)
-and the folder demo/. Without them the pictures stay as they are.
+docs/pictures/dag.svg is the DAG as TFX compiles it. docs/pictures/page.png is the page of `flowers serve` with demo's model: it takes
+chromium on PATH (on Debian, `apt-get install chromium`) and the folder demo/. Without them it stays as it is.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -43,7 +41,6 @@ PLACES = {
 }
 KINDS = {"outside": "looks outside, every run", "data": "brings in, keeps", "check": "measures and judges", "model": "makes the model"}
 NOTES = {"IngestImages": "optional", "Baseline": "serving model", "Transform": "if nothing blocks", "Pusher": "if blessed"}
-SHOWN_FINDINGS = ("property:mean_luma", "property:height_px", "label:missing:tulips", "duplicate:delivery", "duplicate:exact:inside")
 CHROMIUM_FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1000,1260"),
@@ -66,9 +63,9 @@ STYLE = """
 
 def main() -> None:
     (PICTURES / "dag.svg").write_text(dag_svg(compile_dag()), encoding="utf-8")
-    missing = {name: draw(PICTURES / name) for name, draw in (("review.png", draw_review), ("page.png", draw_page))}
-    if any(missing.values()):
-        sys.exit("\n".join(f"docs/pictures/{name} stays as it is: {reason}" for name, reason in missing.items() if reason))
+    missing = draw_page(PICTURES / "page.png")
+    if missing:
+        sys.exit(f"docs/pictures/page.png stays as it is: {missing}")
 
 
 def compile_dag() -> dict[str, set[str]]:
@@ -161,25 +158,6 @@ def _legend() -> list[str]:
     ]
 
 
-def draw_review(path: Path) -> str:
-    """An excerpt of the review that stopped `make demo`; returns what is missing for it."""
-    from flowers_tfx.review.stored_reviews import stored_reviews
-
-    chromium = find_chromium()
-    if chromium is None:
-        return NO_CHROMIUM
-    review = next((review for review in stored_reviews(str(ROOT / "demo" / "pipeline")) if review.spans == (2,)), None)
-    if review is None:
-        return "demo/ holds no review of span 2; run `make demo` first."
-    with tempfile.TemporaryDirectory() as folder:
-        page, shot = Path(folder, "report.html"), Path(folder, "shot.png")
-        page.write_text(excerpt((review.folder / "report.html").read_text(encoding="utf-8")), encoding="utf-8")
-        command = [chromium, *CHROMIUM_FLAGS, f"--user-data-dir={folder}/profile", f"--screenshot={shot}", f"file://{page}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-        write_small_png(shot, path)
-    return ""
-
-
 def draw_page(path: Path) -> str:
     """The page of the service with one answer; returns what is missing for it."""
     from playwright.sync_api import sync_playwright
@@ -209,20 +187,6 @@ def draw_page(path: Path) -> str:
 
 def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def excerpt(page: str) -> str:
-    """The page with its verdict, the findings of `SHOWN_FINDINGS` and the photos of the first of them; all else is left out."""
-    photos = re.search(rf"<li>{SHOWN_FINDINGS[0]}</li>\s*<li><a href=\"#(photos-\d+)\">", page)
-    if photos is None:
-        raise ValueError(f"The review has no photos of a finding {SHOWN_FINDINGS[0]}.")
-
-    def shown(finding: re.Match[str]) -> str:
-        return finding[0] if any(f"<li>{name}</li>" in finding[0] for name in SHOWN_FINDINGS) else ""
-
-    page = re.sub(r'<div class="finding">.*?</div>', shown, page, flags=re.DOTALL)
-    hidden = f"body > section:not(:has(.finding)):not(:has(#{photos[1]})), details:not(#{photos[1]})"
-    return page.replace("</head>", f"<style>{hidden} {{ display: none }}</style></head>", 1)
 
 
 def write_small_png(shot: Path, path: Path) -> None:

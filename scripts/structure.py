@@ -23,6 +23,9 @@ LAYERS = (
     "errors",
     "wilson",
     "progress",
+    "stop_signals",
+    "webhook",
+    "staleness",
     "code_digest",
     "features",
     "class_names",
@@ -30,6 +33,7 @@ LAYERS = (
     "artifact_files",
     "parity_certificate",
     "finding_kinds",
+    "texts",
     "config",
     "curated_schema",
     "storage",
@@ -49,20 +53,29 @@ LAYERS = (
     "inference",
     "explain",
     "review",
+    "warm_start",
     "selection",
+    "monitoring",
     "serving",
+    "desk",
     "components",
     "orchestration",
+    "doctor",
+    "experiments",
+    "retention",
+    "forgetting",
+    "deliveries",
     "pipeline_def",
     "runners",
     "cli",
     "__main__",
 )
 # Libraries, and the packages that must not import them, inside functions neither.
+_WITHOUT_TENSORFLOW = ("inference", "explain", "monitoring", "serving", "desk")
 FORBIDDEN = {
-    "tfx": ("data", "samples", "registry", "validation", "reports", "model_card", "model", "inference", "explain", "review", "serving"),
-    "tensorflow": ("validation", "reports", "model_card", "samples", "registry", "storage", "config", "inference", "explain", "serving"),
-    "apache_beam": ("validation", "reports", "model_card", "samples", "registry", "config", "model", "inference", "explain", "serving"),
+    "tfx": ("data", "samples", "registry", "validation", "reports", "model_card", "model", "review", *_WITHOUT_TENSORFLOW),
+    "tensorflow": ("validation", "reports", "model_card", "samples", "registry", "storage", "config", *_WITHOUT_TENSORFLOW),
+    "apache_beam": ("validation", "reports", "model_card", "samples", "registry", "config", "model", *_WITHOUT_TENSORFLOW),
 }
 LONGEST_FILE, LONG_FUNCTION = 250, 40
 

@@ -19,7 +19,7 @@ from typing import IO
 from tests.conftest import ROOT
 from tests.unit.small_network import LABELS, SIZE, SmallNetwork
 
-_SECONDS_TO_START, _SECONDS_TO_STOP = 60, 60
+_SECONDS_TO_START, _SECONDS_TO_STOP = 300, 300
 
 
 @dataclass

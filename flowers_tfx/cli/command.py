@@ -150,6 +150,14 @@ def config_options(roots: tuple[str, ...] = _ROOTS) -> str:
     return shlex.join(words)
 
 
+def given_options() -> list[str]:
+    """--config and --set of the current command (@with_config), as they were given, for a command that it starts."""
+    context = click.get_current_context()
+    path, overrides = context.meta.get(_GIVEN, (None, ()))
+    words = ["--config", str(path)] if path else []
+    return words + [word for setting in [*overrides, *context.meta.get(_SETTINGS, ())] for word in ("--set", setting)]
+
+
 def json_wanted() -> bool:
     """Whether the current command was called with --json, for those that print before they end."""
     return bool(click.get_current_context().meta.get(_JSON))

@@ -117,7 +117,7 @@ def audit(config: PipelineConfig, csv: str, labels: str | None, out: Path, weigh
     baseline = open_side(against) if against else newest_baseline_sample(config.registry)
     with progress_bar("Measuring") as progress:
         embedder = load_embedder(config.model, weights) if weights else None
-        result = audit_csv(csv, labels, out, baseline, policy, config.ingest.max_pixels, embedder, progress)
+        result = audit_csv(csv, labels, out, baseline, policy, config.ingest.max_pixels, embedder, progress, config.review.language)
     value = result.as_json()
     suspects = result.no_suspects or f"{len(result.suspects)} labels to check"
     pages = [f"report: {value['reports']['review']}", f"labels: {suspects}: {value['reports']['suspects']}"]

@@ -16,10 +16,17 @@ import click
 # Each of these files adds its commands to `flowers`.
 from flowers_tfx.cli import (  # noqa: F401
     dataset,
+    decisions,
+    desk,
+    doctor,
+    experiments,
     explain,
+    forget,
+    gc,
     ingest,
     kubeflow,
     kubeflow_runs,
+    monitor,
     predict,
     registry,
     registry_card,
@@ -28,6 +35,7 @@ from flowers_tfx.cli import (  # noqa: F401
     runs,
     serve,
     spans,
+    watch,
 )
 from flowers_tfx.cli.command import print_json
 from flowers_tfx.cli.progress_bar import Lines

@@ -98,6 +98,8 @@ def _essentials(described: VersionDescription) -> Iterable[tuple[str, ...]]:
         "Backbone",
         f"{model['backbone']} {model.get('alpha', '')}, {model.get('image_size')} px" if "backbone" in model else _NOT_RECORDED,
     )
+    if start := described.training.get("start"):
+        yield "Started from", f"version {start['version']}"
     yield "Chosen stage", str(described.training.get("chosen_stage", _NOT_RECORDED))
     metrics = card.get("metrics", {})
     yield "Accuracy on test", _accuracy_text(metrics.get("accuracy"))
@@ -112,6 +114,8 @@ def _essentials(described: VersionDescription) -> Iterable[tuple[str, ...]]:
 def _difference_rows(value: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     for name, pair in {**value["settings"], **value["libraries"]}.items():
         yield name, *map(_value_text, pair)
+    if any(value["start"]):
+        yield "Started from", *(f"version {start['version']}" if start else "model.weights" for start in value["start"])
     data = value["data"]
     spans = [data["spans_removed"], data["spans_added"]]
     if any(spans):

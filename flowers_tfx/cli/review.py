@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowers_tfx.cli.command import CommandResult, with_config
+from flowers_tfx.cli.decision_result import accept_findings, record_decision
 from flowers_tfx.cli.progress_bar import progress_bar
 from flowers_tfx.cli.root import flowers
 from flowers_tfx.errors import ExitCode
 
 if TYPE_CHECKING:
     from flowers_tfx.config import PipelineConfig
-    from flowers_tfx.review.decisions import Action
 
 _VERDICTS = {"pass": "PASS", "warn": "WARN", "blocked": "BLOCKED"}
 
@@ -41,10 +41,11 @@ def review(config: PipelineConfig, span: int | None, open_page: bool) -> Command
 @click.option("--html", type=click.Path(path_type=Path), help="Writes the report to this file.")
 @click.option("--weights", help="Pretrained weights, for the embeddings of span folders; tables have their own.")
 @click.option("--unlabelled", is_flag=True, help="The photos of B are not expected to have labels.")
+@click.option("--model", help="A version's folder or number, or a registry: the review says what the photos of B cost this model.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @with_config
 def compare(
-    config: PipelineConfig, old: Path, new: Path, html: Path | None, weights: str | None, unlabelled: bool, seed: int
+    config: PipelineConfig, old: Path, new: Path, html: Path | None, weights: str | None, unlabelled: bool, model: str | None, seed: int
 ) -> CommandResult:
     """Compares B with A, each a span folder or a table of `dataset measure`. Exit code 0: pass or warn, 3: blocked."""
     from flowers_tfx import storage
@@ -52,18 +53,19 @@ def compare(
     from flowers_tfx.review.comparison import compare_sides
     from flowers_tfx.review.embeddings import embed_spans, load_embedder
     from flowers_tfx.review.pages import comparison_page, write_page
+    from flowers_tfx.review.serving_model import chosen_model
     from flowers_tfx.review.sides import open_side
 
     policy = review_policy(config, pipeline_schema(config).proto)
     sides = (open_side(old), replace(open_side(new), labelled=not unlabelled))
     if html is not None:
         storage.check_target(html, "--html")
-    with progress_bar("Comparing") as progress:
+    with progress_bar("Comparing") as progress, chosen_model(config.registry, model) as serving:
         embedder = None if weights is None else load_embedder(config.model, weights)
         baseline, fresh = embed_spans(sides, embedder, policy.sample, progress, seed)
-        comparison = compare_sides(baseline, fresh, policy, seed=seed)
+        comparison = compare_sides(baseline, fresh, policy, seed=seed, model=serving)
         if html is not None:
-            write_page(html, comparison_page(comparison), "--html")
+            write_page(html, comparison_page(comparison, config.review.language), "--html")
     value = comparison.review.as_json()
     lines = [*review_lines(value), *([f"report: {html}"] if html else [])]
     return CommandResult(value, lines, exit_code=ExitCode.BLOCKED if comparison.review.verdict == "blocked" else ExitCode.DONE)
@@ -83,9 +85,7 @@ def accept(
     """Lets SPAN pass in spite of these findings. The decision is recorded in the data root."""
     if bool(findings) == all_findings or (more and all_findings):
         raise click.UsageError("Give either --finding ID or --all-findings.", click.get_current_context())
-    value = decide(config, "accept", span, None if all_findings else (*findings, *more), reason, by)
-    effect = f"span {span} passes with {', '.join(value['findings'])}. Run again to continue."
-    return CommandResult(value, [f"Recorded in {config.data_root}/decisions.jsonl: {effect}"])
+    return accept_findings(config, span, None if all_findings else (*findings, *more), reason, by)
 
 
 @review.command()
@@ -95,24 +95,7 @@ def accept(
 @with_config
 def reject(config: PipelineConfig, span: int, reason: str, by: str) -> CommandResult:
     """Removes SPAN from every window. The decision is recorded in the data root."""
-    value = decide(config, "reject", span, (), reason, by)
-    effect = f"span {span} leaves every window. Run again to continue with the rest."
-    return CommandResult(value, [f"Recorded in {config.data_root}/decisions.jsonl: {effect}"])
-
-
-def decide(config: PipelineConfig, action: Action, span: int, findings: Sequence[str] | None, reason: str, by: str) -> dict[str, Any]:
-    """Records the decision; `findings` None means all findings that stop the run. Raises InputError for a finding that the newest review of
-    the span does not have."""
-    from flowers_tfx.review import decisions
-    from flowers_tfx.review.stored_reviews import review_roots
-
-    roots = review_roots(config.pipeline_root, config.data_root)
-    if findings is None:
-        # The findings of this review are recorded; a newer review that appears meanwhile needs a decision of its own.
-        findings = decisions.open_errors(roots, span)
-    else:
-        decisions.check_findings(roots, span, findings)
-    return decisions.decide(config.data_root, action, span, findings, reason, by).as_json()
+    return record_decision(config, "reject", span, (), reason, by)
 
 
 def review_lines(review: Mapping[str, Any]) -> list[str]:

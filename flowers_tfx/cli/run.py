@@ -14,6 +14,7 @@ import click
 from flowers_tfx.cli.command import CommandResult, config_options, with_config
 from flowers_tfx.cli.root import flowers
 from flowers_tfx.errors import ExitCode, InputError
+from flowers_tfx.orchestration.run_options import ALL_NODES, RunOptions
 from flowers_tfx.progress import listening
 
 if TYPE_CHECKING:
@@ -25,16 +26,57 @@ if TYPE_CHECKING:
 @flowers.command()
 @click.option("--runner", type=click.Choice(["local", "beam"]), default="local", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Shows all logs instead of the progress display.")
+@click.option(
+    "--no-cache",
+    is_flag=False,
+    flag_value=ALL_NODES,
+    multiple=True,
+    metavar="[NODE...]",
+    help="Runs all nodes, or these, although the cache has their results.",
+)
+@click.argument("nodes", nargs=-1, metavar="")
+@click.option(
+    "--from", "from_node", metavar="NODE", default="", help="Runs only this node and those after it, on outputs of an earlier run."
+)
+@click.option("--to", "to_node", metavar="NODE", default="", help="Runs only this node and those that it needs.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="KEY=VALUE,VALUE...",
+    help="One run for each value, or each combination of several sweeps; compares them, and publishes nothing.",
+)
 @with_config
-def run(config: PipelineConfig, runner: str, verbose: bool) -> CommandResult:
+def run(
+    config: PipelineConfig,
+    runner: str,
+    verbose: bool,
+    no_cache: tuple[str, ...],
+    nodes: tuple[str, ...],
+    from_node: str,
+    to_node: str,
+    sweeps: tuple[str, ...],
+) -> CommandResult:
     """Runs the pipeline: ingests what is new, trains, evaluates, publishes."""
+    options = RunOptions(_uncached(no_cache, nodes), from_node, to_node)
+    if sweeps:
+        from flowers_tfx.cli.sweep import sweep
+
+        return sweep(config, sweeps, options, lambda one, part: _run(one, runner, None if verbose else _create_log(one), part))
     log = None if verbose else _create_log(config)
-    report = _run(config, runner, log).with_options(config_options())
+    report = _run(config, runner, log, options).with_options(config_options())
     from flowers_tfx.cli.run_display import report_lines
 
     return CommandResult(
         report.as_json(), notes=report_lines(report, str(log or "")), warnings=_not_served(config, report), exit_code=exit_code_of(report)
     )
+
+
+def _uncached(no_cache: tuple[str, ...], nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """`--no-cache A B`, `--no-cache A --no-cache B` and `--no-cache A,B` are the same."""
+    if nodes and (not no_cache or no_cache[-1] == ALL_NODES):
+        raise InputError(f"The argument {nodes[0]} is unexpected.", "Name nodes after --no-cache, --from or --to.")
+    return tuple(name for names in (*no_cache, *nodes) for name in names.split(",") if name)
 
 
 def _not_served(config: PipelineConfig, report: RunReport) -> list[str]:
@@ -53,7 +95,7 @@ def exit_code_of(report: RunReport) -> ExitCode:
     return by_status.get(report.status, ExitCode.BAD_INPUT if report.bad_input else ExitCode.FAILED)
 
 
-def _run(config: PipelineConfig, runner: str, log: Path | None) -> RunReport:
+def _run(config: PipelineConfig, runner: str, log: Path | None, options: RunOptions) -> RunReport:
     """Runs the pipeline with a progress display, and with the output of all libraries in `log`."""
     from rich.console import Console
     from rich.status import Status
@@ -71,10 +113,10 @@ def _run(config: PipelineConfig, runner: str, log: Path | None) -> RunReport:
             execute = _runner(runner)
         display = stack.enter_context(RunDisplay(screen, typical_seconds(metadata_connection(config))))
         stack.enter_context(listening(display))
-        return execute(config, display.watch)
+        return execute(config, display.watch, options)
 
 
-def _runner(name: str) -> Callable[[PipelineConfig, Watcher], RunReport]:
+def _runner(name: str) -> Callable[[PipelineConfig, Watcher, RunOptions], RunReport]:
     if name == "beam":
         from runners.beam import run
     else:

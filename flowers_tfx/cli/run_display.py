@@ -101,6 +101,8 @@ def report_lines(report: RunReport, log: str) -> Iterator[RenderableType]:
     for node_id, node in report.nodes.items():
         table.add_row(node_id, Text(node.state, _STYLES.get(node.state, "")), f"{node.seconds:.1f} s")
     yield table
+    if report.outputs_of:
+        yield f"The outputs of earlier nodes are those of run {report.outputs_of}."
     for name in ("accuracy", "baseline_accuracy", "calibration_error"):
         value = report.metrics.get(name)
         if value is not None:

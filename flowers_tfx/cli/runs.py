@@ -1,10 +1,11 @@
-"""`flowers runs` and `flowers runs show`."""
+"""`flowers runs`, `flowers runs show` and `flowers runs why`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
     from flowers_tfx.config import PipelineConfig
     from flowers_tfx.orchestration.run_history import PastRun
+    from flowers_tfx.orchestration.run_reasons import Explanation
+
+
+_REASONS = {
+    "input": "the input {reason.name} changed: {before} -> {after}",
+    "property": "the setting {reason.name} changed: {before} -> {after}",
+    "code": "the code changed: {reason.name}",
+    "age": "earlier results are too old ({reason.name}): {before} -> {after}",
+    "forced": "it was not to be taken from the cache ({reason.name})",
+    "missing": "its output {reason.name} is gone: {before}",
+    "first": "{reason.name} ran for the first time.",
+}
 
 
 @flowers.group(invoke_without_command=True)
@@ -38,6 +51,34 @@ def show(config: PipelineConfig, run_id: str) -> CommandResult:
     run = past_run(config, run_id)
     report = [f"review: {run.report}"] if run.report else []
     return CommandResult(run.as_json(details=True), [_nodes_table(run), *report])
+
+
+@runs.command()
+@click.argument("node")
+@click.option("--run", "run_id", default="latest", show_default=True, metavar="RUN_ID", help="Explains this run.")
+@with_config
+def why(config: PipelineConfig, node: str, run_id: str) -> CommandResult:
+    """Says why a node ran or was taken from the cache: what differs from the earlier run that is most similar."""
+    from flowers_tfx.orchestration.node_explanation import explain_node
+
+    explanation = explain_node(config, node, run_id)
+    return CommandResult(explanation.as_json(), list(explanation_lines(explanation)))
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    if explanation.state == "cached":
+        yield f"{explanation.node}: nothing changed, so its result is that of run {explanation.compared_with}."
+        return
+    if explanation.compared_with:
+        yield f"{explanation.node} ran. Compared with run {explanation.compared_with}:"
+    for reason in explanation.reasons:
+        yield _REASONS[reason.kind].format(reason=reason, before=_shown(reason.before), after=_shown(reason.after))
+    if not explanation.reasons:
+        yield "nothing changed that ML Metadata records."
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _runs_table(history: Sequence[PastRun]) -> Table:

@@ -23,7 +23,7 @@ def spans(config: PipelineConfig) -> CommandResult:
     """Lists the spans of the data root with counts, dates, verdicts and decisions."""
     from flowers_tfx.review.span_verdicts import span_verdicts
 
-    rows = span_verdicts(config.data_root, config.pipeline_root)
+    rows = span_verdicts(config.data_root, config.pipeline_root, config.review.approvals)
     return CommandResult(rows, [spans_table(rows), *decision_lines(rows)])
 
 
@@ -58,12 +58,13 @@ def spans_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def decision_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The decisions of reviewers, one per line."""
+    """The decisions of reviewers, one per line, and how many names those still need that wait."""
     from flowers_tfx.reports.words import clean
+    from flowers_tfx.review.decision_words import decision_line
 
-    done = {"accept": "accepted", "reject": "rejected"}
-    return [
-        clean(f"span {row['span']}: {done[decision['action']]} by {decision['by']}: {decision['reason']}", 1000)
-        for row in rows
-        for decision in row["decisions"]
-    ]
+    lines = [clean(f"span {row['span']}: {decision_line(decision)}", 1000) for row in rows for decision in row["decisions"]]
+    for row in rows:
+        for waiting in row["waiting"]:
+            names = " and ".join(waiting["by"])
+            lines.append(clean(f"span {row['span']}: {waiting['action']} by {names} waits for {waiting['missing']} other name(s)", 1000))
+    return lines

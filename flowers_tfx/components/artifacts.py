@@ -6,7 +6,6 @@ from __future__ import annotations
 from tfx.types import artifact
 
 CERTIFICATE_FILE = "parity.json"
-DATA_FILE = "data.json"
 
 
 class PhotoSample(artifact.Artifact):

@@ -64,6 +64,7 @@ class BaselineExecutor(OwnExecutor[BaselineParameters]):
         target = Path(path_utils.serving_model_dir(str(self.output_folder("model"))))
         storage.fetch(model, target, lambda name: not registry.is_added_later(name))
         self.output("model").set_string_custom_property("version", str(version))
+        self.output("model").set_string_custom_property("digest", serving["digest"])
 
     def _fetch_data(self, serving: dict[str, Any]) -> None:
         """Fetches the files beside the version. Missing or damaged data are marked, and the review reports them."""

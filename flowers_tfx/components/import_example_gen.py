@@ -19,6 +19,7 @@ from tfx.types import standard_component_specs
 from flowers_tfx import features
 from flowers_tfx.class_names import class_name
 from flowers_tfx.components.own_component import OwnBeamComponent
+from flowers_tfx.data.photo_edits import PhotoEdits
 from flowers_tfx.data.sidecars import MeasuredValues, read_sidecars
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.windows import window_spans
@@ -39,15 +40,16 @@ class ImportExampleGenExecutor(executor.Executor):
 
 
 class _ReadWindow(beam.PTransform):
-    """Pipeline -> Examples of one split of every span in the window, with the properties that sidecars of the spans add."""
+    """Pipeline -> Examples of one split of every span in the window, as reviewers left them, with the properties that sidecars add."""
 
     def __init__(self, exec_properties: dict[str, Any], split: str) -> None:
         super().__init__()
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         spans = window_spans(root, exec_properties["window"])
         self._in_bucket = in_bucket(root)
-        self._plain = [shard for span in spans if not span.sidecars for shard in self._shards(span, split)]
-        self._measured = [(span, shard) for span in spans if span.sidecars for shard in _shard_paths(span, split)]
+        changed = [span for span in spans if span.sidecars or span.edits]
+        self._plain = [shard for span in spans if span not in changed for shard in self._shards(span, split)]
+        self._changed = [(span, shard) for span in changed for shard in _shard_paths(span, split)]
 
     def _shards(self, span: Span, split: str) -> list[str]:
         return _shard_paths(span, split) if self._in_bucket else [f"{span.path}/{split}-*.tfrecord.gz"]
@@ -59,46 +61,51 @@ class _ReadWindow(beam.PTransform):
             | "Read" >> (_ReadShards() if self._in_bucket else beam.io.ReadAllFromTFRecord())
             | "ToExample" >> beam.Map(_parse).with_output_types(tf.train.Example)
         )
-        if not self._measured:
+        if not self._changed:
             return examples
-        return (examples, pipeline | "MeasuredSpans" >> _ReadMeasured(self._measured)) | "WithMeasured" >> beam.Flatten()
+        return (examples, pipeline | "ChangedSpans" >> _ReadChanged(self._changed)) | "WithChanged" >> beam.Flatten()
 
 
 def _shard_paths(span: Span, split: str) -> list[str]:
     return [str(span.path / name) for name in span.manifest["files"] if name.startswith(f"{split}-")]
 
 
-class _ReadMeasured(beam.PTransform):
-    """Pipeline -> Examples of the given shards of spans with sidecars."""
+class _ReadChanged(beam.PTransform):
+    """Pipeline -> Examples of the given shards of spans with sidecars or edits of reviewers."""
 
     def __init__(self, shards: list[tuple[Span, str]]) -> None:
         super().__init__()
-        self._shards = [(str(span.path), span.digest, span.sidecars, shard) for span, shard in shards]
+        self._shards = [(str(span.path), span.digest, span.sidecars, span.edits, shard) for span, shard in shards]
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         return (
             pipeline
             | "Shards" >> beam.Create(self._shards)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadMeasuredShard(endpoint_url())).with_output_types(tf.train.Example)
+            | "Read" >> beam.ParDo(_ReadChangedShard(endpoint_url())).with_output_types(tf.train.Example)
         )
 
 
-class _ReadMeasuredShard(beam.DoFn):
+class _ReadChangedShard(beam.DoFn):
     def __init__(self, s3_endpoint: str) -> None:
         self._s3_endpoint = s3_endpoint
 
     def setup(self) -> None:
         configure_beam_worker(self._s3_endpoint)
 
-    def process(self, source: tuple[str, str, tuple[str, ...], str]) -> Iterator[tf.train.Example]:
-        span_dir, digest, ids, shard = source
+    def process(self, source: tuple[str, str, tuple[str, ...], PhotoEdits, str]) -> Iterator[tf.train.Example]:
+        span_dir, digest, ids, edits, shard = source
         values = MeasuredValues(list(read_sidecars(storage_path(span_dir), digest, ids)))
         path = storage_path(shard)
         with path.stream() if isinstance(path, BucketPath) else path.open("rb") as packed, gzip.open(packed) as file:
             for record in read_records(file):
                 example = _parse(record)
-                _add(example, values.for_photo(example.features.feature[features.DIGEST].bytes_list.value[0].decode()))
+                photo = example.features.feature[features.DIGEST].bytes_list.value[0].decode()
+                if photo in edits.excluded:
+                    continue
+                if photo in edits.labels:
+                    example.features.feature[features.LABEL].bytes_list.value[0] = edits.labels[photo].encode()
+                _add(example, values.for_photo(photo))
                 yield example
 
 

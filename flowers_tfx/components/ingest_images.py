@@ -20,6 +20,7 @@ from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import CACHE_KEY, OutsideDriver
 from flowers_tfx.components.own_component import OwnBeamComponent
 from flowers_tfx.data.delivery import delivery_state
+from flowers_tfx.data.forgotten import forgotten_digests
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.spans import list_spans
 
@@ -44,12 +45,14 @@ class IngestImagesDriver(OutsideDriver):
     def observe(self, execution_info: data_types.ExecutionInfo) -> Mapping[str, str]:
         parameters = read_parameters(IngestImagesParameters, execution_info.exec_properties)
         spans = list_spans(parameters.data_root)
-        state = delivery_state(parameters.csv, parameters.labels, spans)
+        state = delivery_state(parameters.csv, parameters.labels, spans, forgotten_digests(parameters.data_root))
         taken_in_by = [span.manifest["ingest_id"] for span in spans if span.manifest["delivery"] == state.digest]
+        # The digest is for `flowers runs why`: the key alone counts.
+        delivery = {"delivery": state.digest}
         if not state.pending and not taken_in_by:
-            return {CACHE_KEY: " ".join([state.digest, *(span.digest for span in spans)])}
+            return {**delivery, CACHE_KEY: " ".join([state.digest, *(span.digest for span in spans)])}
         ingest_id = uuid.uuid4().hex if state.pending else taken_in_by[-1]
-        return {"ingest_id": ingest_id, CACHE_KEY: ingest_id}
+        return {**delivery, "ingest_id": ingest_id, CACHE_KEY: ingest_id}
 
 
 class IngestImagesExecutor(OwnExecutor[IngestImagesParameters], base_beam_executor.BaseBeamExecutor):

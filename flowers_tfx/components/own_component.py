@@ -57,7 +57,7 @@ class OwnComponent(base_component.BaseComponent):
 
     def __init__(self, **values: Any) -> None:
         """`values`: every input, a channel, and every parameter, a value or a placeholder. Raises TypeError for one missing or unknown."""
-        spec = type(self).SPEC_CLASS
+        spec = self.spec_class(values)
         declared = {**spec.PARAMETERS, **spec.INPUTS}
         required = [name for name, parameter in declared.items() if not parameter.optional and name != CODE]
         for name in [*values, *required]:
@@ -69,6 +69,12 @@ class OwnComponent(base_component.BaseComponent):
         arguments = {name: _property(hints, name, value) for name, value in values.items()}
         channels = {name: types.Channel(type=parameter.type) for name, parameter in spec.OUTPUTS.items()}
         super().__init__(spec=spec(**arguments, **channels, code=code_digest(type(self).__module__)))
+
+    @classmethod
+    def spec_class(cls, values: Mapping[str, Any]) -> type[ComponentSpec]:
+        """The spec of a node with these parameters; overridden where its outputs depend on them."""
+        spec: type[ComponentSpec] = cls.SPEC_CLASS
+        return spec
 
 
 class OwnBeamComponent(OwnComponent, base_beam_component.BaseBeamComponent):

@@ -21,8 +21,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from flowers_tfx import registry
-from flowers_tfx.artifact_files import PARITY_FILE
-from flowers_tfx.components.artifacts import CERTIFICATE_FILE, DATA_FILE, DataRecord, ParityCertificate
+from flowers_tfx.artifact_files import DATA_FILE, PARITY_FILE
+from flowers_tfx.components.artifacts import CERTIFICATE_FILE, DataRecord, ParityCertificate
 from flowers_tfx.components.executor import OwnExecutor, read_parameters
 from flowers_tfx.components.outside_driver import OutsideDriver
 from flowers_tfx.components.own_component import OwnComponent

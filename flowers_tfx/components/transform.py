@@ -12,6 +12,8 @@ PREPROCESSING = "flowers_tfx.model.preprocessing"
 
 
 class Transform(component.Transform):
+    CODE_MODULE = PREPROCESSING
+
     def __init__(self, examples: types.BaseChannel, schema: types.BaseChannel, image_size: int, labels: list[str]) -> None:
         super().__init__(
             examples=examples,

@@ -26,9 +26,9 @@ class KubeflowConfig(Section):
     cpu: float = Field(2, gt=0, le=1024, description="CPUs of each step, request and limit")
     memory_gb: float = Field(8, gt=0, le=65_536, description="memory of each step, request and limit, GB")
     gpu_type: str = Field(
-        "nvidia.com/gpu", min_length=1, description="the Trainer's GPU: a resource name, on Vertex a type such as NVIDIA_TESLA_T4"
+        "nvidia.com/gpu", min_length=1, description="the kind of GPU: a resource name, on Vertex a type such as NVIDIA_TESLA_T4"
     )
-    gpu_count: int = Field(0, ge=0, le=64, description="GPUs of the Trainer, the one step that gets any")
+    gpu_count: int = Field(0, ge=0, le=64, description="GPUs of the Trainer, and of the Tuner where there is one; no other step gets any")
     node_selector: dict[str, str] = Field({}, description="labels of the machines that steps may run on (open source)")
     tolerations: tuple[dict[str, str], ...] = Field(
         (), description="taints that steps tolerate (open source): `[{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}]`"

@@ -20,12 +20,24 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
     settings: dict[str, Any] = {}
     if path is not None:
         settings = _read_yaml(Path(path))
+    _override(settings, overrides)
+    return parse_config(settings)
+
+
+def with_overrides(config: PipelineConfig, overrides: Iterable[str]) -> PipelineConfig:
+    """The config with further `key=value` overrides. Raises InputError on unknown keys and wrong values."""
+    # Defaults may depend on what is overridden.
+    settings = config.model_dump(by_alias=True, exclude_unset=True)
+    _override(settings, overrides)
+    return parse_config(settings)
+
+
+def _override(settings: dict[str, Any], overrides: Iterable[str]) -> None:
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise InputError(f"--set {override!r} has no value.", "Write it as key=value, such as training.seed=1.")
         _put(settings, key.strip(), _value(key.strip(), text))
-    return parse_config(settings)
 
 
 def parse_config(settings: Mapping[str, Any]) -> PipelineConfig:

@@ -12,16 +12,22 @@ from pydantic import BeforeValidator, Field, field_validator
 from pydantic.fields import FieldInfo
 
 from flowers_tfx.config.beam import BeamConfig
+from flowers_tfx.config.caching import CachingConfig
 from flowers_tfx.config.evaluation import EvaluationConfig
 from flowers_tfx.config.explain import ExplainConfig
 from flowers_tfx.config.export import ExportConfig
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.config.kubeflow import KubeflowConfig
+from flowers_tfx.config.monitor import MonitorConfig
+from flowers_tfx.config.retention import RetentionConfig
 from flowers_tfx.config.review import ReviewConfig
 from flowers_tfx.config.section import Section, split_commas
 from flowers_tfx.config.serving import ServingConfig
 from flowers_tfx.config.training import ModelConfig, TrainingConfig
+from flowers_tfx.config.trigger import TriggerConfig
+from flowers_tfx.config.tuning import TuningConfig
 from flowers_tfx.config.unknown import UnknownConfig
+from flowers_tfx.config.watch import WatchConfig
 
 
 class PipelineConfig(Section):
@@ -45,14 +51,20 @@ class PipelineConfig(Section):
     ingest: IngestConfig = IngestConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig = TuningConfig()
     unknown: UnknownConfig = UnknownConfig()
     export: ExportConfig = ExportConfig()
     review: ReviewConfig = ReviewConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     explain: ExplainConfig = ExplainConfig()
     serving: ServingConfig = ServingConfig()
+    caching: CachingConfig = CachingConfig()
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
+    watch: WatchConfig = WatchConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    retention: RetentionConfig = RetentionConfig()
+    trigger: TriggerConfig = TriggerConfig()
 
     @field_validator("span_window")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
@@ -18,8 +19,19 @@ class ReviewConfig(Section):
     model_config = ConfigDict(populate_by_name=True)
 
     alpha: float = Field(0.01, gt=0, le=0.2, description="probability that a review of data without drift warns or stops")
+    false_alarm_weeks: float = Field(
+        4.0, gt=0, le=520, description="at most one false alarm is expected in so many weeks, however often photos are reviewed"
+    )
     permutations: int = Field(2000, le=100_000, validate_default=True, description="draws that calibrate the tests of a review")
     sample: int = Field(2000, ge=10, le=20_000, description="photos a side that the tests look at; effects come from all")
+    max_drop: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="drop of the serving model's accuracy, from its own test photos to new ones, from which a review stops",
+    )
+    approvals: int = Field(1, ge=1, le=5, description="how many different names a decision of reviewers needs to count")
+    language: Literal["en", "de"] = Field("en", description="language of the report: en or de")
     levels: Levels = Field(
         {}, description="effects, in points, that warn and that stop, by kind of finding: `{property: [10, 25]}`; the others keep theirs"
     )

@@ -31,10 +31,22 @@ class ServingConfig(Section):
     poll_s: float = Field(2.0, gt=0, le=3600, description="seconds between two looks for a new version in the registry")
     canary: CanaryConfig = CanaryConfig()
     shadow: int = Field(0, ge=0, description="version that is asked too and compared, and never answers; 0: none")
+    record_dir: str = Field(
+        "", description="folder that each answer is recorded in, with the properties of the photo, for `flowers monitor`; empty: off"
+    )
+    record_mb: float = Field(2000.0, ge=20, le=10_000_000, description="size of that folder at most, MB: the oldest records leave first")
+    record_file_s: float = Field(600.0, ge=1, le=86_400, description="seconds after which a new file of records begins")
+    keep_photos: float = Field(0.0, ge=0, le=1, description="share of the photos that are kept beside their records, 0 to 1; 0: none")
     feedback_dir: str = Field("", description="folder that `This is wrong` writes photos and a CSV to; empty: off, and no photo is kept")
 
     @model_validator(mode="after")
     def _canary_is_whole(self) -> ServingConfig:
         if bool(self.canary.version) != bool(self.canary.share):
             raise ValueError("canary needs a version and a share above 0, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _photos_are_kept_beside_records(self) -> ServingConfig:
+        if self.keep_photos and not self.record_dir:
+            raise ValueError("keep_photos needs record_dir")
         return self

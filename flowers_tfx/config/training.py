@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,6 +16,10 @@ Augmentation = Literal["flip", "crop", "color"]
 AUGMENTATIONS: tuple[Augmentation, ...] = get_args(Augmentation)
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
 Switch = Literal["auto", "on", "off"]
+Start = Literal["weights", "serving"]
+WEIGHTS, SERVING = get_args(Start)
+# Which stage a setting changes: a search can vary it where its trials train that stage. Other settings are no matter of a search.
+HEAD_STAGE, FINE_TUNE_STAGE = "head", "fine_tune"
 
 
 def _augmentations(value: Any) -> Any:
@@ -25,10 +30,18 @@ def _augmentations(value: Any) -> Any:
     return AUGMENTATIONS if value == "all" else split_commas(value)
 
 
+class _Width(float):
+    """A width that nobody chose: each backbone has its own."""
+
+
 class ModelConfig(Section):
     backbone: str = Field("MobileNetV2", description=f"one of {', '.join(BACKBONE_NAMES)}")
     alpha: float = Field(
-        0.35, gt=0, le=2, validate_default=True, description="width multiplier of the backbone; 1.0 where the backbone has none"
+        _Width(0.35),
+        gt=0,
+        le=2,
+        validate_default=True,
+        description="width multiplier of the backbone; default: the smallest with ImageNet weights, 1.0 where the backbone has none",
     )
     image_size: int = Field(224, le=1024, validate_default=True, description="side of the square pictures that the network sees, px")
     weights: str = Field(
@@ -51,6 +64,14 @@ class ModelConfig(Section):
         if row is None:
             raise ValueError(f"must be one of {', '.join(BACKBONE_NAMES)}")
         return row.name
+
+    @field_validator("alpha", mode="before")
+    @classmethod
+    def _default_width(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, _Width):
+            return value
+        row = _row(info)
+        return row.default_alpha if row else float(value)
 
     @field_validator("alpha")
     @classmethod
@@ -83,25 +104,73 @@ def _row(info: ValidationInfo) -> Backbone | None:
     return find_backbone(info.data.get("backbone", ""))
 
 
+def _tunes(*stages: str) -> dict[str, Any]:
+    return {"stages": list(stages)}
+
+
 class TrainingConfig(Section):
-    head_epochs: int = Field(60, ge=0, le=10_000, description="epochs of stage 1: the head, on features computed once")
-    fine_tune_layers: int = Field(0, ge=-1, description="stage 2 trains the last N layers of the backbone; 0: no stage 2; `all` or -1: all")
+    start: Start = Field(
+        WEIGHTS,
+        description="where training starts: `weights`, those of model.weights, or `serving`, the serving model's, if there is one",
+    )
+    head_epochs: int = Field(
+        60, ge=0, le=10_000, description="epochs of stage 1: the head, on features computed once", json_schema_extra=_tunes(HEAD_STAGE)
+    )
+    fine_tune_layers: int = Field(
+        0,
+        ge=-1,
+        description="stage 2 trains the last N layers of the backbone; 0: no stage 2; `all` or -1: all",
+        json_schema_extra=_tunes(FINE_TUNE_STAGE),
+    )
     fine_tune_epochs: int = Field(
         25,
         ge=0,
         le=10_000,
         description="epochs of stage 2 at most, or of the whole training with `weights: none` (there, 0: as many as head_epochs)",
     )
-    batch_size: int = Field(16, ge=1, le=65_536, description="photos per step")
-    learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate of stage 2 (of the whole training with `weights: none`)")
-    head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of the features that the head does not see at a training step")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label's weight that is spread over all classes")
-    patience: int = Field(10, ge=1, le=10_000, description="a stage ends after so many epochs without a lower loss on `eval`")
+    batch_size: int = Field(16, ge=1, le=65_536, description="photos per step", json_schema_extra=_tunes(HEAD_STAGE, FINE_TUNE_STAGE))
+    learning_rate: float = Field(
+        3e-4,
+        gt=0,
+        le=1,
+        description="peak learning rate of stage 2 (of the whole training with `weights: none`)",
+        json_schema_extra=_tunes(FINE_TUNE_STAGE),
+    )
+    head_learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of stage 1", json_schema_extra=_tunes(HEAD_STAGE))
+    head_weight_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="decoupled weight decay of stage 1 (AdamW): each step shrinks the weights by this share of the learning rate",
+        json_schema_extra=_tunes(HEAD_STAGE),
+    )
+    dropout: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of the features that the head does not see at a training step",
+        json_schema_extra=_tunes(HEAD_STAGE, FINE_TUNE_STAGE),
+    )
+    label_smoothing: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of each label's weight that is spread over all classes",
+        json_schema_extra=_tunes(HEAD_STAGE, FINE_TUNE_STAGE),
+    )
+    patience: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="a stage ends after so many epochs without a lower loss on `eval`",
+        json_schema_extra=_tunes(HEAD_STAGE, FINE_TUNE_STAGE),
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model, bit for bit, on a CPU")
-    class_weights: bool = Field(False, description="weigh classes by their inverse frequency")
+    class_weights: bool = Field(
+        False, description="weigh classes by their inverse frequency", json_schema_extra=_tunes(HEAD_STAGE, FINE_TUNE_STAGE)
+    )
     augment: Annotated[tuple[Augmentation, ...], BeforeValidator(_augmentations)] = Field(
-        AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`"
+        AUGMENTATIONS, description="augmentations of stage 2, a list; `all` or `none`", json_schema_extra=_tunes(FINE_TUNE_STAGE)
     )
     precision: Precision = Field("auto", description="`auto`: mixed_float16 on a GPU, float32 on a CPU")
     xla: Annotated[Switch, BeforeValidator(parse_on_off)] = Field("auto", description="`auto`: on with a GPU only")
@@ -119,3 +188,14 @@ class TrainingConfig(Section):
     @classmethod
     def _all_layers(cls, value: Any) -> Any:
         return {"all": -1, "none": 0}.get(value, value) if isinstance(value, str) else value
+
+    def with_values(self, values: Mapping[str, Any]) -> TrainingConfig:
+        """With other values of some settings. Raises ValidationError for one that is unknown or impossible."""
+        return TrainingConfig.model_validate({**self.model_dump(), **values})
+
+
+def tunable_keys(*stages: str) -> tuple[str, ...]:
+    """The settings that change what these stages learn."""
+    fields = TrainingConfig.model_fields.items()
+    extras = {name: field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {} for name, field in fields}
+    return tuple(name for name, extra in extras.items() if set(stages) & set(map(str, extra.get("stages", ()))))  # type: ignore[arg-type]

@@ -137,8 +137,10 @@ def read_line(number: int, raw: bytes, base: str, labels: Container[str], keep: 
         return Line(number, printable(uri), printable(label), path, kind=error.kind, reason=str(error))
 
 
-def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_store.Span]) -> DeliveryState:
-    """Reads every photo of the delivery: the state that `ingest` would find. InputError as in `survey`."""
+def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_store.Span], forgotten: Iterable[str] = ()) -> DeliveryState:
+    """Reads every photo of the delivery: the state that `ingest` would find. `forgotten`: digests of photos that are not taken in.
+    InputError as in `survey`."""
+    refused = frozenset(map(bytes.fromhex, forgotten))
     current = span_store.current_spans(spans)
     known_photos = {bytes.fromhex(digest) + label.encode() for span in current for digest, label in span_store.processed_photos(span)}
     base, names = uris.folder(csv_uri), frozenset(map(class_name, labels))
@@ -147,7 +149,10 @@ def delivery_state(csv_uri: str, labels: Iterable[str], spans: Sequence[span_sto
 
     def read(chunk: Chunk) -> list[tuple[bytes, bool]]:
         lines = [read_line(number, raw, base, names) for number, raw in read_chunk(csv_uri, chunk)]
-        return [(line.content, bool(line.digest) and line.digest + line.label.encode() not in known_photos) for line in lines]
+        return [(line.content, is_new(line)) for line in lines]
+
+    def is_new(line: Line) -> bool:
+        return bool(line.digest) and line.digest not in refused and line.digest + line.label.encode() not in known_photos
 
     chunks = survey(csv_uri).chunks
     with ThreadPoolExecutor(READ_THREADS) as pool:

@@ -7,6 +7,9 @@ import struct
 from collections.abc import Iterator
 
 from flowers_tfx import storage
+from flowers_tfx.data.records import bytes_feature, with_bytes_feature
+from flowers_tfx.data.spans import Span
+from flowers_tfx.features import DIGEST, LABEL
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.tfrecords import message_fields, read_records, read_varint
 
@@ -24,6 +27,15 @@ def read_examples(folder: StoragePath, prefix: str = "") -> Iterator[bytes]:
         if name.startswith(prefix):
             with storage.local_file(folder / name) as file, gzip.open(file) as records:
                 yield from read_records(records)
+
+
+def read_span_examples(span: Span, split: str) -> Iterator[bytes]:
+    """Those of a split of a span, as reviewers left it."""
+    for record in read_examples(span.path, f"{split}-"):
+        digest = bytes_feature(record, DIGEST).decode() if span.edits else ""
+        if digest not in span.edits.excluded:
+            label = span.edits.labels.get(digest)
+            yield record if label is None else with_bytes_feature(record, LABEL, label.encode())
 
 
 def example_values(record: bytes) -> dict[str, Value]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowers_tfx.class_names import class_name
+from flowers_tfx.data.csv_fields import csv_field
 from flowers_tfx.data.delivery import visible
 from flowers_tfx.data.hidden_names import is_hidden
 from flowers_tfx.errors import InputError
@@ -41,7 +42,7 @@ class IndexResult:
 
 
 @dataclass
-class _Listing:
+class Listing:
     """Paths of files, and what was left out."""
 
     photos: list[str] = field(default_factory=list)
@@ -77,17 +78,17 @@ def index_folder(photos_dir: Path, out: Path | None = None) -> IndexResult:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The index can't be written to {out} ({error.strerror}).", _OUT_HINT) from error
-    lines = (f"{_csv_field(photo)},{_csv_field(label)}\n" for label, photos in by_class.items() for photo in photos)
+    lines = (f"{csv_field(photo)},{csv_field(label)}\n" for label, photos in by_class.items() for photo in photos)
     _write(out / LABELS_NAME, "".join(f"{label}\n" for label in by_class))
     _write(out / CSV_NAME, "".join(lines))
     counts = {label: len(photos) for label, photos in by_class.items()}
     return IndexResult(out / CSV_NAME, out / LABELS_NAME, sum(counts.values()), counts, rest.hidden, tuple(rest.left_out))
 
 
-def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:
+def _scan(root: Path) -> tuple[dict[str, list[str]], Listing]:
     """Sorted paths by class, in the order of the classes, and a listing of the entries in no class."""
     by_class: dict[str, list[str]] = {}
-    rest = _Listing()
+    rest = Listing()
     real_root = os.path.realpath(root)
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
         if not entry.is_dir():
@@ -97,19 +98,19 @@ def _scan(root: Path) -> tuple[dict[str, list[str]], _Listing]:
         elif not entry.is_dir(follow_symlinks=False):
             rest.left_out.append(LeftOut(entry.path, "a link to a folder"))
         else:
-            listing = _files(entry.path, real_root)
+            listing = list_files(entry.path, real_root)
             rest.hidden += listing.hidden
             rest.left_out += listing.left_out
             if listing.hidden and not listing.photos and not listing.left_out:
                 rest.left_out.append(LeftOut(entry.path, "not a class, it holds hidden files only"))
             else:
                 # Two folders can be one class: macOS and Linux spell its name differently.
-                by_class.setdefault(_label(entry.name, entry.path), []).extend(listing.photos)
+                by_class.setdefault(folder_class(entry.name, entry.path), []).extend(listing.photos)
     return {label: sorted(by_class[label]) for label in sorted(by_class)}, rest
 
 
-def _label(name: str, path: str) -> str:
-    """Raises InputError for a name that cannot be a line of the labels file: a class is never left out silently."""
+def folder_class(name: str, path: str) -> str:
+    """The class of a folder. Raises InputError for a name that cannot be a line of the labels file: a class is never left out silently."""
     if len(name.splitlines()) != 1:
         problem = "contains a line break"
     elif name != name.strip():
@@ -121,8 +122,9 @@ def _label(name: str, path: str) -> str:
     raise InputError(f"The name of the class folder {visible(path)} {problem}.", "Rename the class folder.")
 
 
-def _files(folder: str, real_root: str) -> _Listing:
-    listing = _Listing()
+def list_files(folder: str, real_root: str) -> Listing:
+    """The files below a class folder. `real_root` is the resolved path of the folder that it lies in: files elsewhere are left out."""
+    listing = Listing()
     for parent, folders, names in os.walk(folder, onerror=_raise):
         entered = []
         for name in sorted(folders):
@@ -138,7 +140,8 @@ def _files(folder: str, real_root: str) -> _Listing:
         folders[:] = entered
         for name in sorted(names):
             path = os.path.join(parent, name)
-            inside = os.path.realpath(path).startswith(real_root.rstrip(os.sep) + os.sep)
+            # No link leads here: only a file that is one itself can lie elsewhere.
+            inside = not os.path.islink(path) or os.path.realpath(path).startswith(real_root.rstrip(os.sep) + os.sep)
             if is_hidden(name):
                 listing.hidden += 1
             elif not (inside and os.path.isfile(path)):
@@ -157,13 +160,6 @@ def _raise(error: OSError) -> None:
 def _has_line_break(name: str) -> bool:
     r"""A record of the CSV is a line that ends with \n; \r breaks lines for most programs."""
     return "\n" in name or "\r" in name
-
-
-def _csv_field(text: str) -> str:
-    """Quoted if a reader would split it or strip blanks at its ends."""
-    if text == text.strip() and not any(c in text for c in ',"'):
-        return text
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _refuse_inside(out: Path, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import uuid
 from collections import Counter
@@ -19,10 +20,12 @@ from flowers_tfx.class_names import class_names
 from flowers_tfx.config.ingest import IngestConfig
 from flowers_tfx.data import delivery, ingest_beam, publication, spans
 from flowers_tfx.data.beam_jobs import read_ledger, run_job, watch_progress
+from flowers_tfx.data.forgotten import forgotten_digests
 from flowers_tfx.data.ingest_beam import IngestPhotos
 from flowers_tfx.data.span_writers import Draft, span_writer
 from flowers_tfx.errors import EngineFailed, InputError
 from flowers_tfx.progress import ProgressCallback
+from flowers_tfx.storage.atomic_writes import atomic_file
 from flowers_tfx.storage.s3_endpoint import endpoint_url
 
 __all__ = ["IngestPhotos", "IngestRequest", "IngestResult", "Reject", "ingest"]
@@ -83,11 +86,17 @@ class IngestResult:
         return values
 
 
-def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], progress: ProgressCallback | None = None) -> IngestResult:
+def ingest(
+    request: IngestRequest,
+    make_pipeline: Callable[[], beam.Pipeline],
+    progress: ProgressCallback | None = None,
+    rejects_path: Path | None = None,
+) -> IngestResult:
     """Writes one span, or none when nothing is new. InputError for a delivery with nothing usable, a taken number, a bad data root;
     EngineFailed for a job that failed or did not account for every line.
 
-    `progress(done, total)` counts lines and is called from another thread.
+    `progress(done, total)` counts lines and is called from another thread. `rejects_path` gets the rejects, as rejects.jsonl of a span,
+    also if there is no span.
     """
     started = time.monotonic()
     _check(request)
@@ -110,13 +119,13 @@ def ingest(request: IngestRequest, make_pipeline: Callable[[], beam.Pipeline], p
                 request.shards,
                 request.max_pixels,
                 endpoint_url(),
+                forgotten_digests(request.data_root),
             )
             earlier_photos = [(span.number, str(span.path / spans.PHOTOS)) for span in earlier]
             with watch_progress(draft.scratch, survey.lines, progress):
                 run_job("ingest", make_pipeline(), IngestPhotos(job, survey.chunks, earlier_photos))
-            result = _finish(request, number, draft, survey.lines)
-    seconds = round(time.monotonic() - started, 3)
-    return IngestResult(**{**vars(result), "seconds": seconds})
+            result = _finish(request, number, draft, survey.lines, rejects_path)
+    return IngestResult(**{**vars(result), "seconds": round(time.monotonic() - started, 3)})
 
 
 def _check(request: IngestRequest) -> None:
@@ -137,7 +146,7 @@ def _spans_that_count(delivered: Sequence[spans.Span], replaces: int | None) -> 
     return [span for span in spans.current_spans(delivered) if span.number != replaces]
 
 
-def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> IngestResult:
+def _finish(request: IngestRequest, number: int, draft: Draft, lines: int, copy_of_rejects: Path | None) -> IngestResult:
     """Counts, checks that no line is lost, and publishes the span if it has new photos."""
     ledger = read_ledger("ingest", draft)
     shards = ledger["shards"]
@@ -153,6 +162,9 @@ def _finish(request: IngestRequest, number: int, draft: Draft, lines: int) -> In
         )
     rejects_path = draft.local_file(spans.REJECTS) if rejected else draft.scratch / spans.REJECTS
     rejects_path.touch()
+    if copy_of_rejects is not None:
+        with atomic_file(copy_of_rejects) as unfinished:
+            shutil.copyfile(rejects_path, unfinished)
     if photos.examples + known == 0:
         raise _nothing_usable(request.csv, lines, rejects_path)
     new = photos.examples > 0

@@ -21,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowers_tfx import features
 from flowers_tfx.class_names import class_name
-from flowers_tfx.data import delivery, photo_cache, photos, pictures, spans, uris
+from flowers_tfx.data import delivery, forgotten, photo_cache, photos, pictures, spans, uris
 from flowers_tfx.data.beam_jobs import LEDGER, UNITS_PER_PHOTO, create_file, report_progress
 from flowers_tfx.data.photos import Occurrence, Photo
 from flowers_tfx.data.properties import measure
@@ -39,7 +39,7 @@ Entry = tuple[Any, ...]
 @dataclass(frozen=True)
 class Job:
     """Parameters of an ingest job, sent to every worker. `work_dir`: the folder that workers write to; `s3_endpoint`: for
-    `configure_beam_worker`."""
+    `configure_beam_worker`; `forgotten`: digests of photos that are not taken in, since somebody asked for their deletion."""
 
     csv: str
     labels: tuple[str, ...]
@@ -49,6 +49,7 @@ class Job:
     shards: int
     max_pixels: int
     s3_endpoint: str = ""
+    forgotten: frozenset[str] = frozenset()
 
 
 class IngestPhotos(beam.PTransform):
@@ -120,7 +121,9 @@ class HashPhotos(beam.DoFn):
         for number, raw in delivery.read_chunk(job.csv, chunk):
             line = delivery.read_line(number, raw, base, self._labels, keep)
             contents.append(line.content)
-            if line.digest:
+            if line.digest and line.digest.hex() in job.forgotten:
+                yield ledger_output(reject_entry(number, line.uri, line.label, forgotten.REASON))
+            elif line.digest:
                 unit = photos.unit_of(line.digest, job.split_salt, job.shards)
                 units[unit].append((line.digest, line.uri, number, line.label, line.path, line.size))
             else:

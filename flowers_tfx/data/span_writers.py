@@ -2,7 +2,7 @@
 
 On a disk a span appears by a rename. In a bucket its manifest is written last, only if it does not exist, and a folder without one is not
 a span. There, `.span-<N>.claim` is written first, only if it does not exist: no two ingests ever have the same number, even if both believe
-that they hold the lock. The claim of an ingest that was killed stays, and its number is not used again.
+that they hold the lock. The claim of an ingest that was killed stays, as that of a span that was removed, and its number is not used again.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class BucketWriter:
                     span_dir.remove()
 
     def claim_number(self, requested: int | None, earlier: Sequence[spans.Span]) -> int:
-        claimed = [int(match[1]) for path in self._root.iterdir() if (match := _CLAIM.fullmatch(path.name))]
+        claimed = claimed_numbers(self._root)
         number = requested if requested is not None else max([*claimed, spans.next_number(earlier) - 1]) + 1
         span_dir = self._root / f"span-{number}"
         if span_dir.is_dir():
@@ -215,7 +215,16 @@ class BucketWriter:
                 self._claim(number).unlink()
 
     def _claim(self, number: int) -> BucketPath:
-        return self._root / f".span-{number}.claim"
+        return claim_path(self._root / f"span-{number}")
+
+
+def claimed_numbers(root: BucketPath) -> list[int]:
+    """Numbers of spans that an ingest has begun to write, or that were removed."""
+    return [int(match[1]) for path in root.iterdir() if (match := _CLAIM.fullmatch(path.name))]
+
+
+def claim_path(span_dir: BucketPath) -> BucketPath:
+    return span_dir.parent / f".{span_dir.name}.claim"
 
 
 def _number_taken(span_dir: StoragePath) -> InputError:

@@ -1,5 +1,5 @@
-"""Spans: the content of a data root, a folder for each delivery. A span is never changed after it became visible: on a disk by a rename,
-in a bucket by its manifest, which is written last."""
+"""Spans: the content of a data root, a folder for each delivery. A span becomes visible on a disk by a rename, in a bucket by its
+manifest, which is written last. After that only `flowers forget` changes it, and gives it a new digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from flowers_tfx import features, storage
 from flowers_tfx.class_names import class_name, class_names, with_class_names
 from flowers_tfx.data import sidecars
+from flowers_tfx.data.photo_edits import PhotoEdits
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import BucketPath, StoragePath
 
@@ -27,6 +28,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 PHOTOS = "photos.parquet"
 REJECTS = "rejects.jsonl"
+EARLIER_DIGESTS = "earlier_digests"
 LABEL_CONFLICT = "label conflict"  # the start of the reason of such a reject
 ROWS_PER_GROUP = 50_000
 
@@ -38,13 +40,19 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=F
 @dataclass(frozen=True)
 class Span:
     """A span in a folder or a bucket: `manifest` is the content of manifest.json, `digest` that of its photos, `sidecars` the ids of the
-    files with properties that were measured later."""
+    files with properties that were measured later, `edits` what reviewers changed: `manifest` counts what is left."""
 
     number: int
     path: StoragePath
     digest: str
     manifest: Mapping[str, Any]
     sidecars: tuple[str, ...] = ()
+    edits: PhotoEdits = field(default_factory=PhotoEdits)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Its digest, and those from before photos were forgotten: decisions, reviews and versions are still about this span."""
+        return (self.digest, *map(str, self.manifest.get(EARLIER_DIGESTS, ())))
 
     @property
     def examples(self) -> int:
@@ -63,18 +71,27 @@ def photos_schema() -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable) for name, kind, nullable in fixed + measured])
 
 
-def list_spans(data_root: str | os.PathLike[str] | BucketPath) -> list[Span]:
+def list_spans(data_root: str | os.PathLike[str] | BucketPath, known: Mapping[str, Span] | None = None) -> list[Span]:
     """All spans, by number; none if the folder doesn't exist. InputError for one without a readable manifest; in a bucket a folder
-    without one is not a span yet."""
+    without one is not a span yet. `known`: spans by their paths that need not be read again."""
     root = data_root_path(data_root)
     if isinstance(root, Path) and not root.is_dir():
         return []
     entries: list[StoragePath] = list(root.iterdir())
     folders = ((int(match[1]), path) for path in entries if (match := _SPAN_NAME.fullmatch(path.name)))
-    spans = [span for number, path in sorted(folders) if (span := _open_span(number, path)) is not None]
+    before = known or {}
+    spans = [span for number, path in sorted(folders) if (span := before.get(str(path)) or _open_span(number, path)) is not None]
     if not any(path.name == sidecars.FOLDER for path in entries):
         return spans
-    return [replace(span, sidecars=sidecars.sidecar_ids(span.path, span.digest)) for span in spans]
+    return [span if str(span.path) in before else replace(span, sidecars=sidecars.sidecar_ids(span.path, span.digest)) for span in spans]
+
+
+def require_span(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Span:
+    """Raises InputError if the data root has no span of this number."""
+    span = next((span for span in list_spans(data_root) if span.number == number), None)
+    if span is None:
+        raise InputError(f"The data root {data_root} holds no span {number}.", "`flowers spans` lists them.")
+    return span
 
 
 def current_spans(spans: Sequence[Span]) -> list[Span]:
@@ -92,8 +109,8 @@ def span_dir(data_root: str | os.PathLike[str] | BucketPath, number: int) -> Sto
 
 
 def read_photos(span: Span) -> pd.DataFrame:
-    """photos.parquet, and the properties that sidecars add; whole numbers that can be missing come as Int64, so that the others stay
-    whole. A property that was not measured in this span has no column."""
+    """photos.parquet as reviewers left it, and the properties that sidecars add; whole numbers that can be missing come as Int64, so
+    that the others stay whole. A property that was not measured in this span has no column."""
     with storage.local_file(span.path / PHOTOS) as path:
         table = pq.read_table(path)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
@@ -101,7 +118,7 @@ def read_photos(span: Span) -> pd.DataFrame:
     for prop in features.PROPERTIES:
         if prop.optional and prop.kind == "int" and prop.name in frame:
             frame[prop.name] = frame[prop.name].astype("Int64")
-    return with_class_names(frame)
+    return span.edits.apply(with_class_names(frame))
 
 
 def missing_properties(span: Span) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,11 @@ _FEWEST_PIECES, MOST_PIECES = 4, 64
 CHECK_PIECES = 8  # enough for a map that is only compared with another
 _TOLERANCE = 0.02  # of the difference of the score
 _LEAST_DIFFERENCE = 1e-6
-_GUIDED_STEPS = 50  # four times as many change the map little: rank correlation 0.96
+# saliency moves those pixels whose slope is small where a step begins and not where it ends, so that on a long way the sum is wrong by
+# several times the difference of the score: in 16 pictures of two flowers, both maps lay mostly on their own flower in 50 % with one piece
+# of 50 steps, in 88 % with 8 pieces of 8 steps and in 94 % with 16 of 6; in 50 pictures in 82 % with 16 of 6 and in 86 % with 32 of 4. The
+# paper calls the ends of the pieces anchors.
+_GUIDED_PIECES, _GUIDED_STEPS = 32, 4
 # Standard deviation of the Gaussian, of the picture's side. In 20 pictures of two flowers, both maps of integrated gradients lay mostly on
 # their own flower in 5 % without it, in 80 % with 8 px of 224, 85 % with 16 px, 90 % with 24 px.
 _SMOOTHING = 1 / 12
@@ -38,9 +43,8 @@ _CELLS = 28
 
 @dataclass(frozen=True)
 class GradientMap:
-    """`map` float32 [s, s]: evidence, negative against the class. `completeness_error`: as in Quality; that of guided integrated gradients
-    is large in any number of steps, since saliency moves those pixels whose slope is small where a step begins and not where it ends; None
-    for XRAI, whose map is a mean over regions."""
+    """`map` float32 [s, s]: evidence, negative against the class. `completeness_error`: as in Quality; None for XRAI, whose map is a mean
+    over regions."""
 
     map: Floats
     completeness_error: float | None
@@ -53,7 +57,7 @@ def attribute(
     score = Score(gradients, target, classes)
     image, baseline = picture.astype(np.float32), HiddenParts(picture).blurred.astype(np.float32)
     if method == "guided-ig":
-        values = GuidedIG().GetMask(image, score, x_baseline=baseline, x_steps=_GUIDED_STEPS)
+        values = _guide(score, image, baseline, min(_GUIDED_PIECES, most_pieces))
         return GradientMap(_smooth(values), _completeness_error(values, score.value(image) - score.value(baseline)))
     values, error = integrate(score, image, baseline, most_pieces)
     evidence = _smooth(values)
@@ -118,6 +122,14 @@ def _integrate_piece(score: Score, image: Floats, baseline: Floats, start: float
     values = IntegratedGradients().GetMask(last, score, x_baseline=first, x_steps=_PIECE_STEPS, batch_size=_PIECE_STEPS)
     # The steps include both ends.
     return _Piece(start, end, values, float(score.last_values[-1] - score.last_values[0]))
+
+
+def _guide(score: Score, image: Floats, baseline: Floats, pieces: int) -> Floats:
+    """Guided integrated gradients, float32 [s, s, 3], of equal pieces of the straight way."""
+    ends = [baseline + np.float32(number / pieces) * (image - baseline) for number in range(pieces + 1)]
+    guided = GuidedIG()
+    parts = (guided.GetMask(last, score, x_baseline=first, x_steps=_GUIDED_STEPS) for first, last in pairwise(ends))
+    return np.asarray(sum(parts, np.zeros_like(image)), np.float32)
 
 
 def coarse(values: Floats) -> Floats:

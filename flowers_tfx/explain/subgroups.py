@@ -51,25 +51,28 @@ def find_subgroups(photo_set: PhotoSet, vectors: Vectors) -> dict[str, Any]:
         "photos": len(photo_set),
         "wrong": int(outcomes.wrong.sum()),
         "not_searched": reason,
-        "searched": {
-            "photos": halves[0],
-            "wrong": int(outcomes.wrong[~tested_half].sum()),
-            "properties": [*values.searchable_numbers, *(name for name in CATEGORIES if len(np.unique(values.texts[name])) > 1)],
-            "clusters": len(np.unique(values.clusters)) if len(values) else 0,
-            "rules": looked_at,
-            "minimum_photos": minimum_photos(halves[0]),
-        },
+        "searched": _searched(outcomes, ~tested_half, values, looked_at),
         "tested": {
             "photos": halves[1],
             "wrong": int(outcomes.wrong[tested_half].sum()),
             "rules": len(candidates),
             "level": LEVEL,
         },
-        "smallest_effect": smallest_effect(
-            int((~tested_half).sum()), int(tested_half.sum()), int(others_wrong.sum()) / max(1, len(others_wrong)), looked_at
-        ),
+        "smallest_effect": smallest_effect(*halves, int(others_wrong.sum()) / max(1, len(others_wrong)), looked_at),
         "subgroups": significant,
         "not_confirmed": others,
+    }
+
+
+def _searched(outcomes: Outcomes, searched_half: Flags, values: PhotoValues, rules: int) -> dict[str, Any]:
+    photos = int(searched_half.sum())
+    return {
+        "photos": photos,
+        "wrong": int(outcomes.wrong[searched_half].sum()),
+        "properties": [*values.searchable_numbers, *(name for name in CATEGORIES if len(np.unique(values.texts[name])) > 1)],
+        "clusters": len(np.unique(values.clusters)) if len(values) else 0,
+        "rules": rules,
+        "minimum_photos": minimum_photos(photos),
     }
 
 

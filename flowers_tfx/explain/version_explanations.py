@@ -10,7 +10,9 @@ from flowers_tfx import registry
 from flowers_tfx.class_names import class_name
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.config.explain import ExplainConfig
-from flowers_tfx.data.example_files import read_examples
+from flowers_tfx.data.decisions import read_decisions
+from flowers_tfx.data.edited_spans import edited_span
+from flowers_tfx.data.example_files import read_span_examples
 from flowers_tfx.data.spans import Span, list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.explain.explained_model import ExplainedModel, ServingModel, load_explained_model, load_serving_model
@@ -39,7 +41,8 @@ def explain_version(config: PipelineConfig, model: str | None, method: Method, l
     settings = PageSettings(photos, method, None if label is None else class_name(label))
     with loaded_model(config.registry, model, load) as (path, explained), contextlib.ExitStack() as stack:
         entry = _entry(path)
-        spans = _spans(config.data_root, entry)
+        decisions = read_decisions(config.data_root)
+        spans = [edited_span(decisions, span, config.review.approvals) for span in spans_of(config.data_root, entry)]
         serving = _load_serving(config.registry, entry, method, stack)
         identity = {"version": entry.version, "digest": entry.digest}
         return explain_model(explained, identity, serving, lambda: _examples(spans), settings)
@@ -58,8 +61,9 @@ def _entry(path: StoragePath) -> Entry:
     return entry
 
 
-def _spans(data_root: str, entry: Entry) -> list[Span]:
-    by_digest = {span.digest: span for span in list_spans(data_root)}
+def spans_of(data_root: str, entry: Entry) -> list[Span]:
+    """The spans that the version was trained on, also where photos were forgotten since. Raises InputError if one is missing."""
+    by_digest = {digest: span for span in list_spans(data_root) for digest in span.digests}
     for span in entry.spans:
         if span["digest"] not in by_digest:
             raise InputError(
@@ -80,4 +84,4 @@ def _load_serving(registry_uri: str, entry: Entry, method: Method, stack: contex
 
 def _examples(spans: list[Span]) -> Iterator[bytes]:
     for span in spans:
-        yield from read_examples(span.path, f"{EVALUATED_SPLIT}-")
+        yield from read_span_examples(span, EVALUATED_SPLIT)

@@ -40,9 +40,10 @@ def load_engine(name: EngineName, folder: Path, max_pixels: int) -> Engine:
 
 
 class LiteRtEngine:
-    """Each photo is read, decoded once and answered by one thread; no TensorFlow is loaded. Threads can share an engine."""
+    """Each photo is read, decoded once and answered by one thread; no TensorFlow is loaded. Threads can share an engine. `max_pixels` None:
+    photos of any size, for those that an ingest has let in."""
 
-    def __init__(self, folder: Path, max_pixels: int) -> None:
+    def __init__(self, folder: Path, max_pixels: int | None) -> None:
         self.labels = read_labels(folder)
         try:
             self._model = load_litert(folder)
@@ -119,7 +120,7 @@ class SavedModelEngine:
         return data
 
 
-def read_photo(photo: Photo, max_pixels: int) -> bytes:
+def read_photo(photo: Photo, max_pixels: int | None) -> bytes:
     """The bytes of a photo. BadPicture for a file that cannot be read or is larger than a picture of `max_pixels` needs."""
     if isinstance(photo, bytes):
         return photo

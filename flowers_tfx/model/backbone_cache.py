@@ -33,7 +33,7 @@ def network_name(model: ModelConfig) -> str:
     if not model.pretrained:
         return ""
     path = model.weights_path
-    return _name(model, _short_digest(path) if path else model.weights)
+    return name_network(model, _short_digest(path) if path else model.weights)
 
 
 def load_backbone(model: ModelConfig, convert: Callable[[], bytes] | None = None) -> LiteRtModel:
@@ -41,7 +41,7 @@ def load_backbone(model: ModelConfig, convert: Callable[[], bytes] | None = None
 
     `convert` makes the .tflite file in that case, by default from the weights. Raises InputError if they do not fit or cannot be read.
     """
-    name = f"{_name(model, _weights_key(model))}-{code_digest(_CONVERSION)[:8]}"
+    name = f"{name_network(model, _weights_key(model))}-{code_digest(_CONVERSION)[:8]}"
     try:
         file = _find(cache_folder(), name)
     except InputError:
@@ -62,7 +62,8 @@ def cache_folder() -> Path:
     return Path(folder) / "flowers_tfx" / "backbones"
 
 
-def _name(model: ModelConfig, weights: str) -> str:
+def name_network(model: ModelConfig, weights: str) -> str:
+    """`weights`: a name, or the start of the digest of the file."""
     row = find_backbone(model.backbone)
     width = f"{model.alpha:g}-" if row and row.has_alpha else ""
     return f"{model.backbone}-{width}{model.image_size}-{weights}-{_PICTURE}"

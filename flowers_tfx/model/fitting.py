@@ -43,14 +43,18 @@ class Stage:
     patience: int
 
 
-def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float, xla: bool) -> None:
-    """Loss and accuracy for one-hot labels. The loss on `eval` is smoothed like the loss that is trained on."""
+def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float, xla: bool, steps: int = 1) -> None:
+    """Loss and accuracy for one-hot labels. The loss on `eval` is smoothed like the loss that is trained on. `steps`: in one call of the
+    graph, which changes no number."""
     model.compile(
         optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=xla,
+        steps_per_execution=steps,
     )
+    # Keras traces a training step twice where the first trace has to make the optimizer's variables.
+    model.optimizer.build(model.trainable_variables)
 
 
 def fit_stage(
@@ -98,6 +102,12 @@ def score(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
 
 def stage_meter(stage: str) -> Meter:
     return Meter(stage.replace("_", " "))
+
+
+def weighted_batches(batches: tf.data.Dataset, classes: int, counted: Labels | None = None) -> tf.data.Dataset:
+    """Batches of (inputs, labels) as (inputs, one-hot labels, weights); the weights balance the classes of `counted`."""
+    weights = tf.constant([1.0] * classes if counted is None else balanced_class_weights(counted, classes), tf.float32)
+    return batches.map(lambda inputs, labels: (inputs, tf.one_hot(labels, classes), tf.gather(weights, labels)))
 
 
 def balanced_class_weights(labels: Labels, classes: int) -> list[float]:

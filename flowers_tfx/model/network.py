@@ -46,17 +46,22 @@ def build(model: ModelConfig, classes: int, dropout: float = 0.0, seed: int = 0)
     Raises InputError if the weights do not fit or cannot be read.
     """
     backbone, application = _build_backbone(model, seed)
-    head = keras.Sequential(
+    head = build_head(application.output_shape[-1], classes, dropout, seed)
+    full = keras.Model(backbone.input, head(backbone(backbone.input)), name="flowers")
+    return Network(backbone, head, full, application)
+
+
+def build_head(width: int, classes: int, dropout: float, seed: int) -> keras.Model:
+    """`width` features to logits."""
+    return keras.Sequential(
         [
-            keras.Input((application.output_shape[-1],), name="features"),
+            keras.Input((width,), name="features"),
             keras.layers.Dropout(dropout, seed=seed, name="dropout"),
             # float32 whatever the precision: softmax and loss need the range.
             keras.layers.Dense(classes, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed), name="logits"),
         ],
         name="head",
     )
-    full = keras.Model(backbone.input, head(backbone(backbone.input)), name="flowers")
-    return Network(backbone, head, full, application)
 
 
 def build_backbone(model: ModelConfig, seed: int = 0) -> keras.Model:

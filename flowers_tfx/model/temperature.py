@@ -33,8 +33,14 @@ def calibration_error(logits: Logits, labels: Labels) -> float:
     return sum(gaps) / len(labels)
 
 
+def log_losses(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
+    """Of each photo, the negative logarithm of the probability of its class."""
+    losses: npt.NDArray[np.float64] = -_log_softmax(logits)[np.arange(len(labels)), labels]
+    return losses
+
+
 def _negative_log_likelihood(logits: Logits, labels: Labels) -> float:
-    return -float(_log_softmax(logits)[np.arange(len(labels)), labels].sum())
+    return float(log_losses(logits, labels).sum())
 
 
 def _log_softmax(logits: Logits) -> npt.NDArray[np.float64]:

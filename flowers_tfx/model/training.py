@@ -3,6 +3,9 @@
 Stage 1 ("head") computes the frozen backbone's features once and trains the head on them. Stage 2 ("fine_tune") trains the last layers, or
 all, on augmented pictures. The result is the better of the two by the loss on `eval`, so a stage 2 that diverges costs only
 time. Without pretrained weights a single stage ("from_scratch") trains every layer.
+
+A warm start puts the serving model's weights in place of the pretrained ones and of the new head, and trains the same stages. Without
+pretrained weights its single stage is "fine_tune".
 """
 
 from __future__ import annotations
@@ -13,38 +16,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from flowers_tfx.config.training import NO_WEIGHTS, ModelConfig, TrainingConfig
-from flowers_tfx.errors import InputError
 from flowers_tfx.model import hardware
-from flowers_tfx.model.backbone_features import backbone_features
 from flowers_tfx.model.fitting import (
     Epoch,
     Metrics,
     Stage,
     Weights,
-    balanced_class_weights,
     compile_model,
     fit_stage,
     interpolate_weights,
     score,
-    stage_meter,
     warmup_cosine_schedule,
+    weighted_batches,
 )
+from flowers_tfx.model.head_training import BATCH, FEATURES, HEAD, FeatureSet, compute_features, fit_head
 from flowers_tfx.model.network import Network, build
-from flowers_tfx.model.splits import CachedSplit, Labels, SplitSource
+from flowers_tfx.model.splits import CachedSplit, SplitSource
+from flowers_tfx.model.starting_model import StartingModel, load_weights
+from flowers_tfx.model.training_checks import check_not_empty, check_trainable
 
-FEATURES, HEAD, FINE_TUNE, FROM_SCRATCH = "features", "head", "fine_tune", "from_scratch"
-_BATCH = 64  # for inference
+FINE_TUNE, FROM_SCRATCH = "fine_tune", "from_scratch"
 _SHARES = (0.25, 0.5, 0.75)  # of the way from the weights before fine-tuning to those after it
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """`model`: pictures of 0..255 to logits, float32 whatever precision trained it. Metrics are loss and accuracy on `eval`."""
+    """`model`: pictures of 0..255 to logits, float32 whatever precision trained it. Metrics are loss and accuracy on `eval`.
+    `backbone_trained`: whether photos changed the backbone, in this training or before it; `start`: the model of a warm start."""
 
     model: keras.Model
     network: Network
@@ -53,10 +54,19 @@ class TrainResult:
     stage_metrics: dict[str, Metrics]
     history: tuple[Epoch, ...]
     seconds: dict[str, float]  # by stage, and "features"
+    backbone_trained: bool
+    start: StartingModel | None = None
 
     @property
     def trained_epochs(self) -> int:
         return len(self.history)
+
+    @property
+    def head_epochs(self) -> int:
+        """Epochs that made the head what it is: up to the best one of this training, and those of the starting model."""
+        epochs = [epoch for epoch in self.history if epoch.stage == HEAD]
+        best = min(epochs, key=lambda epoch: epoch.metrics["val_loss"]).number if epochs else 0
+        return best + (self.start.head_epochs if self.start else 0)
 
 
 class TrainingFailed(RuntimeError):
@@ -70,21 +80,21 @@ def train(
     train_set: SplitSource,
     eval_set: SplitSource,
     log_dir: str | Path,
+    start: StartingModel | None = None,
 ) -> TrainResult:
     """Trains and returns the best of the stages. TensorBoard logs go to a folder per stage in `log_dir`.
 
-    Raises InputError if a split is empty or nothing would be trained, TrainingFailed if every stage diverged.
+    Raises InputError for an empty split, nothing to train or a start from another network, TrainingFailed if every stage diverged.
     """
     check_trainable(model, classes, settings)
-    for name, part in (("train", train_set), ("eval", eval_set)):
-        if part.number < 1:
-            raise InputError(f"The split {name} holds no photos.", "Ingest more photos, or change ingest.split_salt.")
+    check_not_empty(train_set, eval_set)
     hardware.set_seeds(settings.seed)
     strategy = hardware.strategy()
     with hardware.use_precision(settings.precision) as policy, strategy.scope():
         network = build(model, classes, settings.dropout, settings.seed)
+        changed_backbone = load_weights(network, start) if start else False
         splits = (CachedSplit(train_set, model.image_size), CachedSplit(eval_set, model.image_size))
-        outcomes = _Training(model, network, classes, settings, *splits, Path(log_dir)).run_stages(model.pretrained)
+        outcomes = _Training(model, network, classes, settings, *splits, Path(log_dir), start is not None, changed_backbone).run_stages()
     best = min(outcomes, key=lambda outcome: outcome.loss)
     if not math.isfinite(best.loss):
         raise TrainingFailed("Training diverged: the loss is not finite. Lower training.learning_rate.")
@@ -99,17 +109,9 @@ def train(
         stage_metrics={outcome.stage: outcome.metrics for outcome in outcomes},
         history=tuple(epoch for outcome in outcomes for epoch in outcome.history),
         seconds={name: seconds for outcome in outcomes for name, seconds in outcome.seconds.items()},
+        backbone_trained=changed_backbone or best.stage != HEAD,
+        start=start,
     )
-
-
-def check_trainable(model: ModelConfig, classes: int, settings: TrainingConfig) -> None:
-    """Raises InputError for fewer than two classes, and if no stage would train anything."""
-    if classes < 2:
-        raise InputError(f"A classifier needs two classes or more, not {classes}.", "Name them with the configuration key `labels`.")
-    if not model.pretrained and settings.scratch_epochs < 1:
-        raise InputError("There is nothing to train: no epochs.", "Set training.fine_tune_epochs to 1 or more.")
-    if model.pretrained and settings.head_epochs < 1 and not settings.fine_tunes:
-        raise InputError("There is nothing to train.", "Set training.head_epochs, or training.fine_tune_layers and fine_tune_epochs.")
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class _Training:
-    """The stages on one network. Each leaves the network with the weights that it ended with."""
+    """The stages on one network. Each leaves the network with the weights that it ended with. `warm`: the network has a starting model's
+    weights; `changed_backbone`: and they differ from those of `model.weights`."""
 
     model: ModelConfig
     network: Network
@@ -139,30 +142,25 @@ class _Training:
     train_set: CachedSplit
     eval_set: CachedSplit
     log_dir: Path
+    warm: bool
+    changed_backbone: bool
 
-    def run_stages(self, pretrained: bool) -> list[_Outcome]:
+    def run_stages(self) -> list[_Outcome]:
         """Trains the stages in order and returns their outcomes; of equally good ones the first wins."""
-        if not pretrained:
-            return [self._train_from_scratch()]
+        if not self.model.pretrained:
+            return [self._train_every_layer()]
         outcomes = [self._train_head()] if self.settings.head_epochs > 0 else []
         return [*outcomes, self._fine_tune()] if self.settings.fine_tunes else outcomes
 
     def _train_head(self) -> _Outcome:
         """Trains the head on the frozen backbone's features, which never change and are therefore computed once."""
         started = time.monotonic()
-        settings, head = self.settings, self.network.head
         self.network.backbone.compile(jit_compile=self._xla())
-        features, labels = self._features(self.train_set)
-        eval_batches = self._weighted(tf.data.Dataset.from_tensor_slices(self._features(self.eval_set)).batch(_BATCH))
+        train_set, eval_set = self._features(self.train_set), self._features(self.eval_set)
         computed = time.monotonic()
-        batch_size = min(settings.batch_size, len(labels))
-        shuffled = tf.data.Dataset.from_tensor_slices((features, labels)).shuffle(len(labels), seed=settings.seed)
-        batches = self._weighted(shuffled.batch(batch_size, drop_remainder=True).repeat(), labels).prefetch(2)
-        self._compile(head, keras.optimizers.Adam(settings.head_learning_rate))
-        stage = Stage(HEAD, settings.head_epochs, len(labels) // batch_size, settings.patience)
-        history = fit_stage(head, stage, batches, eval_batches, self.log_dir)
+        history, metrics = fit_head(self.network.head, self.classes, self.settings, train_set, eval_set, self.log_dir)
         seconds = {FEATURES: computed - started, HEAD: time.monotonic() - computed}
-        return _Outcome(HEAD, self.network.full.get_weights(), score(head, eval_batches), history, seconds)
+        return _Outcome(HEAD, self.network.full.get_weights(), metrics, history, seconds)
 
     def _fine_tune(self) -> _Outcome:
         """Trains the last layers, then takes the best of a few points between the weights before and after.
@@ -178,16 +176,17 @@ class _Training:
         points = [self._score_weights(interpolate_weights(before, end.weights, share), end) for share in _SHARES]
         return min([end, *points], key=lambda outcome: outcome.loss)
 
-    def _train_from_scratch(self) -> _Outcome:
-        """Trains every layer: a head learns almost nothing from features of random weights."""
+    def _train_every_layer(self) -> _Outcome:
+        """A head learns almost nothing from features of random weights."""
         self.network.unfreeze(-1)
-        return self._train_network(FROM_SCRATCH, self.settings.scratch_epochs)
+        return self._train_network(FINE_TUNE if self.warm else FROM_SCRATCH, self.settings.scratch_epochs)
 
     def _train_network(self, name: str, epochs: int) -> _Outcome:
         started = time.monotonic()
         settings, model = self.settings, self.network.full
         shuffled = self.train_set.shuffled(settings.batch_size, settings.seed, settings.augment)
-        batches = self._weighted(shuffled, self.train_set.labels())
+        counted = self.train_set.labels() if settings.class_weights else None
+        batches = weighted_batches(shuffled, self.classes, counted)
         steps = self.train_set.steps(settings.batch_size)
         self._compile(model, keras.optimizers.Adam(warmup_cosine_schedule(settings.learning_rate, steps * epochs)))
         stage = Stage(name, epochs, steps, settings.patience)
@@ -199,26 +198,11 @@ class _Training:
         self.network.full.set_weights(weights)
         return _Outcome(end.stage, weights, score(self.network.full, self._eval_batches()), end.history, end.seconds)
 
-    def _features(self, pictures: CachedSplit) -> tuple[npt.NDArray[np.float32], Labels]:
-        """Pooled features of every picture, [N, F], and labels."""
-        meter = stage_meter(FEATURES)
-        if hardware.gpu_count() == 0 and keras.config.dtype_policy().name == "float32":
-            return backbone_features(self.model, self.network.backbone, pictures, meter), pictures.labels()
-        batches = -(-pictures.number // _BATCH)
-        watch = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs=None: meter(batch + 1, batches))
-        only_pictures = pictures.in_order(_BATCH).map(lambda picture, _label: picture)
-        features = self.network.backbone.predict(only_pictures, callbacks=[watch], verbose=0)
-        return np.asarray(features, np.float32), pictures.labels()
+    def _features(self, pictures: CachedSplit) -> FeatureSet:
+        return compute_features(self.model, self.network.backbone, pictures, not self.changed_backbone)
 
     def _eval_batches(self) -> tf.data.Dataset:
-        return self._weighted(self.eval_set.in_order(_BATCH))
-
-    def _weighted(self, batches: tf.data.Dataset, counted: Labels | None = None) -> tf.data.Dataset:
-        """Batches of (inputs, one-hot labels, weights); weights balance the classes of `counted` if the settings say so."""
-        classes = self.classes
-        by_class = [1.0] * classes if counted is None or not self.settings.class_weights else balanced_class_weights(counted, classes)
-        weights = tf.constant(by_class, tf.float32)
-        return batches.map(lambda inputs, labels: (inputs, tf.one_hot(labels, classes), tf.gather(weights, labels)))
+        return weighted_batches(self.eval_set.in_order(BATCH), self.classes)
 
     def _compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         compile_model(model, optimizer, self.settings.label_smoothing, self._xla())

@@ -22,7 +22,7 @@ from flowers_tfx.model.representative_pictures import spread_over_classes
 from flowers_tfx.model.signatures import ServedNetwork
 from flowers_tfx.model.splits import Labels, SplitSource
 from flowers_tfx.model.temperature import calibration_error, fit_temperature
-from flowers_tfx.model.training import HEAD, TrainResult
+from flowers_tfx.model.training import TrainResult
 from flowers_tfx.model.unknown_detector import NO_STANDARD, Detector, Floats, differ, distance, doubt, fit_geometry
 from flowers_tfx.model.unknown_folds import assign_folds, logits_without_own_fold
 from flowers_tfx.model.unknown_limits import Limits, fit_limits
@@ -50,8 +50,10 @@ def fit_recognition(
     eval_logits = np.asarray(network.head(eval_features, training=False), np.float32)
     temperature = fit_temperature(eval_logits, eval_labels)
     geometry = fit_geometry(features, labels)
-    if result.chosen_stage == HEAD and len(labels) >= _FEWEST_TO_CROSS_FIT:
-        unseen = _cross_fit(features, labels, eval_logits.shape[1], settings, _head_epochs(result))
+    if not result.backbone_trained and len(labels) >= _FEWEST_TO_CROSS_FIT:
+        # After many warm starts the epochs add up to more than training from the beginning takes.
+        epochs = min(result.head_epochs, settings.head_epochs)
+        unseen = _cross_fit(features, labels, eval_logits.shape[1], settings, epochs)
     else:
         unseen = _Unseen("eval", _numpy(geometry.distances(eval_features)), eval_logits)
     nearest, mahalanobis = ((float(values.mean()), float(values.std())) for values in unseen.distances)
@@ -111,12 +113,6 @@ def _left_out_distances(features: Floats, labels: Labels, folds: npt.NDArray[np.
         others = folds != fold
         distances[:, ~others] = _numpy(fit_geometry(features[others], labels[others]).distances(features[~others]))
     return distances
-
-
-def _head_epochs(result: TrainResult) -> int:
-    """Epochs up to the head's best one."""
-    epochs = [epoch for epoch in result.history if epoch.stage == HEAD]
-    return min(epochs, key=lambda epoch: epoch.metrics["val_loss"]).number
 
 
 def _features(network: ServedNetwork, split: SplitSource, most: int, seed: int) -> tuple[Floats, Labels]:

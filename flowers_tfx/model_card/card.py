@@ -92,7 +92,7 @@ def _model(sources: CardSources) -> dict[str, Any]:
             # A path says something of the machine that trained; its last part names the file.
             "weights": PurePath(weights).name or None,
             "weights_digest": sources.training.get("weights_digest") or None,
-            "fine_tuned": None if "chosen_stage" not in sources.training else sources.training["chosen_stage"] != "head",
+            "fine_tuned": _fine_tuned(sources.training),
         },
         "bytes": dict(sources.sizes),
         "input": "A JPEG or PNG file of any size",
@@ -100,6 +100,13 @@ def _model(sources: CardSources) -> dict[str, Any]:
         "labels": list(sources.labels),
         "license": backbone_licence(str(model.get("backbone", "")), weights),
     }
+
+
+def _fine_tuned(training: Mapping[str, Any]) -> bool | None:
+    """Whether photos changed the backbone, in this training or before a warm start; older versions recorded the stage alone."""
+    if "chosen_stage" not in training:
+        return None
+    return bool(training.get("backbone_trained", training["chosen_stage"] != "head"))
 
 
 def _intended_use(labels: tuple[str, ...]) -> dict[str, list[str]]:
@@ -117,6 +124,8 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
     settings = training.get("training", {})
     return {
         "settings": settings,
+        # The version of a warm start and its digest.
+        "start": training.get("start"),
         "seed": settings.get("seed"),
         "epochs": training.get("epochs"),
         "stages": training.get("stages"),

@@ -50,6 +50,7 @@ def differences(first: VersionDescription, second: VersionDescription) -> dict[s
         "versions": [first.entry.version, second.entry.version],
         "without_card": [one.entry.version for one in (first, second) if one.card is None],
         "settings": _changed_settings(first.settings, second.settings),
+        "start": [one.training.get("start") for one in (first, second)],
         "data": {
             "spans_added": sorted(number for digest, number in spans[1].items() if digest not in spans[0]),
             "spans_removed": sorted(number for digest, number in spans[0].items() if digest not in spans[1]),

@@ -11,21 +11,24 @@ TFX's own key has a node's execution properties, the ids of its input artifacts 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx.orchestration.portable import cache_utils
 from tfx.proto.orchestration import executable_spec_pb2
 
 from flowers_tfx.components.outside_driver import CACHE_KEY
+from flowers_tfx.orchestration.artifact_content import CONTENT, is_whole, recorded_content
 
 __all__ = ["CACHE_KEY", "content_keys", "without_beam_options"]
+
+Outputs = Mapping[str, Sequence[Any]]
 
 
 @contextlib.contextmanager
 def content_keys() -> Iterator[None]:
-    """Inside the `with` block, TFX's launcher uses keys by content."""
-    stock = cache_utils.get_cache_context
+    """Inside the `with` block, TFX's launcher uses keys by content, and takes only results whose files are all there."""
+    stock, stock_outputs = cache_utils.get_cache_context, cache_utils.get_cached_outputs
 
     def by_content(
         *args: Any, executor_spec: Any = None, input_artifacts: Any = None, parameters: dict[str, Any] | None = None, **others: Any
@@ -38,11 +41,25 @@ def content_keys() -> Iterator[None]:
             **others,
         )
 
-    cache_utils.get_cache_context = by_content
+    def whole_outputs(*args: Any, **others: Any) -> Outputs | None:
+        outputs: Outputs | None = stock_outputs(*args, **others)
+        return outputs if outputs is not None and not missing_outputs(outputs) else None
+
+    cache_utils.get_cache_context, cache_utils.get_cached_outputs = by_content, whole_outputs
     try:
         yield
     finally:
-        cache_utils.get_cache_context = stock
+        cache_utils.get_cache_context, cache_utils.get_cached_outputs = stock, stock_outputs
+
+
+def missing_outputs(outputs: Outputs) -> list[tuple[str, str]]:
+    """Names and URIs of the artifacts of which files are gone. TFX itself looks whether the folder of an artifact exists."""
+    return [
+        (name, artifact.uri)
+        for name, artifacts in sorted(outputs.items())
+        for artifact in artifacts
+        if not is_whole(artifact.uri, recorded_content({CONTENT: artifact.get_string_custom_property(CONTENT)}))
+    ]
 
 
 def without_beam_options(spec: Any) -> Any:

@@ -20,6 +20,10 @@ _FLINK_RUNNER = "apache_beam.runners.portability.flink_runner.FlinkRunner"
 _SPARK_RUNNER = "apache_beam.runners.portability.spark_runner.SparkRunner"
 _DATAFLOW_RUNNER = "apache_beam.runners.dataflow.dataflow_runner.DataflowRunner"
 
+# Direct workers run on this machine's own installation. Without such an option TFX packs itself into a source distribution for every node
+# that runs on Beam: a second each, and a copy of TFX that stays in the folder for temporary files. No container is started.
+_NOTHING_TO_INSTALL = "--sdk_container_image=none"
+
 _EVERY = frozenset({"engine", "workers", "options"})
 _ENVIRONMENT = frozenset({"environment", "environment_config", "sdk_container_image"})
 
@@ -44,11 +48,11 @@ def beam_options(beam: BeamConfig) -> list[str]:
 
 
 def _direct(beam: BeamConfig) -> list[str]:
-    return [f"--direct_num_workers={beam.workers or 1}", "--direct_running_mode=multi_threading"]
+    return [f"--direct_num_workers={beam.workers or 1}", "--direct_running_mode=multi_threading", _NOTHING_TO_INSTALL]
 
 
 def _direct_multi(beam: BeamConfig) -> list[str]:
-    return [f"--direct_num_workers={beam.workers}", "--direct_running_mode=multi_processing"]
+    return [f"--direct_num_workers={beam.workers}", "--direct_running_mode=multi_processing", _NOTHING_TO_INSTALL]
 
 
 def _portable(beam: BeamConfig) -> list[str]:

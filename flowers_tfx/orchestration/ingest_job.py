@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -14,8 +16,16 @@ from flowers_tfx.progress import ProgressCallback
 from flowers_tfx.review.decisions import check_replaceable
 
 
-def ingest_delivery(config: PipelineConfig, span: int | None, progress: ProgressCallback, replaces: int | None = None) -> IngestResult:
-    """Ingests the delivery `ingest.csv` as one span; it can replace one that a reviewer rejected.
+def ingest_delivery(
+    config: PipelineConfig,
+    span: int | None,
+    progress: ProgressCallback,
+    replaces: int | None = None,
+    ingest_id: str = "",
+    rejects_path: Path | None = None,
+) -> IngestResult:
+    """Ingests the delivery `ingest.csv` as one span; it can replace one that a reviewer rejected. See `IngestRequest` for `ingest_id` and
+    `ingest` for `rejects_path`.
 
     Raises InputError for bad input, also of Beam's engine, before anything starts; EngineFailed when the job fails.
     """
@@ -23,7 +33,7 @@ def ingest_delivery(config: PipelineConfig, span: int | None, progress: Progress
         raise InputError("No delivery is named.", "Name one with --csv FILE, or with ingest.csv in the configuration.")
     check_engine(config.beam, {"data_root": config.data_root})
     if replaces is not None:
-        check_replaceable(config.data_root, replaces)
+        check_replaceable(config.data_root, replaces, config.review.approvals)
     labels = tuple(delivery_labels(config, list(pipeline_schema(config).labels)))
     request = IngestRequest(
         csv=config.ingest.csv,
@@ -33,6 +43,8 @@ def ingest_delivery(config: PipelineConfig, span: int | None, progress: Progress
         split_salt=config.ingest.split_salt,
         shards=config.ingest.shards,
         max_pixels=config.ingest.max_pixels,
+        ingest_id=ingest_id,
         replaces=replaces,
     )
-    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(beam_args(with_s3_endpoint(config)))), progress)
+    options = beam_args(with_s3_endpoint(config))
+    return ingest(request, lambda: beam.Pipeline(options=PipelineOptions(options)), progress, rejects_path)

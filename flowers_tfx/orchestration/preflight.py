@@ -12,15 +12,18 @@ from pathlib import Path
 
 import keras
 
+from flowers_tfx import registry
 from flowers_tfx.config import PipelineConfig
+from flowers_tfx.config.training import SERVING
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.model.network import build_backbone
-from flowers_tfx.model.training import check_trainable
+from flowers_tfx.model.training_checks import check_trainable
 from flowers_tfx.orchestration.engine_checks import check_engine
-from flowers_tfx.orchestration.roots import check_root
-from flowers_tfx.orchestration.settings import pipeline_schema
+from flowers_tfx.orchestration.roots import MAINTENANCE, check_root, maintenance_folder
+from flowers_tfx.orchestration.settings import network_shape, pipeline_schema
 from flowers_tfx.storage import BucketPath, StoragePath, check_bucket, file_sizes, lock, storage_path
+from flowers_tfx.warm_start import check_start
 
 _SLACK_BYTES = 500 * 2**20
 
@@ -42,12 +45,18 @@ def check(config: PipelineConfig) -> None:
     check_engine(config.beam, {"data_root": config.data_root, "pipeline_root": config.pipeline_root})
     _check_disk(config)
     _check_network(config)
+    if config.training.start == SERVING:
+        _check_start(config)
 
 
 @contextlib.contextmanager
 def lock_pipeline_root(pipeline_root: str) -> Iterator[None]:
-    """Locks the pipeline root for this run; the lock ends with the process, in a bucket a minute later."""
-    with lock(storage_path(pipeline_root), wait=False, holder="run", hint="Wait for it, or give this run a pipeline_root of its own."):
+    """Locks the pipeline root for this run; the lock ends with the process, in a bucket a minute later. Waits for `flowers gc` and
+    `flowers forget`; raises InputError if another run is at work."""
+    root = storage_path(pipeline_root)
+    with contextlib.ExitStack() as stack:
+        with lock(maintenance_folder(root), holder=MAINTENANCE):
+            stack.enter_context(lock(root, wait=False, holder="run", hint="Wait for it, or give this run a pipeline_root of its own."))
         yield
 
 
@@ -71,6 +80,14 @@ def _check_network(config: PipelineConfig) -> None:
     if config.model.pretrained:
         build_backbone(config.model)
         keras.backend.clear_session()
+
+
+def _check_start(config: PipelineConfig) -> None:
+    """SelectInputs checks it again, when it has selected the version: that can also be one before the version that serves now."""
+    if registry.versions(config.registry):
+        entry = registry.entry(config.registry, registry.serving_version(config.registry))
+        if not registry.damage(config.registry, entry):
+            check_start(config.registry, entry.version, network_shape(config.model), pipeline_schema(config).labels)
 
 
 def _check_disk(config: PipelineConfig) -> None:

@@ -7,6 +7,15 @@ from pathlib import Path
 
 from flowers_tfx.config import PipelineConfig
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage import StoragePath
+
+MAINTENANCE = "process that removes files"  # the holder of the lock of `maintenance_folder`, in messages
+
+
+def maintenance_folder(pipeline_root: StoragePath) -> StoragePath:
+    """Whoever removes files locks it before the pipeline root, and a run takes its lock for a moment before it begins: so a run waits for
+    the removal instead of being refused."""
+    return pipeline_root / ".maintenance"
 
 
 def check_root(config: PipelineConfig) -> None:

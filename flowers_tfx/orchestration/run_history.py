@@ -1,4 +1,4 @@
-"""The runs that ML Metadata has recorded, each with the review of its data."""
+"""The runs that ML Metadata has recorded, each with the review of its data. It does without TFX, whose import takes seconds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ class PastRun:
     def status(self) -> str:
         """succeeded, failed, blocked (by its review) or unfinished."""
         gate = self.record.nodes.get("DataGate")
-        verdict = self._review.properties.get("verdict") if self._review else None
-        stopped = gate is not None and gate.state == "failed" and verdict == "blocked"
+        stopped = gate is not None and gate.state == "failed" and self.verdict == "blocked"
         return "blocked" if stopped else self.record.status
 
     @property
@@ -37,6 +36,11 @@ class PastRun:
     def report(self) -> str | None:
         """The address of the review's page; a review that is a cache hit is that of an earlier run."""
         return self._review.properties.get("page") if self._review else None
+
+    @property
+    def verdict(self) -> str | None:
+        """pass, warn or blocked; None for a run that ended before its review."""
+        return self._review.properties.get("verdict") if self._review else None
 
     @property
     def _review(self) -> ArtifactRecord | None:
@@ -60,19 +64,20 @@ class PastRun:
 
 def past_runs(config: PipelineConfig) -> list[PastRun]:
     """Newest first. Raises InputError if nothing is recorded."""
-    return [PastRun(record) for record in _records(config).runs()]
+    return [PastRun(record) for record in run_records(config).runs()]
 
 
 def past_run(config: PipelineConfig, run_id: str) -> PastRun:
     """The run with this id, or the newest for `latest`. Raises InputError if there is none."""
-    records = _records(config)
+    records = run_records(config)
     record = next(iter(records.runs()), None) if run_id == "latest" else records.run(run_id)
     if record is None:
         raise InputError(f"There is no run {run_id}.", "`flowers runs` lists them.")
     return PastRun(record)
 
 
-def _records(config: PipelineConfig) -> RunRecords:
+def run_records(config: PipelineConfig) -> RunRecords:
+    """Raises InputError if nothing is recorded."""
     records = RunRecords(metadata_connection(config))
     if not records.exists():
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,13 +31,15 @@ class ArtifactRecord:
 
 @dataclass(frozen=True)
 class NodeRecord:
-    """`state` is complete, cached, failed or running (of a run that was killed: it never ended)."""
+    """`state` is complete, cached, failed or running (of a run that was killed: it never ended); `parameters`: the node's execution
+    properties, of a cached one, too."""
 
     node_id: str
     state: str
     started: datetime
     seconds: float
     outputs: tuple[ArtifactRecord, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def output(self, key: str) -> ArtifactRecord | None:
         return next((artifact for artifact in self.outputs if artifact.key == key), None)
@@ -72,9 +74,18 @@ class RunRecords:
 
     def runs(self) -> list[RunRecord]:
         """All runs, newest first."""
+        return list(self._newest_first())
+
+    def runs_of(self, pipeline: str) -> Iterator[RunRecord]:
+        """Those of one pipeline, newest first, each read when it is asked for."""
+        if self.exists():
+            yield from (run for run in self._newest_first() if run.pipeline == pipeline)
+
+    def _newest_first(self) -> Iterator[RunRecord]:
         store = metadata_store.MetadataStore(self._connection)
         contexts = store.get_contexts_by_type("pipeline_run")
-        return [self._run(store, context) for context in sorted(contexts, key=lambda c: -int(c.create_time_since_epoch))]
+        for context in sorted(contexts, key=lambda c: -int(c.create_time_since_epoch)):
+            yield self._run(store, context)
 
     def run(self, run_id: str) -> RunRecord | None:
         store = metadata_store.MetadataStore(self._connection)
@@ -83,7 +94,7 @@ class RunRecords:
 
     def _run(self, store: Any, context: Any) -> RunRecord:
         executions = store.get_executions_by_context(context.id)
-        outputs = _outputs(store, [execution.id for execution in executions])
+        outputs = artifacts_of(store, [execution.id for execution in executions], metadata_store_pb2.Event.OUTPUT)
         nodes = {}
         pipeline = ""
         for execution in sorted(executions, key=lambda e: int(e.create_time_since_epoch)):
@@ -94,31 +105,36 @@ class RunRecords:
             milliseconds = int(execution.last_update_time_since_epoch) - int(execution.create_time_since_epoch)
             nodes[node_id] = NodeRecord(
                 node_id,
-                _STATES.get(execution.last_known_state, "running"),
+                state_of(execution),
                 _time(execution.create_time_since_epoch),
                 milliseconds / 1000,
                 tuple(outputs.get(execution.id, ())),
+                property_values(execution),
             )
         return RunRecord(context.name, pipeline, _time(context.create_time_since_epoch), nodes)
 
 
-def _outputs(store: Any, execution_ids: list[int]) -> dict[int, list[ArtifactRecord]]:
+def artifacts_of(store: Any, execution_ids: list[int], kind: int) -> dict[int, list[ArtifactRecord]]:
+    """The inputs or outputs of executions, by execution: `kind` is Event.INPUT or Event.OUTPUT."""
     if not execution_ids:
         return {}
-    events = [e for e in store.get_events_by_execution_ids(execution_ids) if e.type == metadata_store_pb2.Event.OUTPUT]
+    events = [e for e in store.get_events_by_execution_ids(execution_ids) if e.type == kind]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(sorted({e.artifact_id for e in events}))}
     found: dict[int, list[ArtifactRecord]] = {}
     for event in events:
         artifact = artifacts[event.artifact_id]
         key = next((step.key for step in event.path.steps if step.HasField("key")), "")
-        properties = {name: _value(value) for name, value in _properties(artifact)}
-        found.setdefault(event.execution_id, []).append(ArtifactRecord(key, artifact.type, artifact.uri, properties))
+        found.setdefault(event.execution_id, []).append(ArtifactRecord(key, artifact.type, artifact.uri, property_values(artifact)))
     return found
 
 
-def _properties(artifact: Any) -> Iterable[tuple[str, Any]]:
-    yield from artifact.properties.items()
-    yield from artifact.custom_properties.items()
+def property_values(record: Any) -> dict[str, Any]:
+    """The properties of an artifact or an execution."""
+    return {name: _value(value) for name, value in (*record.properties.items(), *record.custom_properties.items())}
+
+
+def state_of(execution: Any) -> str:
+    return _STATES.get(execution.last_known_state, "running")
 
 
 def _value(value: Any) -> Any:

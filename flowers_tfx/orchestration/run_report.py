@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +14,17 @@ from flowers_tfx.errors import decision_hint
 from flowers_tfx.orchestration.run_records import ArtifactRecord, RunRecord
 from flowers_tfx.storage import StoragePath, file_sizes, storage_path
 
+# Pages by their name in the report: the node, and its output with the page.
+_PAGES = (
+    ("tuning", "Tuner", "tuner_results"),
+    ("evaluation", "Evaluator", "evaluation"),
+    ("explanations", "Explainer", "explanations"),
+)
+
 
 @dataclass(frozen=True)
 class NodeReport:
-    """`state` is complete, cached, skipped (not reached) or failed."""
+    """`state` is complete, cached, skipped (not reached, or left out) or failed."""
 
     state: str
     seconds: float
@@ -26,7 +33,8 @@ class NodeReport:
 @dataclass(frozen=True)
 class RunReport:
     """`blessed` is None when the run ended before its evaluation; `error` and `hint` say why it failed;
-    `bad_input`: whether the input was at fault; `commands` decide on the findings of the data review that blocked it."""
+    `bad_input`: whether the input was at fault; `commands` decide on the findings of the data review that blocked it; `outputs_of`: the
+    earlier run whose outputs stand in for those of nodes before the part that ran."""
 
     status: str
     run_id: str
@@ -40,6 +48,7 @@ class RunReport:
     hint: str = ""
     bad_input: bool = False
     commands: tuple[str, ...] = ()
+    outputs_of: str = ""
 
     def with_options(self, options: str) -> RunReport:
         """With the options of a command line after each command that decides on findings."""
@@ -59,6 +68,8 @@ class RunReport:
             "pushed_model": self.pushed_model,
             "reports": dict(self.reports),
         }
+        if self.outputs_of:
+            report["outputs_of"] = self.outputs_of
         return {**report, "error": self.error, "hint": self.hint} if self.error else report
 
 
@@ -71,15 +82,16 @@ def summarize(
     hint: str,
     bad_input: bool,
     commands: Sequence[str] = (),
+    left_out: Collection[str] = (),
 ) -> RunReport:
     """The report of a run that ended, from what ML Metadata recorded. `failed` is the node that raised, if one did; `commands` decide on
-    the findings of the data review that stopped it.
+    the findings of the data review that stopped it; `left_out`: nodes that were not meant to run.
 
     LocalDagRunner returns normally when a node's inputs cannot be resolved: only the record shows it, so every node must be in it,
-    complete or cached.
+    complete or cached, unless it was left out.
     """
     nodes = {node_id: _node(node_id, record, failed) for node_id in node_ids}
-    bad = [node_id for node_id, node in nodes.items() if node.state != "complete" and node.state != "cached"]
+    bad = [node_id for node_id, node in nodes.items() if node.state not in ("complete", "cached") and node_id not in left_out]
     if bad and not error:
         error = f"The node {bad[0]} did not complete: ML Metadata has it as {nodes[bad[0]].state}."
     evaluation = _output(record, "Evaluator", "evaluation")
@@ -121,7 +133,7 @@ def _reports(record: RunRecord | None) -> dict[str, str]:
     """The pages of the nodes that completed."""
     review = _output(record, "DataReview", "report")
     pages = {"review": str(review.properties["page"])} if review else {}
-    for name, node_id, key in (("evaluation", "Evaluator", "evaluation"), ("explanations", "Explainer", "explanations")):
+    for name, node_id, key in _PAGES:
         if artifact := _output(record, node_id, key):
             pages[name] = str(storage_path(artifact.uri) / "report.html")
     return pages

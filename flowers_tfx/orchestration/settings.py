@@ -16,12 +16,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from flowers_tfx import storage
 from flowers_tfx.code_digest import code_digest
 from flowers_tfx.config import ModelConfig, PipelineConfig
+from flowers_tfx.config.training import SERVING
 from flowers_tfx.curated_schema import curated_schema, drift_levels, labels_of, schema_text
 from flowers_tfx.data.delivery import read_labels
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.engines import beam_options
 from flowers_tfx.selection import settings_digest
 from flowers_tfx.validation.policy import Policy
+
+TUNER = "flowers_tfx.components.tuner"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class PipelineSchema:
 @dataclass(frozen=True)
 class NodeSettings:
     """Values that nodes derive from the whole configuration. `delivery_labels`: the classes that a delivery may hold; `digest`: of all that
-    makes a model besides its data; `embedding_network`: the frozen backbone that embeds photos for the data review, as JSON."""
+    makes a model besides its data; `embedding_network`: the frozen backbone that embeds photos for the data review, as JSON; `warm_start`:
+    the shape of the network, if it starts from the serving model's weights."""
 
     labels: list[str]
     delivery_labels: list[str]
@@ -42,6 +46,7 @@ class NodeSettings:
     digest: str
     policy: str
     embedding_network: str
+    warm_start: Mapping[str, Any]
 
 
 def pipeline_schema(config: PipelineConfig) -> PipelineSchema:
@@ -66,7 +71,7 @@ def delivery_labels(config: PipelineConfig, labels: list[str]) -> list[str]:
 
 def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
     """Everything that a model depends on besides its data, as plain values: settings, class order, weights and code by their digests."""
-    return {
+    settings = {
         "labels": labels,
         "model": config.model.model_dump(),
         "training": config.training.model_dump(mode="json"),
@@ -75,12 +80,25 @@ def model_settings(config: PipelineConfig, labels: list[str]) -> dict[str, Any]:
         "weights_digest": _weights_digest(config.model),
         "code": code_digest("flowers_tfx.model.trainer"),
     }
+    # The best settings follow from the data and these: they need not be known to name what a model is made of (docs/adr/0029).
+    return {**settings, "tuning": {**config.tuning.plain, "code": code_digest(TUNER)}} if config.tuning.trials else settings
+
+
+def tuner_settings(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `model_settings`, what a search depends on."""
+    tuning = {key: value for key, value in model.get("tuning", {}).items() if key != "code"}
+    return {**{key: model[key] for key in ("labels", "model", "training", "weights_digest")}, "tuning": tuning}
 
 
 def model_settings_digest(settings: Mapping[str, Any], schema: schema_pb2.Schema) -> str:
     """Digest of all that makes a model besides its data. Weights enter by content, not by path."""
     model = {**settings["model"], "weights": settings["weights_digest"] or settings["model"]["weights"]}
     return settings_digest({**settings, "model": model, "schema": schema_text(schema)})
+
+
+def network_shape(model: ModelConfig) -> dict[str, Any]:
+    """What a model must have in common with a candidate that starts from its weights, besides the classes."""
+    return {"backbone": model.backbone, "alpha": model.alpha, "image_size": model.image_size}
 
 
 def node_settings(config: PipelineConfig) -> NodeSettings:
@@ -97,6 +115,7 @@ def node_settings(config: PipelineConfig) -> NodeSettings:
         policy=review_policy(config, schema.proto).as_json(),
         # The training settings do not affect embeddings.
         embedding_network=json.dumps({key: model[key] for key in ("labels", "model", "weights_digest")}, sort_keys=True),
+        warm_start=network_shape(config.model) if config.training.start == SERVING else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 A version's variables, assets and card go first, then saved_model.pb, which TensorFlow Serving looks for, and last the registry's record,
 only if it does not exist: without it there is no version. `.<version>.claim` exists from before the first file until after the last. It
-marks the files of a killed push, which the next push removes; models of other programs have no claim.
+marks the files of a killed push or removal, which the next push removes; models of other programs have no claim.
 """
 
 from __future__ import annotations
@@ -60,7 +60,16 @@ class BucketVersions:
             list(pool.map(lambda name: (target / name).upload(source / name), [name for name in file_sizes(source) if name not in omit]))
 
     def _claimed(self) -> list[int]:
-        return [int(match[1]) for path in self._root.iterdir() if (match := _CLAIM.fullmatch(path.name))]
+        return claimed_versions(self._root)
 
     def _claim(self, version: int) -> BucketPath:
-        return self._root / f".{version}.claim"
+        return claim_path(self._root, version)
+
+
+def claimed_versions(root: BucketPath) -> list[int]:
+    """Versions whose files a push has begun to write, or somebody to remove."""
+    return [int(match[1]) for path in root.iterdir() if (match := _CLAIM.fullmatch(path.name))]
+
+
+def claim_path(root: BucketPath, version: int) -> BucketPath:
+    return root / f".{version}.claim"

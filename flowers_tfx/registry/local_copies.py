@@ -15,7 +15,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.registry.versions import is_added_later
 from flowers_tfx.storage import BucketPath, StoragePath
 
-_PREFIX = "flowers-model-"
+PREFIX = "flowers-model-"
 _RESERVE_BYTES = 16_000_000  # of disk, for whatever else writes there
 # The age from which a folder that nobody has locked is abandoned: its maker locks it right after it makes it.
 _ABANDONED_S = 60.0
@@ -32,14 +32,14 @@ def local_model(model: StoragePath) -> Iterator[Path]:
         return
     remove_abandoned_copies()
     _check_room(model)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _locked(Path(folder)):
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, _locked(Path(folder)):
         storage.fetch(model, Path(folder) / model.name, _is_needed)
         yield Path(folder) / model.name
 
 
 def remove_abandoned_copies() -> None:
     """Deletes what killed processes left."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's, or removed meanwhile
             is_old = time.time() - folder.stat().st_mtime > _ABANDONED_S
             if is_old and _is_abandoned(folder):

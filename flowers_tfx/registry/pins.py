@@ -60,7 +60,11 @@ def write_pin(registry: str, version: int) -> Pin:
 def pin_version(registry: str, version: int) -> Pin:
     """Pins a version that is there and whole: it serves from now on, whatever is pushed. Raises InputError for another one."""
     _check_usable(registry, version)
-    return write_pin(registry, version)
+    # `flowers gc` has this lock while it decides and removes.
+    with storage.lock(storage.storage_path(registry)):
+        if version not in versions(registry):
+            raise InputError(f"Version {version} was removed from the registry {registry} just now.", "Pin another version.")
+        return write_pin(registry, version)
 
 
 def roll_back(registry: str) -> Pin:

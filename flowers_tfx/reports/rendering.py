@@ -48,19 +48,20 @@ def unbroken(text: str) -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("flowers_tfx.reports"),
+def environment(package: str = "flowers_tfx.reports") -> jinja2.Environment:
+    """The environment of the templates in a package's folder `templates`."""
+    jinja = jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "decimal": decimal, "small": small, "count": count, "zip": zip}
-    environment.filters["unbroken"] = unbroken
-    environment.tests["known"] = lambda value: finite_or_none(value) is not None
-    return environment
+    jinja.filters |= {"percent": percent, "points": points, "decimal": decimal, "small": small, "count": count, "zip": zip}
+    jinja.filters["unbroken"] = unbroken
+    jinja.tests["known"] = lambda value: finite_or_none(value) is not None
+    return jinja

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from flowers_tfx.reports.rendering import NONE, finite_or_none
 
 
@@ -22,21 +20,3 @@ def amount(value: float | None, unit: str = "") -> str:
     # Some properties have a range, such as 0-255, instead of a unit.
     with_unit = f"{text} {unit}" if unit and not any(c.isdigit() for c in unit) else text
     return with_unit.replace("-", "\N{MINUS SIGN}", text.startswith("-"))
-
-
-def effect(value: float | None, unit: str) -> str:
-    number = finite_or_none(value)
-    return NONE if number is None else f"{number:,.0f} {unit}" if unit != "points" else f"{number:.1f} points"
-
-
-def chance(p_value: float | None) -> str:
-    """A p-value in words."""
-    if p_value is None:
-        return "counted, no test needed"
-    value = finite_or_none(p_value)
-    if value is None:
-        return NONE
-    if value < 0.001:
-        return "would happen by chance in fewer than 1 of 1000 reviews"
-    of = 1000 if value < 0.1 else 100
-    return f"would happen by chance in about {math.ceil(of * value - 1e-9)} of {of} reviews"

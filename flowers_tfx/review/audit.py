@@ -18,7 +18,7 @@ from flowers_tfx.review.embeddings import PhotoEmbedder
 from flowers_tfx.review.pages import comparison_page, write_page
 from flowers_tfx.review.sides import Side, table_side
 from flowers_tfx.review.suspects_page import MOST, render_suspects
-from flowers_tfx.review.thumbnails import make_thumbnails
+from flowers_tfx.review.thumbnails import SMALL, make_thumbnails
 from flowers_tfx.validation import Policy, Review
 from flowers_tfx.validation.suspects import Suspect, label_suspects
 
@@ -66,6 +66,7 @@ def audit_csv(
     max_pixels: int,
     embedder: PhotoEmbedder | None,
     progress: ProgressCallback,
+    language: str,
 ) -> Audit:
     """Audits a CSV: writes the table, both pages and audit.json into `out`. `labels`: a file of class names; lines with other labels are
     rejected."""
@@ -76,9 +77,9 @@ def audit_csv(
     write_table(out / TABLE, table)
     new = replace(table_side(TABLE, table), as_new={"name": Path(csv).name})
     comparison = compare_sides(baseline, new, policy)
-    write_page(out / REVIEW, comparison_page(comparison), "--out")
+    write_page(out / REVIEW, comparison_page(comparison, language), "--out")
     suspects, why_none = _suspects(table)
-    thumbnails = make_thumbnails([new], {suspect.digest for suspect in suspects[:MOST]})
+    thumbnails = make_thumbnails([new], {suspect.digest for suspect in suspects[:MOST]}, size=SMALL)
     write_page(out / SUSPECTS, render_suspects(suspects, len(table.frame), thumbnails, Path(csv).name, why_none), "--out")
     audit = Audit(comparison.review, tuple(suspects), why_none, len(table.frame), len(measured.rejects), out)
     write_page(out / JSON, json.dumps(audit.as_json(), indent=2, ensure_ascii=False), "--out")

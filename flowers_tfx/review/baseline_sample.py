@@ -11,7 +11,7 @@ from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
 from flowers_tfx.review.sides import Side, span_rows, spans_side, table_side
-from flowers_tfx.review.thumbnails import make_thumbnails, write_thumbnails
+from flowers_tfx.review.thumbnails import SMALL, make_thumbnails, write_thumbnails
 from flowers_tfx.validation.row_sample import sample_rows
 
 PHOTOS = "photos.parquet"
@@ -33,7 +33,7 @@ def write_baseline_sample(home: Path, spans: Sequence[Span], embedder: PhotoEmbe
     sample = embed_side(replace(side, rows=rows), embedder, most)
     home.mkdir(parents=True, exist_ok=True)
     write_table(home / PHOTOS, Table(sample.rows, sample.network, facts={"photos": len(side.rows)}))
-    write_thumbnails(home, make_thumbnails([sample], sample.rows[features.DIGEST]))
+    write_thumbnails(home, make_thumbnails([sample], sample.rows[features.DIGEST], size=SMALL))
     return SampleFacts(len(side.rows), len(rows), sample.network)
 
 

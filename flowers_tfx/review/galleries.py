@@ -1,133 +1,116 @@
-"""The photos on the page of a review: the examples of each finding, with as many pictures as a page may contain."""
+"""The photos on the page of a review: those that show each cause beside photos of the baseline of the same classes."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flowers_tfx import features
-from flowers_tfx.reports.rendering import finite_or_none
-from flowers_tfx.reports.words import amount
-from flowers_tfx.review.report_words import is_compared
-from flowers_tfx.review.table_values import PROPERTIES, numbers, texts
-from flowers_tfx.validation.review import Example, Finding, Review
+from flowers_tfx.review.causes import Cause, causes
+from flowers_tfx.review.table_values import words
+from flowers_tfx.validation.review import Example, Review
 
-MAX_THUMBNAILS = 400
-# Of all thumbnails of a page together, in base64: room for MAX_THUMBNAILS of thumbnails.THUMBNAIL_BYTES.
-MAX_THUMBNAIL_CHARS = 2_300_000
-_MAX_GALLERIES = 30
-_TYPICAL = 8
+MAX_THUMBNAILS = 240
+FIRST, OTHERS = 12, 8  # photos a side of the first gallery, and of the others
+_MAX_GALLERIES = 14
 
-
-@dataclass(frozen=True)
-class Photo:
-    """An example photo. `picture`: base64 of a JPEG, empty if absent."""
-
-    name: str
-    uri: str
-    label: str
-    value: str
-    picture: str
+Kind = Literal["group", "photos", "wrong", "uncertain", "pairs", "random"]
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Photos of a finding: beside typical ones (`typical`, chosen as `how` says), or `paired` as photo, partner, photo, partner."""
+    """`new` beside `baseline`, or, of the kind "pairs", photo, partner, photo, partner. `cause` None: photos drawn at random. `total`: how
+    many photos the cause has, if it is a group."""
 
-    number: int
-    finding: Finding
-    new: tuple[Any, ...]
-    typical: tuple[Any, ...] = ()
-    how: str = ""
-    paired: bool = False
+    kind: Kind
+    new: tuple[Example, ...]
+    baseline: tuple[Example, ...] = ()
+    cause: Cause | None = None
+    total: int = 0
+
+    @property
+    def anchor(self) -> str:
+        return f"photos-{self.cause.anchor}" if self.cause else "photos"
 
 
-def photos_on_page(review: Review, baseline: pd.DataFrame, limit: int = MAX_THUMBNAILS) -> list[str]:
-    """Digests of the photos that the page shows, those of the most severe findings first, at most `limit`."""
-    shown = (example.digest for gallery in galleries(review, baseline) for example in (*gallery.new, *gallery.typical))
+def photos_on_page(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, limit: int = MAX_THUMBNAILS) -> list[str]:
+    """Digests of the photos that the page shows, those of the first screen first, at most `limit`."""
+    shown = (example.digest for gallery in galleries(review, baseline, new) for example in (*gallery.new, *gallery.baseline))
     return list(dict.fromkeys(digest for digest in shown if digest))[:limit]
 
 
-def galleries(review: Review, baseline: pd.DataFrame) -> Iterator[Gallery]:
-    """The most severe findings first; their photos are examples, which `Album` makes pictures of."""
-    typical = _TypicalPhotos(baseline if is_compared(review) else baseline.iloc[:0], review.scores)
-    for number, finding in enumerate(review.findings[:_MAX_GALLERIES], 1):
-        photos = finding.examples[: 2 * _TYPICAL]
-        if not photos:
-            continue
-        if finding.spec.examples == "pairs":
-            yield Gallery(number, finding, photos, paired=True)
-        elif finding.spec.examples == "alone":
-            yield Gallery(number, finding, photos)
+def galleries(review: Review, baseline: pd.DataFrame, new: pd.DataFrame) -> list[Gallery]:
+    """The first one is for the first screen: the most severe cause that has photos, or photos drawn at random where nothing is open."""
+    old = _Photos(baseline if review.is_compared else baseline.iloc[:0])
+    fresh = _Photos(new)
+    found = list(_of_causes(causes(review), old, fresh))
+    if not found or not (found[0].cause and found[0].cause.is_open):
+        drawn = fresh.draw("new", FIRST)
+        found = [Gallery("random", drawn, old.like("baseline", drawn, FIRST)), *found]
+    return found[:_MAX_GALLERIES]
+
+
+def _of_causes(found: Sequence[Cause], old: _Photos, fresh: _Photos) -> Iterator[Gallery]:
+    most = FIRST
+    for cause in found:
+        if cause.group is not None:
+            digests = list(cause.group["photos"])
+            photos = fresh.with_digests(digests)[:most]
+            kind: Kind = "group"
         else:
-            yield Gallery(number, finding, photos, *typical.choose(finding))
+            digests, photos = [], cause.examples(most)
+            kind = _kind(cause)
+        if photos:
+            beside = kind != "pairs" and any(finding.spec.examples != "alone" for finding in cause.findings)
+            yield Gallery(kind, photos, old.like(cause.anchor, photos, len(photos)) if beside else (), cause, len(digests))
+            most = OTHERS
 
 
-class _TypicalPhotos:
-    """Chooses photos of the baseline: the same ones for the same finding, in any order of the table."""
-
-    def __init__(self, baseline: pd.DataFrame, scores: Mapping[str, Mapping[str, float | None]]) -> None:
-        digests, uris = texts(baseline, features.DIGEST), texts(baseline, features.URI)
-        keys = pd.Series([digest or uri for digest, uri in zip(digests, uris, strict=True)], dtype=object)
-        rows = keys[keys != ""].drop_duplicates().sort_values().index.tolist()
-        self._frame = baseline.iloc[rows]
-        self._scores = scores
-
-    def choose(self, finding: Finding) -> tuple[tuple[Example, ...], str]:
-        prop = PROPERTIES.get(finding.feature)
-        if prop is None or not finding.spec.one_property or prop.name not in self._frame:
-            return self._examples(self._run_of_rows(finding.id, np.arange(len(self._frame)))), "drawn at random"
-        median = finite_or_none(self._scores.get(prop.name, {}).get("baseline_median"))
-        if prop.role != "number":
-            words = pd.Series(texts(self._frame, prop.name), dtype=object)
-            common = words[words != ""].mode()
-            if common.empty:
-                return (), ""
-            rows = self._run_of_rows(finding.id, np.flatnonzero(words == common[0]))
-            return self._examples(rows, prop.name), f"with the most common value, {common[0]}"
-        if median is None:
-            return (), ""
-        away = np.abs(numbers(self._frame, prop.name) - median)
-        rows = np.argsort(away, kind="stable")[:_TYPICAL]
-        return self._examples(rows[np.isfinite(away[rows])], prop.name), f"nearest the median, {amount(median, prop.unit)}"
-
-    def _run_of_rows(self, name: str, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Consecutive rows; they are sorted by digest, and a hash of `name` decides where the run starts."""
-        start = int(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:12], 16)
-        chosen: npt.NDArray[Any] = rows[(start + np.arange(min(_TYPICAL, len(rows)))) % max(len(rows), 1)]
-        return chosen
-
-    def _examples(self, rows: npt.NDArray[Any], feature: str = "") -> tuple[Example, ...]:
-        part = self._frame.iloc[rows]
-        values = part[feature].tolist() if feature else [None] * len(part)
-        columns = (texts(part, name) for name in (features.URI, features.DIGEST, features.LABEL))
-        return tuple(Example(*words) for words in zip(*columns, values, strict=True))
+def _kind(cause: Cause) -> Kind:
+    if any(finding.spec.examples == "pairs" for finding in cause.findings):
+        return "pairs"
+    if any(finding.kind != "performance" for finding in cause.findings):
+        return "photos"
+    return "uncertain" if any(finding.facts.get("text") == "worse_estimated" for finding in cause.findings) else "wrong"
 
 
-class Album:
-    """Gives pictures to photos until the page is full."""
+class _Photos:
+    """Photos of a table, chosen in a way that does not depend on the order of its rows."""
 
-    def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
-        self._thumbnails, self._left, self._chars = thumbnails, MAX_THUMBNAILS, MAX_THUMBNAIL_CHARS
+    def __init__(self, frame: pd.DataFrame) -> None:
+        uris, digests, labels = (words(frame, name) for name in (features.URI, features.DIGEST, features.LABEL))
+        keyed = {digest or uri: Example(uri, digest, label) for uri, digest, label in zip(uris, digests, labels, strict=True)}
+        self._photos = {key: keyed[key] for key in sorted(keyed) if key}
 
-    def fill(self, gallery: Gallery) -> Gallery:
-        unit = PROPERTIES[gallery.finding.feature].unit if gallery.finding.feature in PROPERTIES else ""
-        new, typical = (tuple(self._photo(e, unit) for e in examples) for examples in (gallery.new, gallery.typical))
-        return Gallery(gallery.number, gallery.finding, new, typical, gallery.how, gallery.paired)
+    def with_digests(self, digests: Sequence[str]) -> tuple[Example, ...]:
+        return tuple(self._photos[digest] for digest in digests if digest in self._photos)
 
-    def _photo(self, example: Example, unit: str) -> Photo:
-        picture = base64.b64encode(self._thumbnails.get(example.digest, b"")).decode()
-        if self._left < 1 or len(picture) > self._chars:
-            picture = ""
-        self._left -= bool(picture)
-        self._chars -= len(picture)
-        value = example.value
-        text = "" if value is None else amount(value, unit) if isinstance(value, (int, float)) else str(value)
-        return Photo(example.uri.rsplit("/", 1)[-1] or example.digest[:12], example.uri, example.label, text, picture)
+    def draw(self, name: str, most: int) -> tuple[Example, ...]:
+        """Photos drawn at random, the same ones for the same name."""
+        photos = list(self._photos.values())
+        return tuple(photos[at] for at in _order(name, len(photos))[:most])
+
+    def like(self, name: str, photos: Sequence[Example], most: int) -> tuple[Example, ...]:
+        """Photos drawn at random with the same classes as `photos`, as often as those, as far as there are any; then others."""
+        by_label: Mapping[str, list[Example]] = defaultdict(list)
+        pool = list(self._photos.values())
+        drawn = [pool[at] for at in _order(name, len(pool))]
+        for photo in drawn:
+            by_label[photo.label].append(photo)
+        wanted = Counter(photo.label for photo in photos)
+        chosen = [photo for label, count in wanted.items() for photo in by_label.get(label, [])[:count]]
+        others = (photo for photo in drawn if photo not in chosen)
+        return (*chosen[:most], *islice(others, max(0, most - len(chosen))))
+
+
+def _order(name: str, size: int) -> list[int]:
+    seed = int(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:12], 16)
+    order: list[int] = np.random.default_rng(seed).permutation(size).tolist()
+    return order

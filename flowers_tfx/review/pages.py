@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,13 +20,16 @@ from flowers_tfx.review.stored_reviews import HTML, JSON, MARKDOWN
 from flowers_tfx.storage import output_file
 from flowers_tfx.validation import Review
 
+if TYPE_CHECKING:
+    from flowers_tfx.validation.suspects import Suspect
+
 
 def now() -> str:
     """ISO 8601, UTC, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def comparison_page(comparison: Comparison) -> str:
+def comparison_page(comparison: Comparison, language: str) -> str:
     """HTML of a comparison outside a run."""
     new = comparison.new
     context = Context(
@@ -35,6 +38,7 @@ def comparison_page(comparison: Comparison) -> str:
         code_version=flowers_tfx.__version__,
         rejects=new.rejects.reasons,
         reject_examples=new.rejects.examples,
+        language=language,
     )
     return render_html(comparison.review, comparison.baseline.rows, new.rows, comparison.thumbnails(), context)
 
@@ -46,6 +50,7 @@ def run_context(
     schema_differences: Sequence[str],
     history: Sequence[Mapping[str, Any]],
     comparisons: Sequence[tuple[str, Review]],
+    language: str,
 ) -> Context:
     """The context of a review in a run."""
     return Context(
@@ -60,6 +65,9 @@ def run_context(
         history=history,
         comparisons=comparisons,
         commands=gate.commands,
+        waiting=gate.waiting,
+        spans=gate.numbers,
+        language=language,
     )
 
 
@@ -70,9 +78,17 @@ def review_files(
     thumbnails: Mapping[str, bytes],
     context: Context,
     new_spans: Sequence[Mapping[str, Any]] = (),
+    suspects: Sequence[Suspect] = (),
 ) -> dict[str, str]:
-    """File name to text, as `stored_reviews.store_review` takes them. `new_spans`: {span, digest} of each, for decisions."""
-    value = {**review.as_json(), "created": context.created, "run_id": context.run_id, "new_spans": list(new_spans)}
+    """File name to text, as `stored_reviews.store_review` takes them. `new_spans`: {span, digest} of each, for decisions; `suspects`: new
+    photos whose labels are probably wrong."""
+    value = {
+        **review.as_json(),
+        "created": context.created,
+        "run_id": context.run_id,
+        "new_spans": list(new_spans),
+        "suspects": [suspect.as_json() for suspect in suspects],
+    }
     return {
         HTML: render_html(review, baseline, new, thumbnails, context),
         MARKDOWN: render_markdown(review, context),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
@@ -12,6 +13,7 @@ from flowers_tfx.artifact_files import SCHEMA_FILE
 from flowers_tfx.curated_schema import labels_of
 from flowers_tfx.features import LABEL, RETIRED
 from flowers_tfx.registry import no_baseline_reason
+from flowers_tfx.texts.finding_messages import MESSAGES
 from flowers_tfx.validation import Finding
 from flowers_tfx.validation.review import Level
 
@@ -23,8 +25,8 @@ def schema_changes(baseline_uri: str, curated_uri: str) -> list[Finding]:
     try:
         old, new = read_schema(baseline_uri), read_schema(curated_uri)
     except (OSError, text_format.ParseError) as error:
-        text = f"The schema of the serving model cannot be read: {' '.join(str(error).split())[:200]}."
-        return [Finding("schema:baseline-schema", "warn", "schema", "schema", text)]
+        facts = {"text": "model_schema_unreadable", "cause": " ".join(str(error).split())[:200]}
+        return [_finding("baseline-schema", "schema", facts)]
     return list(_changes(old, new))
 
 
@@ -37,11 +39,7 @@ def comparator_findings(curated_uri: str) -> list[Finding]:
         names.append("dataset_constraints")
     if not names:
         return []
-    text = (
-        f"The curated schema sets comparators of TFDV ({', '.join(names)}), which the data review does not read: "
-        'levels of drift are points in tags, annotation { tag: "drift-warn: 10" tag: "drift-error: 25" }.'
-    )
-    return [Finding("schema:comparators", "warn", "schema", "schema", text)]
+    return [_finding("comparators", "schema", {"text": "comparators", "names": names})]
 
 
 def read_schema(uri: str) -> schema_pb2.Schema:
@@ -52,15 +50,17 @@ def read_schema(uri: str) -> schema_pb2.Schema:
 def _changes(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[Finding]:
     before, after = ({feature.name: feature for feature in schema.feature if feature.name not in RETIRED} for schema in (old, new))
     for name in sorted(before.keys() ^ after.keys()):
-        text = f"The feature {name} is {'gone from' if name in before else 'new in'} the schema since the serving model was trained."
-        yield Finding(f"schema:changed:{name}", "warn", "schema", name, text)
+        yield _finding(f"changed:{name}", name, {"text": "feature_gone" if name in before else "feature_new", "name": name})
     for name in sorted(before.keys() & after.keys()):
         if before[name].type != after[name].type:
             kinds = [schema_pb2.FeatureType.Name(feature.type) for feature in (before[name], after[name])]
-            yield Finding(f"schema:changed:{name}", "warn", "schema", name, f"The type of {name} went from {kinds[0]} to {kinds[1]}.")
+            yield _finding(f"changed:{name}", name, {"text": "type_changed", "name": name, "old": kinds[0], "new": kinds[1]})
     if labels_of(old) != labels_of(new):
-        text = f"The classes went from {', '.join(labels_of(old))} to {', '.join(labels_of(new))} since the serving model was trained."
-        yield Finding("schema:changed:classes", "warn", "schema", LABEL, text)
+        yield _finding("changed:classes", LABEL, {"text": "classes_changed", "old": list(labels_of(old)), "new": list(labels_of(new))})
+
+
+def _finding(name: str, feature: str, facts: Mapping[str, Any], level: Level = "warn") -> Finding:
+    return Finding(f"schema:{name}", level, "schema", feature, MESSAGES.message(facts), facts=facts)
 
 
 def schema_differences(inferred_uri: str, curated_uri: str) -> list[str]:
@@ -89,8 +89,9 @@ def anomaly_findings(uri: str) -> list[Finding]:
         split = path.parent.name.removeprefix("Split-")
         for feature, info in sorted(anomalies.anomaly_info.items()):
             level: Level = "error" if info.severity == anomalies_pb2.AnomalyInfo.ERROR else "warn"
-            text = f"ExampleValidator, split {split}: {feature}: {info.short_description or 'anomaly'}. {info.description}".strip()
+            description = f"{info.short_description or 'anomaly'}. {info.description}".strip()
+            facts = {"text": "anomaly", "split": split, "name": feature, "description": description}
             name = f"schema:anomaly:{feature}"
             if name not in findings or (level == "error" and findings[name].level != "error"):
-                findings[name] = Finding(name, level, "schema", feature, text)
+                findings[name] = _finding(f"anomaly:{feature}", feature, facts, level)
     return list(findings.values())

@@ -21,6 +21,7 @@ from flowers_tfx.data.windows import delivery_counts, unmeasured_in
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage import StoragePath
 from flowers_tfx.validation import Delivery
+from flowers_tfx.validation.model_answers import ModelAnswers
 
 # Digests of photos to the digest and the bytes of each one that can be read, in any order.
 ReadPhotos = Callable[[set[str]], Iterable[tuple[str, bytes]]]
@@ -46,7 +47,8 @@ class Side:
 
     `rows`: one row per photo, with the columns uri, digest, label, image properties and, for the photos embedded by `network`,
     `embedding`. `unmeasured`: image properties that `rows` lack because they were added to the table later, and in which photos.
-    `labelled`: whether these photos should have labels; photos of requests, for example, should not.
+    `labelled`: whether these photos should have labels; photos of requests, for example, should not. `may_repeat`: whether copies among
+    them are only notes. `answers`: of the serving model, if it was asked already.
     `as_baseline` and `as_new`: this side in the JSON of a review in either role; without them, its name.
     """
 
@@ -59,6 +61,8 @@ class Side:
     spans: tuple[Span, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     labelled: bool = True
+    may_repeat: bool = False
+    answers: ModelAnswers | None = None
     as_baseline: Mapping[str, Any] = field(default_factory=dict)
     as_new: Mapping[str, Any] = field(default_factory=dict)
 
@@ -130,8 +134,8 @@ def span_rejects(chosen: Sequence[Span]) -> Rejects:
 
 
 def joint_digest(chosen: Sequence[Span]) -> str:
-    """The digest of one span, or a digest of the digests of several."""
-    digests = [span.digest for span in chosen]
+    """The digest of one span, or a digest of the digests of several and of what reviewers changed in them."""
+    digests = [digest for span in chosen for digest in (span.digest, *([span.edits.digest] if span.edits else ()))]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -140,12 +144,15 @@ def read_span_photos(chosen: Sequence[Span], digests: set[str]) -> Iterator[tupl
 
 
 def read_table_photos(table: Table, digests: set[str]) -> Iterator[tuple[str, bytes]]:
+    """Without the files that changed since they were measured: other photos than the table has."""
     if features.URI not in table.frame or features.DIGEST not in table.frame:
         return
     for uri, digest in zip(table.frame[features.URI], table.frame[features.DIGEST], strict=True):
         if digest in digests:
             try:
                 path = uris.resolve(str(uri), table.base)
-                yield digest, uris.read_bytes(path.encode("utf-8", "surrogateescape"), pictures.MAX_FILE_BYTES)
+                data = uris.read_bytes(path.encode("utf-8", "surrogateescape"), pictures.MAX_FILE_BYTES)
             except (uris.UnusableLine, ValueError):
                 continue
+            if hashlib.sha256(data).hexdigest() == digest:
+                yield digest, data

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowers_tfx.data.decisions import decisions_on, read_decisions
+from flowers_tfx.data.edited_spans import with_edits
 from flowers_tfx.data.spans import list_spans
-from flowers_tfx.review import decisions
+from flowers_tfx.review.decisions import state_of
 from flowers_tfx.review.stored_reviews import review_roots, stored_reviews
 
 
-def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
-    """Oldest first: counts, date, verdict, decisions (docs/interfaces.md)."""
-    all_decisions = decisions.read_decisions(data_root)
+def span_verdicts(data_root: str, pipeline_root: str, approvals: int = 1) -> list[dict[str, Any]]:
+    """Oldest first: counts of the photos as they were delivered, date, verdict, decisions, and what they come to (docs/interfaces.md).
+    `approvals`: how many names a decision needs to count."""
+    all_decisions = read_decisions(data_root)
     reviews = stored_reviews(*review_roots(pipeline_root, data_root))
     rows = []
     for span in list_spans(data_root):
-        review = next((stored for stored in reviews if span.number in stored.spans and stored.has_digest(span.digest)), None)
+        review = next((stored for stored in reviews if span.number in stored.spans and any(map(stored.has_digest, span.digests))), None)
+        state = state_of(all_decisions, span, approvals)
+        edits = with_edits(span, state.edits).edits
         rows.append(
             {
                 "span": span.number,
@@ -29,8 +34,11 @@ def span_verdicts(data_root: str, pipeline_root: str) -> list[dict[str, Any]]:
                 "rejected": span.manifest["rejected"],
                 "verdict": review.review["verdict"] if review else None,
                 "report": str(review.html) if review else None,
-                "rejected_by_reviewer": decisions.is_rejected(all_decisions, span),
-                "decisions": [decision.as_json() for decision in decisions.decisions_on(all_decisions, span)],
+                "rejected_by_reviewer": state.rejected,
+                "excluded": len(edits.excluded),
+                "relabelled": len(edits.labels),
+                "waiting": [waiting.as_json() for waiting in state.waiting],
+                "decisions": [decision.as_json() for decision in decisions_on(all_decisions, span)],
             }
         )
     return rows

@@ -16,6 +16,7 @@ from flowers_tfx.storage import BucketPath, StoragePath, atomic_folder, storage_
 
 REVIEWS = "reviews"
 HTML, MARKDOWN, JSON = "report.html", "report.md", "review.json"
+COPY_PREFIX = "flowers-review-"  # of copies of pages on this machine
 _MAX_HISTORY = 12
 
 
@@ -67,18 +68,28 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def stored_reviews(*roots: str) -> list[StoredReview]:
-    """Newest first. Folders without a readable review are left out, and so is what a killed run left."""
+def stored_reviews(*roots: str, known: Mapping[str, StoredReview] | None = None, unreadable: list[str] | None = None) -> list[StoredReview]:
+    """Newest first. Folders without a readable review are left out, and so is what a killed run left. `known`: reviews by the path of
+    their folders that need not be read again; `unreadable` gets the names of folders whose JSON cannot be read or is not a
+    review's."""
     reviews = []
     homes = [storage_path(root) / REVIEWS for root in roots]
     for folder in (folder for home in homes if home.is_dir() for folder in home.iterdir()):
         if folder.name.startswith("."):
             continue
+        if known and str(folder) in known:
+            reviews.append(known[str(folder)])
+            continue
         try:
             value = json.loads((folder / JSON).read_text(encoding="utf-8"))
-            reviews.append(StoredReview(folder, {**value, "created": str(value["created"])}))
-        except (OSError, ValueError, KeyError, TypeError):
+            stored = StoredReview(folder, {**value, "created": str(value["created"])})
+            _ = stored.spans  # raises for what is not a review
+            reviews.append(stored)
+        except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
             continue
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            if unreadable is not None:
+                unreadable.append(folder.name)
     return sorted(reviews, key=lambda stored: (str(stored.review["created"]), stored.folder.name), reverse=True)
 
 
@@ -112,6 +123,6 @@ def local_page(stored: StoredReview) -> Path:
     """The page on this machine. For a bucket, a copy that is not deleted, since a browser reads it later."""
     if isinstance(stored.html, Path):
         return stored.html
-    copy = Path(tempfile.mkdtemp(prefix="flowers-review-")) / stored.html.name
+    copy = Path(tempfile.mkdtemp(prefix=COPY_PREFIX)) / stored.html.name
     stored.html.download(copy)
     return copy

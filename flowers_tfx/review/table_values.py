@@ -20,7 +20,7 @@ def numbers(frame: pd.DataFrame, name: str) -> Floats:
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def texts(frame: pd.DataFrame, name: str) -> list[str]:
+def words(frame: pd.DataFrame, name: str) -> list[str]:
     """One text per row, empty if missing."""
     if name not in frame:
         return [""] * len(frame)

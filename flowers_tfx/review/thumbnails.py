@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,22 +14,36 @@ from flowers_tfx.data.small_pictures import small_jpeg
 from flowers_tfx.review.sides import Side
 
 THUMBNAILS = "thumbnails.parquet"
-THUMBNAIL_BYTES = 4_096
 
 
-def thumbnail(data: bytes, side: int = 128) -> bytes:
-    """A JPEG of at most `THUMBNAIL_BYTES`, upright, its longer side at most `side` px. BadPicture when it cannot be decoded."""
-    return small_jpeg(decode(open_picture(data, max_pixels=None), max_analysis_px=16 * side * side), side, THUMBNAIL_BYTES)
+@dataclass(frozen=True)
+class Size:
+    """Of thumbnails: the longer side in pixels, and the most bytes."""
+
+    px: int
+    max_bytes: int
 
 
-def make_thumbnails(sides: Iterable[Side], digests: Iterable[str], known: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+# For pages, where a photo opens larger, and for the samples of many photos that are kept with each version of the model.
+LARGE, SMALL = Size(256, 10_240), Size(128, 4_096)
+
+
+def thumbnail(data: bytes, size: Size = LARGE) -> bytes:
+    """A JPEG of this size, upright. BadPicture when it cannot be decoded."""
+    picture = decode(open_picture(data, max_pixels=None), max_analysis_px=16 * size.px * size.px)
+    return small_jpeg(picture, size.px, size.max_bytes)
+
+
+def make_thumbnails(
+    sides: Iterable[Side], digests: Iterable[str], known: Mapping[str, bytes] | None = None, size: Size = LARGE
+) -> dict[str, bytes]:
     """Digest to thumbnail of these photos, as far as they can be read: those in `known` first, then from the sides in their order."""
     wanted = set(digests)
     made = {digest: data for digest, data in (known or {}).items() if digest in wanted}
     for side in sides:
         for digest, data in side.read_photos(wanted - set(made)):
             try:
-                made[digest] = thumbnail(data)
+                made[digest] = thumbnail(data, size)
             except BadPicture:
                 continue
     return made

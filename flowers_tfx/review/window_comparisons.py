@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from flowers_tfx.data.decisions import Decision
+from flowers_tfx.data.edited_spans import only_photos, with_recorded_edits, without_photos
+from flowers_tfx.data.photo_edits import PhotoEdits
 from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import read_table
 from flowers_tfx.errors import InputError
@@ -15,7 +18,9 @@ from flowers_tfx.registry import no_baseline_reason
 from flowers_tfx.review.baseline_sample import PHOTOS, baseline_side
 from flowers_tfx.review.comparison import Comparison, compare_sides
 from flowers_tfx.review.embeddings import PhotoEmbedder, embed_side
+from flowers_tfx.review.serving_model import ServingModel
 from flowers_tfx.review.sides import Side, no_photos, span_rows, spans_side
+from flowers_tfx.texts.finding_messages import MESSAGES
 from flowers_tfx.validation import Finding, Policy, Review
 from flowers_tfx.validation.known_drift import downgrade_known_drift
 from flowers_tfx.validation.review import Level
@@ -24,14 +29,22 @@ BASELINE_FINDING = "schema:baseline"
 
 
 def compare_window(
-    window: Sequence[Span], serving: Mapping[str, Any] | None, sample_home: Path, policy: Policy, embedder: PhotoEmbedder | None
+    window: Sequence[Span],
+    serving: Mapping[str, Any] | None,
+    sample_home: Path,
+    policy: Policy,
+    embedder: PhotoEmbedder | None,
+    model: ServingModel | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> tuple[Comparison, Comparison | None]:
     """The comparison that decides whether the run goes on, and a further one for information, or None.
 
     `window`: the spans of the run, oldest first. `serving`: version, data, spans and damage of the serving model, None without one.
-    `sample_home`: the folder with its baseline sample, or with the reason why it is missing.
+    `sample_home`: the folder with its baseline sample, or with the reason why it is missing. `model`: the serving model, which the first
+    comparison asks about the photos that it was not trained on. `decisions`: of reviewers, which say the photos that it was not trained on
+    because they were left out then.
     """
-    comparisons = _WindowComparisons(window, serving, sample_home, policy, embedder)
+    comparisons = _WindowComparisons(window, serving, sample_home, policy, embedder, model, decisions)
     main = comparisons.main()
     return main, comparisons.further(main)
 
@@ -40,13 +53,18 @@ class _WindowComparisons:
     """Reads the sides of a comparison when it needs them."""
 
     def __init__(
-        self, window: Sequence[Span], serving: Mapping[str, Any] | None, sample_home: Path, policy: Policy, embedder: PhotoEmbedder | None
+        self,
+        window: Sequence[Span],
+        serving: Mapping[str, Any] | None,
+        sample_home: Path,
+        policy: Policy,
+        embedder: PhotoEmbedder | None,
+        model: ServingModel | None,
+        decisions: Sequence[Decision],
     ) -> None:
         self._window, self._serving, self._sample_home = window, serving, sample_home
-        self._policy, self._embedder = policy, embedder
-        trained_on = {span["digest"] for span in serving["spans"]} if serving else set()
-        self._new = [span for span in window if span.digest not in trained_on]
-        self._trained = [span for span in window if span.digest in trained_on]
+        self._policy, self._embedder, self._model = policy, embedder, model
+        self._new, self._trained = _new_and_trained(window, serving, decisions)
 
     def main(self) -> Comparison:
         if self._serving is None:
@@ -55,10 +73,10 @@ class _WindowComparisons:
             return self._without_new_photos(self._serving)
         baseline = self._baseline(self._serving)
         if isinstance(baseline, Finding):
-            inspected = self._inspect(self._new)
+            inspected = self._inspect(self._new, self._model)
             return replace(inspected, review=inspected.review.with_findings([baseline]))
         new = self._embedded(self._new)
-        compared = compare_sides(baseline, new, self._policy, earlier=spans_side(self._trained), with_tfdv=True)
+        compared = compare_sides(baseline, new, self._policy, earlier=spans_side(self._trained), with_tfdv=True, model=self._model)
         return replace(compared, review=downgrade_known_drift(compared.review, compared.baseline.rows, new.rows, self._policy))
 
     def further(self, main: Comparison) -> Comparison | None:
@@ -74,8 +92,8 @@ class _WindowComparisons:
         previous = replace(previous, read_photos=no_photos)
         return compare_sides(previous, newest, self._policy, earlier=spans_side(self._window[:-1]), with_tfdv=True)
 
-    def _inspect(self, spans: Sequence[Span]) -> Comparison:
-        return compare_sides(None, spans_side(spans), self._policy)
+    def _inspect(self, spans: Sequence[Span], model: ServingModel | None = None) -> Comparison:
+        return compare_sides(None, spans_side(spans), self._policy, model=model)
 
     def _without_new_photos(self, serving: Mapping[str, Any]) -> Comparison:
         """Even without new photos a damaged serving model is a finding: no candidate is compared with it."""
@@ -96,13 +114,32 @@ class _WindowComparisons:
                 return replace(sample, read_photos=no_photos, as_baseline=_as_baseline(serving, photos))
             except InputError as error:
                 cause = error.message
-        text = f"Nothing was compared with the serving model's photos: {cause}."
+        facts = {"text": "no_baseline", "cause": cause}
         level: Level = "error" if serving.get("data") or serving.get("damage") else "warn"
         # Reviewers accept it for this version only; another damaged version is another finding.
-        return Finding(f"{BASELINE_FINDING}:{serving['version']}", level, "schema", "baseline", text)
+        return Finding(f"{BASELINE_FINDING}:{serving['version']}", level, "schema", "baseline", MESSAGES.message(facts), facts=facts)
 
     def _embedded(self, spans: Sequence[Span]) -> Side:
         return embed_side(spans_side(spans), self._embedder, self._policy.sample)
+
+
+def _new_and_trained(
+    window: Sequence[Span], serving: Mapping[str, Any] | None, decisions: Sequence[Decision]
+) -> tuple[list[Span], list[Span]]:
+    """The spans with the photos that the serving model was not trained on, and with those that it was. A span can be among both: photos
+    that were left out then come back as new ones."""
+    trained_on = {span["digest"]: span.get("edits") for span in serving["spans"]} if serving else {}
+    new: list[Span] = []
+    trained: list[Span] = []
+    for span in window:
+        if span.digest not in trained_on:
+            new.append(span)
+            continue
+        then = with_recorded_edits(decisions, replace(span, edits=PhotoEdits()), trained_on[span.digest])
+        restored = then.edits.excluded - span.edits.excluded
+        new += [only_photos(span, restored)] if restored else []
+        trained.append(without_photos(span, restored))
+    return new, trained
 
 
 def _as_baseline(serving: Mapping[str, Any], photos: int) -> dict[str, Any]:

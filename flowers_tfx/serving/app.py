@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from fastapi_offline import FastAPIOffline
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -24,8 +25,10 @@ from flowers_tfx.serving.gate import App, Gate
 from flowers_tfx.serving.inference_protocol import inference_protocol_router
 from flowers_tfx.serving.loaded_version import VersionFacts
 from flowers_tfx.serving.metrics import CONTENT_TYPE, Metrics
+from flowers_tfx.serving.monitor_metrics import MonitorMetrics
 from flowers_tfx.serving.photo_queue import PhotoQueue
 from flowers_tfx.serving.plain import plain_router
+from flowers_tfx.serving.recording import create_recorder
 from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import error_response
 from flowers_tfx.serving.service import Service
@@ -61,12 +64,21 @@ class ServingSettings:
 
 
 def create_service(settings: ServingSettings) -> Service:
-    """Loads the version that is to serve. Raises InputError if there is none that can be used."""
+    """Loads the version that is to serve. Raises InputError if there is none that can be used, and for a folder of records that cannot be
+    written to."""
     serving, metrics = settings.config.serving, Metrics()
+    if serving.record_dir:
+        metrics.add_collector(MonitorMetrics(serving.record_dir))
     queue = PhotoQueue(settings.threads, serving.queue, metrics)
     versions = _versions(settings, metrics, is_busy=lambda: len(queue) > 0)
     versions.start()
-    return Service(versions, queue, metrics, serving.timeout_s)
+    return Service(
+        versions,
+        queue,
+        metrics,
+        serving.timeout_s,
+        create_recorder(settings.config, settings.workers, metrics.records, lambda: queue.is_busy),
+    )
 
 
 def version_to_serve(settings: ServingSettings) -> str:
@@ -148,6 +160,8 @@ def _lifespan(
         explanations.start()
         if feedback:
             feedback.start()
+        if service.recorder:
+            service.recorder.start()
         # What was imported stays: no look at each of these objects in every collection.
         gc.collect()
         gc.freeze()
@@ -157,6 +171,8 @@ def _lifespan(
         if feedback:
             feedback.stop()
         service.queue.stop()
+        if service.recorder:
+            await run_in_threadpool(service.recorder.stop)
         service.versions.stop()
 
     return lifespan

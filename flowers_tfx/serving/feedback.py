@@ -16,12 +16,11 @@ from starlette.responses import Response
 
 from flowers_tfx.class_names import class_name
 from flowers_tfx.errors import InputError
-from flowers_tfx.serving.feedback_folder import DiskFull, FeedbackFolder
+from flowers_tfx.serving.feedback_folder import RECENT, DiskFull, FeedbackFolder
 from flowers_tfx.serving.recent_photos import RecentPhotos
 from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import json_response
 
-RECENT = ".recent"  # in the feedback folder; ingest goes by the CSV and never reads it
 _MIN_FREE_BYTES = 200_000_000
 _MAX_BODY = 4096
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -20,6 +20,7 @@ from flowers_tfx.storage import append_line, atomic_file, in_bucket, lock
 CSV_FILE = "feedback.csv"
 LOG_FILE = "feedback.jsonl"
 PHOTOS = "photos"
+RECENT = ".recent"  # photos of the last minutes, behind a line of JSON; ingest goes by the CSV and never reads them
 _HINT = "Set serving.feedback_dir to a folder on this machine that the server may write to, or leave it empty."
 
 

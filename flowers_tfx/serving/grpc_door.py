@@ -6,13 +6,14 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from flowers_tfx import __version__
+from flowers_tfx.serving.client_tag import HEADER, client_tag
 from flowers_tfx.serving.grpc_inference import infer_response, read_infer_message
 from flowers_tfx.serving.grpc_messages import HEALTH_PACKAGE, INFERENCE_PACKAGE, NOT_SERVING, SERVING, message_classes
 from flowers_tfx.serving.model_facts import SERVER, is_ready, model_facts, model_version
@@ -32,7 +33,8 @@ _CODES = {
     500: grpc.StatusCode.INTERNAL,
     503: grpc.StatusCode.UNAVAILABLE,
 }
-Handler = Callable[[Any], Awaitable[Any]]
+Metadata = Mapping[str, str | bytes]  # of a request
+Handler = Callable[[Any, Metadata], Awaitable[Any]]
 
 
 class GrpcDoor:
@@ -75,27 +77,28 @@ class GrpcDoor:
         """Takes no more requests, and waits so long for those that are being answered."""
         await self._server.stop(seconds)
 
-    async def _server_live(self, _: Any) -> Any:
+    async def _server_live(self, _: Any, metadata: Metadata) -> Any:
         return self._classes["ServerLiveResponse"](live=True)
 
-    async def _server_ready(self, _: Any) -> Any:
+    async def _server_ready(self, _: Any, metadata: Metadata) -> Any:
         return self._classes["ServerReadyResponse"](ready=bool(self._service.versions.serving))
 
-    async def _model_ready(self, request: Any) -> Any:
+    async def _model_ready(self, request: Any, metadata: Metadata) -> Any:
         return self._classes["ModelReadyResponse"](ready=is_ready(self._service, model_version(request.name, request.version)))
 
-    async def _server_metadata(self, _: Any) -> Any:
+    async def _server_metadata(self, _: Any, metadata: Metadata) -> Any:
         return self._classes["ServerMetadataResponse"](name=SERVER, version=__version__)
 
-    async def _model_metadata(self, request: Any) -> Any:
+    async def _model_metadata(self, request: Any, metadata: Metadata) -> Any:
         return self._classes["ModelMetadataResponse"](**model_facts(self._service, model_version(request.name, request.version)))
 
-    async def _model_infer(self, request: Any) -> Any:
+    async def _model_infer(self, request: Any, metadata: Metadata) -> Any:
         version = model_version(request.model_name, request.model_version)
         asked = read_infer_message(request)
-        return infer_response(self._classes, asked, await self._service.answer(asked.photos, version))
+        client = client_tag(str(metadata.get(HEADER.lower(), "")))
+        return infer_response(self._classes, asked, await self._service.answer(asked.photos, version, client))
 
-    async def _check(self, request: Any) -> Any:
+    async def _check(self, request: Any, metadata: Metadata) -> Any:
         """Of grpc.health.v1: of the server, for the empty name, and of the inference service."""
         if request.service not in ("", _SERVICE):
             raise RequestError(404, f"There is no service {request.service!r}.")
@@ -108,8 +111,9 @@ class GrpcDoor:
         async def answer(content: bytes, context: Any) -> bytes:
             started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
             try:
-                self._check_token(name, context)
-                response: bytes = (await method(_parse(request_class, content))).SerializeToString()
+                metadata: Metadata = dict(context.invocation_metadata() or ())
+                self._check_token(name, metadata)
+                response: bytes = (await method(_parse(request_class, content), metadata)).SerializeToString()
                 code = grpc.StatusCode.OK
                 return response
             except RequestError as error:
@@ -128,10 +132,10 @@ class GrpcDoor:
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
-    def _check_token(self, name: str, context: Any) -> None:
+    def _check_token(self, name: str, metadata: Metadata) -> None:
         if not self._token or name in _OPEN_METHODS:
             return
-        given = dict(context.invocation_metadata() or ()).get("authorization", "")
+        given = metadata.get("authorization", "")
         if not hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._token):
             raise RequestError(401, "The request has no valid token.", "Send the metadata `authorization: Bearer TOKEN`.")
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from flowers_tfx import __version__
 from flowers_tfx.serving.api_documents import PHOTO, array, documentation, record
 from flowers_tfx.serving.binary_tensors import tensor_bytes
+from flowers_tfx.serving.client_tag import HEADER, client_tag
 from flowers_tfx.serving.infer_request import InferRequest, read_infer
 from flowers_tfx.serving.json_body import read_request
 from flowers_tfx.serving.model_facts import SERVER, is_ready, model_facts, model_version
@@ -51,7 +52,8 @@ def inference_protocol_router(service: Service) -> APIRouter:
     async def infer(request: Request) -> Response:
         version = _named_version(request)
         asked = await read_request(request, partial(read_infer, json_size=request.headers.get(_JSON_SIZE)))
-        return _infer_response(asked, await service.answer(asked.photos, version))
+        client = client_tag(request.headers.get(HEADER))
+        return _infer_response(asked, await service.answer(asked.photos, version, client))
 
     add("/v2/health/live", "GET", live, summary="Whether the process answers", answer=_LIVE)
     add("/v2/health/ready", "GET", ready, summary="Whether a version answers", answer=_READY)

@@ -14,13 +14,14 @@ from flowers_tfx.storage import StoragePath
 @dataclass(frozen=True)
 class VersionFacts:
     """`version`: its number; `created`: ISO 8601, UTC, empty for a version that another program wrote; `digest`: of the model's files;
-    `path`: where it lies in the registry."""
+    `path`: where it lies in the registry; `network`: what makes its features."""
 
     version: str
     path: StoragePath
     labels: tuple[str, ...]
     created: str
     digest: str
+    network: str = ""
 
 
 class LoadedVersion:

@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
+from flowers_tfx.monitoring.record_settings import Lost, Result
 from flowers_tfx.serving.version_states import Change, Role
 
 disable_created_metrics()  # a time beside each counter, which nobody asks for
@@ -27,6 +29,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._roles: dict[Role, str] = {}
+        self._collectors: list[Collector] = []
         self._several = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         if not self._several:
             ProcessCollector(registry=registry)
@@ -45,6 +48,7 @@ class Metrics:
             "flowers_model_errors", "Photos whose answer failed or was not finite.", ("version",), registry=registry
         )
         self.explanations = ExplanationMetrics(registry)
+        self.records = RecordMetrics(registry)
         self.version = Gauge(
             "flowers_version", "1 for a loaded version.", ("version", "role"), registry=registry, multiprocess_mode="livemax"
         )
@@ -60,6 +64,11 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0),
             registry=registry,
         )
+
+    def add_collector(self, collector: Collector) -> None:
+        """Of values that are the same in every worker, such as those of a file."""
+        self._collectors.append(collector)
+        self._registry.register(collector)
 
     def version_changed(self, version: str, change: Change) -> None:
         self.version_changes.labels(version, change).inc()
@@ -96,6 +105,8 @@ class Metrics:
             return bytes(generate_latest(self._registry))
         every = CollectorRegistry()
         MultiProcessCollector(every)
+        for collector in self._collectors:
+            every.register(collector)
         return bytes(generate_latest(every))
 
 
@@ -119,6 +130,30 @@ class ExplanationMetrics:
     def unfinished(self, reason: Unfinished) -> None:
         """A request that got no explanation."""
         self._unfinished.labels(reason).inc()
+
+
+class RecordMetrics:
+    """What is recorded of answers, with `serving.record_dir`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._recorded = Counter("flowers_recorded_answers", "Answered photos whose record was written.", registry=registry)
+        self._lost = Counter("flowers_lost_records", "Answered photos whose record could not be written.", ("reason",), registry=registry)
+        self._measured = Counter(
+            "flowers_measured_photos", "Recorded photos by whether their properties were measured.", ("result",), registry=registry
+        )
+        self._errors = Counter("flowers_recording_errors", "Errors in the recording of answers that the log describes.", registry=registry)
+
+    def recorded(self, photos: int) -> None:
+        self._recorded.inc(photos)
+
+    def lost(self, reason: Lost, photos: int) -> None:
+        self._lost.labels(reason).inc(photos)
+
+    def measured(self, result: Result, photos: int) -> None:
+        self._measured.labels(result).inc(photos)
+
+    def failed(self) -> None:
+        self._errors.inc()
 
 
 def _seconds(name: str, text: str, buckets: tuple[float, ...], registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Any:

@@ -45,6 +45,7 @@ class PhotoQueue:
     def __init__(self, threads: int, capacity: int, metrics: Metrics) -> None:
         self._threads_number, self._capacity, self._metrics = threads, capacity, metrics
         self._jobs: deque[_Job] = deque()
+        self._taken = 0  # photos that threads are at
         self._changed = threading.Condition()
         self._stopped = False
         self._threads: list[threading.Thread] = []
@@ -56,6 +57,11 @@ class PhotoQueue:
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are more photos than threads."""
+        return len(self._jobs) + self._taken > self._threads_number
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -94,6 +100,8 @@ class PhotoQueue:
                 if not job.future.cancelled():
                     job.outcome = self._answer(job)
             self._call_in_loop(lambda batch=batch: _resolve(batch))  # type: ignore[misc]
+            with self._changed:
+                self._taken -= len(batch)
 
     def _take(self) -> list[_Job]:
         """The next batch; empty when the queue was stopped."""
@@ -102,6 +110,7 @@ class PhotoQueue:
                 self._changed.wait()
             number = min(LARGEST_BATCH, -(-len(self._jobs) // self._threads_number))
             batch = [self._jobs.popleft() for _ in range(number)]
+            self._taken += number
             self._metrics.queue_changed(len(self._jobs))
         if batch:
             self._metrics.batch.observe(len(batch))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.serving.api_documents import errors
+from flowers_tfx.serving.client_tag import HEADER, client_tag
 from flowers_tfx.serving.feedback import Feedback
 from flowers_tfx.serving.requests import RequestError, bad_photo
 from flowers_tfx.serving.responses import json_response
@@ -29,9 +30,10 @@ def plain_router(service: Service, max_body: int, feedback: Feedback | None) -> 
     @router.post("/predict", **_DOCUMENTATION)
     async def predict(request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        client = client_tag(request.headers.get(HEADER))
         if kind == FORM:
             names, photos = await _files(request, service.queue.capacity, max_body)
-            return json_response(_rows(await service.answer(photos), names))
+            return json_response(_rows(await service.answer(photos, client=client), names))
         if kind not in _NEUTRAL and not kind.startswith("image/"):
             raise RequestError(
                 415, f"The content type {kind} is not taken.", f"Send a photo as image/jpeg or image/png, or several as {FORM}."
@@ -39,7 +41,7 @@ def plain_router(service: Service, max_body: int, feedback: Feedback | None) -> 
         photo = await request.body()
         if not photo:
             raise RequestError(400, "The request has no body.", "Send a JPEG or PNG file as the body.")
-        reply = await service.answer([photo])
+        reply = await service.answer([photo], client=client)
         answer = answer_json(reply.version, reply.whole()[0])
         if feedback:
             await run_in_threadpool(feedback.recent.keep, reply.id, photo, answer)

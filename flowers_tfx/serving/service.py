@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 from flowers_tfx.data.pictures import BadPicture
 from flowers_tfx.errors import InputError
 from flowers_tfx.inference.answer import Answer
+from flowers_tfx.monitoring.answered_photo import AnsweredPhoto
+from flowers_tfx.monitoring.recorder import Recorder
 from flowers_tfx.serving.loaded_version import LoadedVersion
 from flowers_tfx.serving.metrics import Metrics
 from flowers_tfx.serving.photo_queue import ModelFailure, Outcome, PhotoQueue
@@ -36,19 +39,26 @@ class Reply:
 
 
 class Service:
-    """`seconds`: how long an answer may take."""
+    """`seconds`: how long an answer may take; `recorder`: None if answers are not recorded."""
 
-    def __init__(self, versions: VersionManager, queue: PhotoQueue, metrics: Metrics, seconds: float) -> None:
-        self.versions, self.queue, self.metrics = versions, queue, metrics
+    def __init__(
+        self, versions: VersionManager, queue: PhotoQueue, metrics: Metrics, seconds: float, recorder: Recorder | None = None
+    ) -> None:
+        self.versions, self.queue, self.metrics, self.recorder = versions, queue, metrics, recorder
         self._seconds = seconds
 
-    async def answer(self, photos: Sequence[bytes], version: int | None = None) -> Reply:
-        """Raises RequestError: 404 for a version that is not loaded, 429 while too many photos wait, 503 without a model or in time, 500
-        for a model that fails."""
+    async def answer(self, photos: Sequence[bytes], version: int | None = None, client: str = "") -> Reply:
+        """`client`: the tag of who asks, for the records.
+
+        Raises RequestError: 404 for a version that is not loaded, 429 while too many photos wait, 503 without a model or in time, 500 for a
+        model that fails.
+        """
         request = uuid.uuid4().hex
         with self.lease(request, version) as loaded:
             answers = await self.answers_of(loaded, photos)
             self._count(loaded, answers)
+        if self.recorder:
+            self.recorder.record(list(_answered_photos(request, loaded, client, photos, answers)))
         if version is None:
             self.versions.ask_shadow(loaded, photos, answers)
         return Reply(request, loaded, answers)
@@ -112,6 +122,16 @@ class Service:
             else:
                 known = "true" if answer.known else "false"
                 self.metrics.answers.labels(loaded.version, label_of(loaded, answer), known, answer.why or "").inc()
+
+
+def _answered_photos(
+    request: str, loaded: LoadedVersion, client: str, photos: Sequence[bytes], answers: Sequence[Answer | BadPicture]
+) -> Iterator[AnsweredPhoto]:
+    now = time.time_ns() // 1000
+    for number, (photo, answer) in enumerate(zip(photos, answers, strict=True)):
+        if isinstance(answer, Answer):
+            facts = loaded.facts
+            yield AnsweredPhoto(request, number, now, loaded.number, facts.network, client, facts.labels, photo, answer)
 
 
 def label_of(loaded: LoadedVersion, answer: Answer) -> str:

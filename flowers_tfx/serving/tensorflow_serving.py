@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowers_tfx.serving.api_documents import PHOTO, array, documentation, record
+from flowers_tfx.serving.client_tag import HEADER, client_tag
 from flowers_tfx.serving.json_body import read_request
 from flowers_tfx.serving.model_name import MODEL, version_number
 from flowers_tfx.serving.output_tensors import OutputTensor, output_tensors
@@ -45,7 +46,7 @@ def tensorflow_serving_router(service: Service) -> APIRouter:
         number = version_of_path(request)
         asked = await read_request(request, read_predict)
         with named_by(number):
-            reply = await service.answer(asked.photos, number)
+            reply = await service.answer(asked.photos, number, client_tag(request.headers.get(HEADER)))
         outputs = output_tensors(reply.version, reply.whole())
         values: Any = {output.output.name: output.rows for output in outputs} if asked.columnar else _rows(outputs)
         return json_response({"outputs" if asked.columnar else "predictions": values, "model_version": reply.version.version})
@@ -54,7 +55,7 @@ def tensorflow_serving_router(service: Service) -> APIRouter:
         number = version_of_path(request)
         photos = await read_request(request, read_classify)
         with named_by(number):
-            reply = await service.answer(photos, number)
+            reply = await service.answer(photos, number, client_tag(request.headers.get(HEADER)))
         return json_response({"results": _classes(reply), "model_version": reply.version.version})
 
     add("", "GET", status, summary="States of the model's versions, as TensorFlow Serving reports them", answer=_STATUS)

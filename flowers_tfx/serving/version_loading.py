@@ -8,6 +8,7 @@ from pathlib import Path
 from flowers_tfx import registry
 from flowers_tfx.errors import InputError, first_line
 from flowers_tfx.inference.engines import LiteRtEngine
+from flowers_tfx.model.features_network import features_network
 from flowers_tfx.serving.loaded_version import LoadedVersion, VersionFacts
 from flowers_tfx.serving.memory import available_memory, needed_memory
 from flowers_tfx.serving.version_states import ErrorCode
@@ -29,7 +30,7 @@ def load_version(registry_uri: str, number: int, *, max_pixels: int, threads: in
         entry = _verify(folder, number)
         _check_memory(folder, threads)
         engine = _start_engine(folder, max_pixels, threads)
-        facts = VersionFacts(str(number), path, engine.labels, entry.created, entry.digest)
+        facts = VersionFacts(str(number), path, engine.labels, entry.created, entry.digest, features_network(folder))
     return LoadedVersion(facts, engine, freed)
 
 

@@ -4,6 +4,7 @@ from flowers_tfx.storage.atomic_writes import (
     atomic_file,
     atomic_folder,
     check_target,
+    is_unfinished,
     output_file,
     remove_unfinished,
     rename_folder,
@@ -11,7 +12,7 @@ from flowers_tfx.storage.atomic_writes import (
     unfinished_path,
 )
 from flowers_tfx.storage.bucket_path import BucketPath
-from flowers_tfx.storage.locks import Lock, append_line, check_bucket, lock, try_lock
+from flowers_tfx.storage.locks import Lock, append_line, check_bucket, is_locked, lock, try_lock, update_file
 from flowers_tfx.storage.paths import StoragePath, fetch, file_sha256, file_sizes, in_bucket, local_file, storage_path
 from flowers_tfx.storage.s3_endpoint import configure_beam_worker, endpoint_url, s3_beam_args
 
@@ -30,6 +31,8 @@ __all__ = [
     "file_sha256",
     "file_sizes",
     "in_bucket",
+    "is_locked",
+    "is_unfinished",
     "local_file",
     "lock",
     "output_file",
@@ -40,4 +43,5 @@ __all__ = [
     "storage_path",
     "try_lock",
     "unfinished_path",
+    "update_file",
 ]

@@ -29,6 +29,11 @@ def unfinished_path(path: P) -> P:
     return path.parent / f".{name}.{uuid.uuid4().hex}.tmp"
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of this name was being written; no reader takes it for anything."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{32}\.tmp", name) is not None
+
+
 def remove_unfinished(folder: Path | BucketPath, names: str) -> None:
     """Deletes the unfinished folders of killed writers whose names match the regular expression `names`. Only the holder of the lock of
     `folder` may call it."""
@@ -91,7 +96,7 @@ def rename_folder(unfinished: Path, path: Path, *, durable: bool) -> None:
     Raises FileExistsError if the folder exists and isn't empty."""
     if durable:
         for file in [*unfinished.rglob("*"), unfinished]:
-            _flush(file)
+            flush(file)
     try:
         os.rename(unfinished, path)
     except OSError as error:
@@ -99,7 +104,7 @@ def rename_folder(unfinished: Path, path: Path, *, durable: bool) -> None:
             raise FileExistsError(error.errno, os.strerror(error.errno or 0), str(path)) from error
         raise
     if durable:
-        _flush(path.parent)
+        flush(path.parent)
 
 
 def _rename_new(unfinished: Path, path: Path, durable: bool) -> None:
@@ -149,7 +154,8 @@ def _moved_away(folder: Path, old: Path) -> Iterator[None]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """What was written to a file, or renamed in a folder, reaches the disk."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

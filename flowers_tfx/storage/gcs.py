@@ -35,7 +35,7 @@ class Gcs:
         with _translate_errors(self._name):
             blobs = self._client.list_blobs(self._name, prefix=prefix, delimiter=None if recursive else "/")
             for blob in blobs:
-                yield ObjectInfo(blob.name, int(blob.size))
+                yield ObjectInfo(blob.name, int(blob.size), str(blob.generation))
             yield from (ObjectInfo(folder) for folder in sorted(blobs.prefixes))
 
     def read(self, key: str) -> tuple[bytes, str]:

@@ -11,12 +11,13 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from flowers_tfx import progress
 from flowers_tfx.errors import InputError
+from flowers_tfx.storage.atomic_writes import atomic_file, flush
 from flowers_tfx.storage.bucket_path import BucketPath
 from flowers_tfx.storage.lease import hold_lease
 from flowers_tfx.storage.paths import StoragePath
@@ -70,6 +71,14 @@ def try_lock(file: IO[Any] | int) -> bool:
     return True
 
 
+def is_locked(folder: StoragePath) -> bool:
+    """Whether somebody has the lock of a folder on a disk now. False in a bucket, where only a minute's wait could tell."""
+    if isinstance(folder, BucketPath) or not (folder / LOCK_NAME).is_file():
+        return False
+    with (folder / LOCK_NAME).open("r") as file:
+        return not try_lock(file)
+
+
 def check_bucket(folder: BucketPath) -> None:
     """Writes, reads, lists and deletes a probe, so that errors appear now and not after hours of work.
 
@@ -97,24 +106,48 @@ def append_line(file: StoragePath, line: str) -> None:
         os.fsync(out.fileno())
 
 
+def update_file(file: StoragePath, edit: Callable[[bytes], bytes]) -> None:
+    """Replaces the content of a file, empty if it is absent, by what `edit` makes of it; several writers take turns, and readers see the
+    old content or the new. An error of `edit` changes nothing. In a bucket `edit` is called again when another writer was faster."""
+    if isinstance(file, BucketPath):
+        return _update_object(file, edit)
+    # Not the lock of the folder, which an ingest may have for hours.
+    with _open_lock_file(file.parent, f".{file.name}{LOCK_NAME}") as own:
+        fcntl.flock(own, fcntl.LOCK_EX)
+        old = file.read_bytes() if file.is_file() else b""
+        new = edit(old)
+        if new != old:
+            with atomic_file(file) as unfinished:
+                unfinished.write_bytes(new)
+                flush(unfinished)
+            flush(file.parent)
+
+
 def _append_to_object(file: BucketPath, line: bytes) -> None:
     """Objects cannot be appended to: the object is rewritten on the condition that it has not changed since it was read."""
+    _update_object(file, lambda content: content + line)
+
+
+def _update_object(file: BucketPath, edit: Callable[[bytes], bytes]) -> None:
     while True:
         try:
             content, tag = file.store.read(file.key)
         except FileNotFoundError:
             content, tag = b"", ABSENT
+        new = edit(content)
+        if new == content:
+            return
         try:
-            write_conditionally(file.store, file.key, content + line, tag)
+            write_conditionally(file.store, file.key, new, tag)
             return
         except ConditionFailed:
             time.sleep(random.uniform(0, 0.2))
 
 
-def _open_lock_file(folder: Path) -> IO[str]:
+def _open_lock_file(folder: Path, name: str = LOCK_NAME) -> IO[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / LOCK_NAME).open("a+", encoding="utf-8")
+        return (folder / name).open("a+", encoding="utf-8")
     except OSError as error:
         raise _not_writable(folder, error) from error
 

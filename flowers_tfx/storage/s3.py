@@ -44,7 +44,7 @@ class S3:
         with _translate_errors(self._bucket):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **options):
                 yield from (ObjectInfo(folder["Prefix"]) for folder in page.get("CommonPrefixes", ()))
-                yield from (ObjectInfo(entry["Key"], int(entry["Size"])) for entry in page.get("Contents", ()))
+                yield from (ObjectInfo(entry["Key"], int(entry["Size"]), str(entry.get("ETag", ""))) for entry in page.get("Contents", ()))
 
     def read(self, key: str) -> tuple[bytes, str]:
         with _translate_errors(self._bucket, key):

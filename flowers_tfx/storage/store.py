@@ -95,10 +95,11 @@ class ObjectStream(io.RawIOBase):
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """`key` of an object, or of a folder if it ends with a slash; `size` in bytes."""
+    """`key` of an object, or of a folder if it ends with a slash; `size` in bytes; `tag`: that of `Store.read`, empty for a folder."""
 
     key: str
     size: int = 0
+    tag: str = ""
 
 
 class Store(Protocol):

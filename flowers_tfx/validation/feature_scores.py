@@ -12,6 +12,7 @@ from flowers_tfx.validation.effects import Floats, kolmogorov_smirnov, share_dif
 from flowers_tfx.validation.tables.photo_table import Photos
 
 BUCKETS = 10
+WARN_AT, ERROR_AT = "warn_at_points", "error_at_points"  # methods of scores: the effects that warn and that stop
 Words = npt.NDArray[np.object_]
 
 

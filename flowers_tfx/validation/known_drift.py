@@ -8,6 +8,8 @@ import pandas as pd
 
 from flowers_tfx import features
 from flowers_tfx.finding_kinds import KINDS
+from flowers_tfx.texts.finding_messages import MESSAGES
+from flowers_tfx.texts.templates import with_also
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Finding, Review
 from flowers_tfx.validation.table_comparison import compare
@@ -20,7 +22,8 @@ TESTED_KINDS = tuple(spec.key for spec in KINDS if spec.evidence == "tested")
 def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFrame, policy: Policy) -> Review:
     """The review with its tested findings as notes if the new photos show no drift against one of the newest spans of the baseline.
 
-    A baseline of two kinds of photos differs from a delivery of either kind; that is not drift. Counts and schema findings stay.
+    A baseline of two kinds of photos differs from a delivery of either kind; that is not drift. Counts and schema findings stay; groups and
+    the story, which are on drift, do not.
     """
     if review.verdict == "pass" or features.SPAN not in baseline:
         return review
@@ -31,9 +34,8 @@ def downgrade_known_drift(review: Review, baseline: pd.DataFrame, new: pd.DataFr
     for span in large[:MOST_SPANS]:
         alone = compare(baseline[baseline[features.SPAN] == span], new, policy)
         if not any(_is_drift(finding) for finding in alone.findings):
-            return replace(
-                review, findings=tuple(_downgrade(finding, span) if _is_drift(finding) else finding for finding in review.findings)
-            )
+            findings = tuple(_downgrade(finding, span) if _is_drift(finding) else finding for finding in review.findings)
+            return replace(review, findings=findings, groups=(), story=None)
     return review
 
 
@@ -42,5 +44,5 @@ def _is_drift(finding: Finding) -> bool:
 
 
 def _downgrade(finding: Finding, span: int) -> Finding:
-    message = f"{finding.message} The photos are like those of span-{span}, which the serving model was trained on."
-    return replace(finding, level="note", message=message)
+    also = {"text": "known_span", "span": span}
+    return replace(finding, level="note", message=f"{finding.message} {MESSAGES.message(also)}", facts=with_also(finding.facts, also))

@@ -21,14 +21,24 @@ Matrix = npt.NDArray[Any]
 class Permutations:
     """`groups` is float32 [1 + draws, photos]: 1 for a photo drawn as new. The first row is what was observed."""
 
-    def __init__(self, is_new: npt.NDArray[np.bool_], draws: int, seed: int) -> None:
-        self.new, self.photos = int(is_new.sum()), len(is_new)
+    def __init__(self, is_new: npt.NDArray[np.bool_], draws: int, seed: int, rows: npt.NDArray[np.int64] | None = None) -> None:
+        """`rows`: only of these photos, as many of which are drawn as new as were observed."""
         random = np.random.default_rng(seed)
-        keys = random.random((draws, self.photos), dtype=np.float32)
+        keys = random.random((draws, len(is_new)), dtype=np.float32)
+        self._of_all = is_new, draws, seed
+        if rows is not None:
+            keys, is_new = keys[:, rows], is_new[rows]
+        self.new, self.photos = int(is_new.sum()), len(is_new)
         chosen = np.argpartition(keys, self.new - 1, axis=1)[:, : self.new]
         self.groups: Singles = np.zeros((draws + 1, self.photos), np.float32)
         self.groups[0] = is_new
         np.put_along_axis(self.groups[1:], chosen, np.float32(1), axis=1)
+        self._normal_scores: dict[int, Floats] = {}
+
+    def among(self, rows: npt.NDArray[np.int64]) -> Permutations:
+        """The permutations of some of the photos, from the same random numbers: a photo that a draw takes for new is mostly new here, too.
+        So statistics of the same draw on all photos and on some stand together as the observed ones do."""
+        return self if len(rows) == self.photos else Permutations(*self._of_all, rows)
 
     @property
     def spread(self) -> float:
@@ -54,11 +64,16 @@ class Permutations:
         scores = np.zeros(counts.shape)
         for total in np.unique(totals):
             columns = totals == total
-            scores[:, columns] = self._normal_scores(int(total))[counts[:, columns]]
+            scores[:, columns] = self.normal_scores(int(total))[counts[:, columns]]
         return scores
 
-    def _normal_scores(self, total: int) -> Floats:
-        """Normal score by count 0..new of flagged photos among the new ones."""
+    def normal_scores(self, total: int) -> Floats:
+        """Normal score by count 0..new of flagged photos among the new ones, if `total` photos are flagged."""
+        if total not in self._normal_scores:
+            self._normal_scores[total] = self._compute_normal_scores(total)
+        return self._normal_scores[total]
+
+    def _compute_normal_scores(self, total: int) -> Floats:
         law = stats.hypergeom(self.photos, total, self.new)
         at = np.arange(self.new + 1)
         mass = law.pmf(at)

@@ -14,6 +14,8 @@ from flowers_tfx.validation.tables.checks import incomplete_embeddings
 from flowers_tfx.validation.tables.photo_table import Floats, Photos
 
 Codes = npt.NDArray[np.int64]
+# The code of a photo without a label. Tests of labels leave it out.
+UNLABELLED = -1
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class PhotoPool:
         return {**strings, **{name: [None if np.isnan(value) else int(value) for value in values] for name, values in codes.items()}}
 
     def class_codes(self) -> Codes:
-        """[photos]: a number for each class. All 0 if a side has no labels at all: a finding reports that, and nothing is compared."""
+        """[photos]: a number for each class, UNLABELLED without a label. All 0 if a side has no labels at all: a finding reports that, and
+        nothing is compared."""
         sides = (self.photos.labels[self.is_new == side] for side in (False, True))
         if all(any(label is not None for label in side) for side in sides):
             return codes_of(self.photos.labels)
@@ -45,8 +48,15 @@ class PhotoPool:
 
 
 def codes_of(labels: npt.NDArray[np.object_]) -> Codes:
-    codes: Codes = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1].astype(np.int64)
+    """[labels]: the position of each among all, in alphabetical order; UNLABELLED for None."""
+    labelled = is_labelled(labels)
+    codes: Codes = np.full(len(labels), UNLABELLED, np.int64)
+    codes[labelled] = np.unique(np.array([str(label) for label in labels[labelled]]), return_inverse=True)[1]
     return codes
+
+
+def is_labelled(labels: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    return np.array([label is not None for label in labels], bool)
 
 
 def pool_photos(baseline: Photos, new: Photos) -> PhotoPool:

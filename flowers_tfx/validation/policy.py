@@ -50,7 +50,8 @@ class Policy(ReviewConfig):
         return error if level == "error" else warn
 
     def as_json(self) -> str:
-        return json.dumps(self.model_dump(), sort_keys=True)
+        # The language of the report changes nothing that is compared.
+        return json.dumps(self.model_dump(exclude={"language"}), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Policy:
@@ -58,4 +59,6 @@ class Policy(ReviewConfig):
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.as_json().encode()).hexdigest()
+        """Of the settings that decide over a single review without a model."""
+        values = self.model_dump(exclude={"approvals", "false_alarm_weeks", "max_drop", "language"})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

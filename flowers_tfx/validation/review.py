@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flowers_tfx.finding_kinds import BY_KEY, KINDS, KindSpec
@@ -28,7 +28,8 @@ class Example:
 class Finding:
     """`kind`: the key of a row of `finding_kinds`. `p_value`: adjusted for every test of the review; None for counts, which need no test.
     `effect` is in `unit`, and the level goes by it; `threshold` is that of the level, for a note that of a warning.
-    `accepted`: a reviewer let it pass."""
+    `accepted`: a reviewer let it pass. `facts`: what the message is made of, so that a report can write it in another language; empty if
+    only the message is known."""
 
     id: str
     level: Level
@@ -42,6 +43,7 @@ class Finding:
     threshold: float | None = None
     examples: tuple[Example, ...] = ()
     accepted: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in BY_KEY:
@@ -81,7 +83,10 @@ class Finding:
 @dataclass(frozen=True)
 class Review:
     """`scores`: {feature: {method: value}}, also without findings. `compared_with`: {kind, version, digest, photos}; `new`: {spans,
-    digest, photos}; `decisions`: those of reviewers that were applied. `digest` names both samples and the policy."""
+    digest, photos}; `decisions`: those of reviewers that were applied. `digest` names both samples and the policy. `harm`, `groups`,
+    `power` and `story` as in the JSON: what the change costs the model, which photos it is, what could not have been seen, and the cause
+    in one sentence; None or empty where they were not computed. `sequential`: {weeks, level, reviews} of a review whose error rate is held
+    over time with those before it; None for one that stands alone."""
 
     findings: tuple[Finding, ...]
     scores: Mapping[str, Mapping[str, float | None]]
@@ -89,6 +94,11 @@ class Review:
     new: Mapping[str, Any]
     decisions: tuple[Mapping[str, Any], ...] = ()
     digest: str = ""
+    harm: Mapping[str, Any] | None = None
+    groups: tuple[Mapping[str, Any], ...] = ()
+    power: Mapping[str, float | None] = field(default_factory=dict)
+    story: str | None = None
+    sequential: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "findings", tuple(sorted(self.findings, key=_order)))
@@ -97,6 +107,11 @@ class Review:
     def verdict(self) -> Verdict:
         open_levels = {finding.level for finding in self.findings if not finding.accepted}
         return "blocked" if "error" in open_levels else "warn" if "warn" in open_levels else "pass"
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there was a baseline; otherwise the new photos were inspected alone."""
+        return self.compared_with.get("kind") in ("serving", "span")
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
@@ -123,21 +138,46 @@ class Review:
         return {
             "verdict": self.verdict,
             "findings": [finding.as_json() for finding in self.findings],
+            "facts": {finding.id: dict(finding.facts) for finding in self.findings if finding.facts},
             "scores": {name: {method: number(value) for method, value in by.items()} for name, by in self.scores.items()},
             "compared_with": dict(self.compared_with),
             "new": dict(self.new),
             "decisions": [dict(decision) for decision in self.decisions],
             "digest": self.digest,
+            "harm": dict(self.harm) if self.harm is not None else None,
+            "groups": [dict(group) for group in self.groups],
+            "power": {name: number(effect) for name, effect in self.power.items()},
+            "story": self.story,
+            "sequential": dict(self.sequential) if self.sequential is not None else None,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Review:
-        """What `as_json` wrote."""
+        """What `as_json` wrote, also before there were facts, harm, groups, power, a story and sequences."""
+        facts = value.get("facts", {})
         findings = tuple(
-            Finding(**{**finding, "examples": tuple(Example(**example) for example in finding["examples"])})
+            Finding(
+                **{
+                    **finding,
+                    "examples": tuple(Example(**example) for example in finding["examples"]),
+                    "facts": facts.get(finding["id"], {}),
+                }
+            )
             for finding in value["findings"]
         )
-        return cls(findings, value["scores"], value["compared_with"], value["new"], tuple(value["decisions"]), value["digest"])
+        return cls(
+            findings,
+            value["scores"],
+            value["compared_with"],
+            value["new"],
+            tuple(value["decisions"]),
+            value["digest"],
+            value.get("harm"),
+            tuple(value.get("groups", ())),
+            value.get("power", {}),
+            value.get("story"),
+            value.get("sequential"),
+        )
 
 
 _RANKS = {spec.key: rank for rank, spec in enumerate(KINDS)}

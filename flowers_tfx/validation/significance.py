@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 
@@ -28,8 +29,9 @@ class Significance:
         self._views = views
         weights = np.array([WEIGHTS[name] for name in views])
         self._weights = dict(zip(views, (weights / weights.sum()).tolist(), strict=True))
-        # By draw: the smallest weighted p-value over views.
-        self._smallest = np.sort(np.min([view.p_values / self._weights[name] for name, view in views.items()], axis=0))
+        # By row, the observed one first: the smallest weighted p-value over views.
+        self._by_row = np.min([view.p_values / self._weights[name] for name, view in views.items()], axis=0)
+        self._smallest = np.sort(self._by_row)
 
     def view_p_value(self, name: str) -> float:
         return self._adjusted(name, float(self._views[name].p_values[0]))
@@ -37,6 +39,13 @@ class Significance:
     def column_p_values(self, name: str) -> Floats:
         """[statistics]: of each."""
         return np.array([self._adjusted(name, float(p_value)) for p_value in self._views[name].column_p_values])
+
+    def critical_rank(self, name: str, alpha: float) -> int:
+        """In how many rows, its own included, the largest statistic of the view may be as large as the observed one, if that is to be
+        significant at `alpha`. 0: no statistic could be."""
+        draws, rows = np.sort(np.delete(self._by_row, 0)), len(self._by_row)
+        allowed = int(alpha * rows + 1e-9)
+        return max(0, ceil(rows * self._weights[name] * (draws[allowed - 1] - 1e-12)) - 1) if allowed else 0
 
     @cached_property
     def strongest(self) -> dict[tuple[str, str], tuple[int, float]]:

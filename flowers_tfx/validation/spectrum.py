@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,10 @@ class Spectrum:
         unit = self.weights * len(self.weights)
         squares = self.scores**2
         return np.stack([squares @ (unit / (unit + ridge)) for ridge in ridges], axis=1)
+
+    def shifted(self, added: Floats) -> Spectrum:
+        """The first draws with these scores [draws, directions] added: what a shift would have given."""
+        return replace(self, scores=self.scores[1 : len(added) + 1] + added[: len(self.scores) - 1])
 
     def newness(self, ridge: float) -> Floats:
         """[photos]: position on the line that separates the groups best (Fisher's discriminant with a ridge); larger is newer."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from flowers_tfx.validation.findings.drift_findings import drift_findings, drift
 from flowers_tfx.validation.permutation import Permutations
 from flowers_tfx.validation.photo_pool import complete_embeddings, pool_photos
 from flowers_tfx.validation.policy import Policy
+from flowers_tfx.validation.power import smallest_effects
 from flowers_tfx.validation.review import Finding, Review
 from flowers_tfx.validation.row_sample import sample_rows
 from flowers_tfx.validation.tables.photo_table import Photos
@@ -38,33 +40,31 @@ def compare(
     subject: Mapping[str, Any] | None = None,
     unmeasured: Mapping[str, str] = NOTHING_UNMEASURED,
     labelled: bool = True,
+    with_power: bool = False,
 ) -> Review:
     """The review of `new` against `baseline`: two per-photo tables with the columns uri, digest, label, image properties, embedding.
 
     `delivery`: what ingest set aside. `earlier`: all earlier photos, to be searched for duplicates and conflicts if the baseline is only
     a sample of them. `compared_with` and `subject` are added to the JSON of both sides. `unmeasured`: image properties that some photos
     lack, and where: {"sharpness": "span 1"}; they are noted and not compared. `labelled=False`: the new photos, such as those of
-    requests, may lack labels: if none has one, labels are not compared. Equal inputs give equal reviews. Errors in a table are findings.
+    requests, may lack labels: if none has one, labels are not compared.
+    `with_power`: also what could not have been seen. Equal inputs give equal reviews. Errors in a table are findings.
     """
     policy = policy or Policy()
     tables = read_tables(baseline, new, unmeasured, labelled)
     old, fresh = tables.baseline, tables.new
     earlier_photos = old if earlier is None or not len(earlier) else read_tables(earlier, earlier).new
     findings = [*tables.findings, *counted_findings(earlier_photos, fresh, delivery, policy)]
-    scores = feature_scores(old, fresh)
-    if len(old) > 1 and len(fresh) > 1:
-        drift, drift_by_feature = _compare_photos(old, fresh, policy, seed)
-        findings += drift
-        for feature, values in drift_by_feature.items():
-            scores.setdefault(feature, {}).update(values)
+    tested = _compare_photos(old, fresh, policy, seed, with_power) if len(old) > 1 and len(fresh) > 1 else _Tested()
     digests = (old.digest, fresh.digest)
     earlier_digest = "" if earlier_photos is old else earlier_photos.digest
     return Review(
-        tuple(findings),
-        scores,
+        (*findings, *tested.findings),
+        _merged_scores(feature_scores(old, fresh), tested.scores),
         {"kind": "span", "version": None, "digest": digests[0], "photos": len(old), **(compared_with or {})},
         {"spans": [], "digest": digests[1], "photos": len(fresh), **(subject or {}), **_unlabelled(tables)},
         digest=_digest(*digests, earlier_digest, policy.digest, str(seed), repr(delivery), *_unlabelled(tables)),
+        power=tested.power,
     )
 
 
@@ -97,13 +97,28 @@ def inspect(
     )
 
 
-def _compare_photos(old: Photos, new: Photos, policy: Policy, seed: int) -> tuple[list[Finding], dict[str, dict[str, float | None]]]:
-    """What the tests find, and their scores by feature."""
+@dataclass(frozen=True)
+class _Tested:
+    """What the tests find, their scores and their power by feature."""
+
+    findings: Sequence[Finding] = ()
+    scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    power: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def _compare_photos(old: Photos, new: Photos, policy: Policy, seed: int, with_power: bool) -> _Tested:
     samples = [side.rows(sample_rows(side.digests, side.uris, policy.sample, seed)) for side in (old, new)]
     pool, incomplete = complete_embeddings(pool_photos(*samples))
     permutations = Permutations(pool.is_new, policy.permutations, seed)
     builder = FindingBuilder(compute_views(pool, permutations), pool, old, new, policy)
-    return [*incomplete, *drift_findings(builder)], drift_scores(builder)
+    power = smallest_effects(builder, permutations) if with_power else {}
+    return _Tested([*incomplete, *drift_findings(builder)], drift_scores(builder), power)
+
+
+def _merged_scores(
+    first: Mapping[str, Mapping[str, float | None]], second: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, dict[str, float | None]]:
+    return {name: {**first.get(name, {}), **second.get(name, {})} for name in {**first, **second}}
 
 
 def _unlabelled(tables: Tables) -> dict[str, Any]:

@@ -62,10 +62,10 @@ class Workshop:
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}{self.log()}"
         return json.loads(done.stdout)
 
-    def run(self, *overrides: str, runner: str = "local", cwd: Path = ROOT, code: int = 0) -> Any:
-        self.runs += 1
+    def run(self, *overrides: str, runner: str = "local", cwd: Path = ROOT, code: int = 0, options: tuple[str, ...] = ()) -> Any:
+        self.runs += code != 2  # bad input is refused before there is a run
         sets = [word for override in overrides for word in ("--set", override)]
-        return self.flowers("run", "--runner", runner, "--config", str(self.config), *sets, "--json", cwd=cwd, code=code)
+        return self.flowers("run", "--runner", runner, "--config", str(self.config), *sets, *options, "--json", cwd=cwd, code=code)
 
     def versions(self) -> list[int]:
         return sorted(int(path.name) for path in self.registry.iterdir() if path.name.isdecimal()) if self.registry.is_dir() else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import boto3
@@ -17,12 +17,14 @@ USER, PASSWORD = "flowers-test", "open-sesame-1234"
 
 
 @contextlib.contextmanager
-def minio(folder: Path, *buckets: str) -> Iterator[Service]:
-    """The server with some empty buckets, and the environment of this process set up for it. Skips the test where it is unavailable."""
+def minio(folder: Path, *buckets: str, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """The server with some empty buckets, and the environment of this process set up for it. `settings`: more variables of the server.
+    Skips the test where it is unavailable."""
     binary = go_program(MODULE, VERSION)
     port = free_port()
     command = [str(binary), "server", "--address", f"127.0.0.1:{port}", "--quiet", str(folder / "store")]
-    environment = {"MINIO_ROOT_USER": USER, "MINIO_ROOT_PASSWORD": PASSWORD, "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
+    fixed = {"MINIO_ROOT_USER": USER, "MINIO_ROOT_PASSWORD": PASSWORD, "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
+    environment = {**fixed, **(settings or {})}
     with service(command, port, folder / "minio.log", environment) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in client_environment(port).items():
             patch.setenv(name, value)

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.one_stack]
 DEPLOY, REQUIREMENTS = ROOT / "deploy", ROOT / "requirements" / "manifests.txt"
 # The oldest that KServe 0.16 to 0.21 run on, and the newest with schemas.
 VERSIONS = ("1.32", "1.37")
+DESK, MONITOR = "desk/kubernetes.yaml", "monitor/kubernetes.yaml"
 MANIFESTS = sorted(path.relative_to(DEPLOY).as_posix() for folder in ("kubernetes", "kserve") for path in (DEPLOY / folder).iterdir())
 
 
@@ -31,7 +32,7 @@ def check(programs: Path, version: str, *files: Path) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_fits_the_schemas(programs: Path, version: str) -> None:
-    done = check(programs, version, *(DEPLOY / name for name in MANIFESTS))
+    done = check(programs, version, *(DEPLOY / name for name in (*MANIFESTS, DESK, MONITOR)))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -39,7 +40,10 @@ def test_wrong_fields_are_found(programs: Path, tmp_path: Path) -> None:
     wrong = (
         ("kubernetes/deployment.yaml", "readOnlyRootFilesystem", "readonlyRootFilesystem"),
         ("kubernetes/deployment.yaml", "failureThreshold: 120", "failureThreshold: many"),
+        (DESK, "readOnly: true", "readonly: true"),
         ("kubernetes/network-policy.yaml", "podSelector", "podSelectors"),
+        (MONITOR, "accessModes", "accessMode"),
+        (MONITOR, "secretKeyRef", "secretKeyref"),
         ("kserve/flowers.yaml", "scaleTarget", "scaleTargets"),
         ("kserve/flowers.yaml", "minReplicas: 0", "minReplicas: none"),
         ("kserve/flowers.yaml", "httpGet", "httpget"),
@@ -63,8 +67,10 @@ def compose(programs: Path, file: Path, **environment: str) -> subprocess.Comple
     return subprocess.run(command, capture_output=True, text=True, check=False, env={"HOME": str(file.parent), **environment})
 
 
-def test_the_compose_file_fits_its_schema(programs: Path, tmp_path: Path) -> None:
-    done = compose(programs, DEPLOY / "compose.yaml", REGISTRY=str(tmp_path))
+@pytest.mark.parametrize("name", ["compose.yaml", "desk/compose.yaml", "monitor/compose.yaml"])
+def test_the_compose_file_fits_its_schema(programs: Path, tmp_path: Path, name: str) -> None:
+    folders = dict.fromkeys(("REGISTRY", "DATA", "CONFIG", "RECORDS"), str(tmp_path))
+    done = compose(programs, DEPLOY / name, DESK_URL="https://desk.example.org", **folders)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

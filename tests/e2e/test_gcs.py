@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from flowers_tfx import registry, storage
+from flowers_tfx.data.decisions import read_decisions
 from flowers_tfx.data.spans import list_spans, read_photos
 from flowers_tfx.errors import InputError
 from flowers_tfx.review import decisions
@@ -17,6 +20,9 @@ from flowers_tfx.storage.store import ABSENT, ConditionFailed
 from tests.e2e.conftest import Workshop
 from tests.e2e.go_programs import go_program
 from tests.e2e.prism import free_port, service
+from tests.e2e.trigger_process import serve_trigger, small_package, stage
+from tests.unit.cloud_events import cloud_storage
+from tests.unit.pipelines_server import Cluster, serve_cluster
 from tests.unit.test_registry import baseline, saved_model
 
 # The first test may have to build the server.
@@ -76,7 +82,7 @@ def test_a_span_in_a_bucket_is_the_span_on_a_disk(store: Gcs, workshop: Workshop
 def test_decisions_lie_in_the_bucket(store: Gcs, workshop: Workshop) -> None:
     decisions.decide(str(DATA), "reject", 1, [], "blurred", "me")
     decisions.decide(str(DATA), "accept", 1, ["finding"], "fine", "me")
-    assert [decision.action for decision in decisions.read_decisions(str(DATA))] == ["reject", "accept"]
+    assert [decision.action for decision in read_decisions(str(DATA))] == ["reject", "accept"]
 
 
 def test_a_version_and_its_baseline(store: Gcs, tmp_path: Path) -> None:
@@ -91,3 +97,27 @@ def test_a_version_and_its_baseline(store: Gcs, tmp_path: Path) -> None:
 def test_a_bucket_that_is_not_there(store: Gcs) -> None:
     with pytest.raises(InputError, match="is not there"):
         storage.check_bucket(BucketPath("gs://flowers-none/data"))
+
+
+def test_events_of_cloud_storage_become_one_run(store: Gcs, tmp_path: Path) -> None:
+    """The trigger behind IAM: CloudEvents as Eventarc posts them, the same one several times at once."""
+    with serve_cluster(Cluster()) as cluster:
+        trigger = {"source": f"{BUCKET}/in", "host": cluster.host, "authentication": "platform"}
+        trigger["package"] = str(tmp_path / "staged" / "flowers.yaml")
+        staged = stage(tmp_path, {"data_root": f"{BUCKET}/triggered", "watch": {"quiet_s": 2.0}, "trigger": trigger}, small_package())
+        names = [f"in/roses/photo {n}.jpg" for n in range(40)]
+        events = [cloud_storage(name, int(store.write(name, b"photo")), BUCKET.name, structured=n % 2 == 0) for n, name in enumerate(names)]
+        with serve_trigger(staged, {}) as process, ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(process.post, [*events, *events[:10]]))
+            assert sum(answer["recorded"] for answer in answers) == 40
+            deadline = time.monotonic() + 60
+            while not cluster.runs and time.monotonic() < deadline:
+                time.sleep(0.5)
+                list(pool.map(lambda _: process.cron(), range(3)))
+            new = "in/roses/new.jpg"
+            store.write(new, b"photo")
+            marker = cloud_storage("in/_SUCCESS", int(store.write("in/_SUCCESS", b"")), BUCKET.name)
+            deliveries = [delivery for answer in pool.map(process.post, [marker] * 5) for delivery in answer["deliveries"]]
+            assert [(delivery["run_id"], delivery["photos"]) for delivery in deliveries] == [("r2", 1)] * 5
+    csvs = [BucketPath(run["runtime_config"]["parameters"]["csv"]).read_text().splitlines() for run in cluster.runs]
+    assert csvs == [sorted(f"{BUCKET}/{name},roses" for name in names), [f"{BUCKET}/{new},roses"]]

@@ -106,6 +106,24 @@ def test_a_second_run_at_the_same_time_is_refused(first: Any, store: Gcs, worksh
     assert "Another run is at work" in refused["error"]
 
 
+def test_an_output_of_which_a_file_is_gone_is_made_again(store: Gcs, workshop: Workshop) -> None:
+    """Beside the other tests, with records of its own: the first nodes are enough."""
+    root, records = BUCKET / "part", f"metadata={workshop.home / 'part.sqlite'}"
+    workshop.deliver(40)
+
+    def ran() -> set[str]:
+        report = workshop.run(*settings(workshop, root), records, options=("--to", "ExampleValidator"))
+        return {node for node, state in states(report).items() if state == "complete"}
+
+    assert "StatisticsGen" in ran()
+    statistics = root / "StatisticsGen" / "statistics"
+    names = [name for name in statistics.file_sizes() if "Split-eval" in name]
+    assert names
+    assert ran() == set()
+    store.delete(f"{statistics.key}/{name}" for name in names)
+    assert ran() == {"StatisticsGen", "ExampleValidator"}
+
+
 def test_a_bucket_that_is_not_there(store: Gcs, workshop: Workshop) -> None:
     refused = workshop.run(*settings(workshop, BucketPath("gs://flowers-none/pipeline")), code=2)
     assert "gs://flowers-none is not there" in refused["error"]

@@ -16,7 +16,7 @@ from flowers_tfx import registry
 from tests.conftest import ROOT
 from tests.e2e.conftest import Workshop, states
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.one_stack]
 
 # A copy into the registry, cut off in the middle: the process kills itself after the first file of the N-th one.
 PUSH_KILLED = """
@@ -62,7 +62,6 @@ def delivery(workshop: Workshop) -> None:
     workshop.deliver(30)
 
 
-@pytest.mark.one_stack
 def test_killed_in_ingest(workshop: Workshop) -> None:
     command = workshop.command("run", "--config", str(workshop.config))
     run_and_kill(command, lambda: any(workshop.data_root.glob(".span-1.*.tmp/work/*")) if workshop.data_root.is_dir() else False)
@@ -86,7 +85,6 @@ def test_killed_in_trainer_while_a_second_run_is_refused(workshop: Workshop) -> 
     assert {run["status"] for run in listed} == {"unfinished"}
 
 
-@pytest.mark.one_stack
 def test_killed_in_pusher(workshop: Workshop) -> None:
     _killed_in_copy(workshop, 1)
     assert workshop.versions() == []

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Workshop
 from tests.unit.test_one_place import BLUENESS_FUNCTION, BLUENESS_ROW, COPIED, insert
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.one_stack]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 
 
 def program_with_blueness(folder: Path) -> Path:

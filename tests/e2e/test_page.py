@@ -39,6 +39,7 @@ from tests.model_cards import DATA, SPANS, evaluation, model_folder
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page was not tested in a browser")
 expect = playwright.expect
+expect.set_options(timeout=60_000)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.one_stack]
 
@@ -158,7 +159,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +192,7 @@ def open_page(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
                 problems.append(text)
 
         context = browser.new_context(**{**DESKTOP, "reduced_motion": "reduce", **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         ours = (url or server.url, "blob:")
@@ -391,14 +392,15 @@ def test_an_example_is_answered_and_the_bicycle_is_no_error(open_page: Callable[
 
 
 def test_a_click_on_an_example_waits_for_its_picture(open_page: Callable[..., Any]) -> None:
-    page = open_page(wait=False)
+    page = open_page()  # Its examples are there: no request of the first visit is caught below.
     held: list[Any] = []
 
     def hold(route: Any) -> None:
         held.append(route)
 
     page.route("**/examples/2.jpg", hold)
-    page.reload()
+    with page.expect_request("**/examples/2.jpg"):
+        page.reload()
     page.get_by_role("button", name="Drawing of a rose").click()
     expect(page.locator(".card")).to_have_count(0)
     held[0].continue_()

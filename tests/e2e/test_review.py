@@ -77,6 +77,13 @@ def test_drifted_photos_stop_the_run_before_transform(shop: Workshop, other: Wor
     assert (found["verdict"], found["compared_with"]["kind"], found["new"]["spans"]) == ("blocked", "serving", [2])
     errors = [finding["id"] for finding in found["findings"] if finding["level"] == "error"]
     assert "property:mean_luma" in errors
+    # The serving model was asked about every new photo, beside the figures of its card.
+    (version,) = sorted(path for path in shop.registry.iterdir() if path.name.isdecimal())
+    accuracy = json.loads((version / "assets.extra" / "card.json").read_text())["metrics"]["accuracy"]
+    harm = found["harm"]
+    assert (harm["version"], harm["photos"], harm["of"], harm["estimated"]) == (version.name, 3 * PER_CLASS, 3 * PER_CLASS, False)
+    assert (harm["baseline_accuracy"], harm["baseline_photos"]) == (pytest.approx(accuracy["value"], abs=1e-5), accuracy["photos"])
+    assert sum(part["photos"] for part in harm["per_class"].values()) == 3 * PER_CLASS
     assert errors[0] in report["error"]
     assert f"flowers review accept 2 --all-findings --reason TEXT --by NAME --config {shop.config}" in report["hint"]
     assert report["reports"]["review"] in report["hint"]

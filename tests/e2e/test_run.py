@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -28,6 +29,19 @@ FROM_TRAINER = {"Trainer", "ParityValidator", "Evaluator", "Pusher", "PublishBas
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """The one whose model is asked for answers: it has to tell classes apart."""
     return Workshop(tmp_path_factory.mktemp("workshop"), epochs=14)
+
+
+@pytest.fixture(scope="module")
+def shown(workshop: Workshop) -> dict:
+    """The first run, as the tests right after it find it."""
+    run: dict = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
+    return run
+
+
+def why(workshop: Workshop, node: str) -> list[dict]:
+    explanation = workshop.flowers("runs", "why", node, "--config", str(workshop.config), "--json")
+    assert explanation["state"] == "ran"
+    return explanation["reasons"]
 
 
 def missed(report: dict) -> set[str]:
@@ -58,7 +72,7 @@ def test_from_photos_to_a_published_model(workshop: Workshop) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
-def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Workshop) -> None:
+def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Workshop, shown: dict) -> None:
     """Both signatures on the same photos: Examples, as Evaluator asks, and raw bytes, as TF Serving asks."""
     model = tf.saved_model.load(str(workshop.registry / str(workshop.versions()[-1])))
     labels = (workshop.registry / str(workshop.versions()[-1]) / "assets.extra" / "labels.txt").read_text().splitlines()
@@ -78,12 +92,11 @@ def test_the_published_model_answers_as_evaluated_photo_by_photo(workshop: Works
     assert np.concatenate(one_by_one) == pytest.approx(evaluated, abs=1e-5)
     assert len(set(evaluated.argmax(axis=1))) > 1, "a model that always says the same would pass this test whatever it is asked"
     right = sum(label.decode() == t for label, t in zip(served["label"].numpy(), truth, strict=True))
-    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
     evaluation = next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation")
     assert json.loads((Path(evaluation) / "report.json").read_text())["accuracy"] == pytest.approx(right / len(photos))
 
 
-def test_the_pushed_version_has_the_certificate_that_the_report_shows(workshop: Workshop) -> None:
+def test_the_pushed_version_has_the_certificate_that_the_report_shows(workshop: Workshop, shown: dict) -> None:
     version = workshop.registry / str(workshop.versions()[-1])
     parity = json.loads((version / "assets.extra" / "parity.json").read_text())
     photos = json.loads((workshop.data_root / "span-1" / "manifest.json").read_text())["splits"]["test"]
@@ -93,16 +106,14 @@ def test_the_pushed_version_has_the_certificate_that_the_report_shows(workshop: 
     assert 0 < max(difference["largest"] for difference in parity["probability"].values()) < 1e-4
     record = json.loads((version / "assets.extra" / "litert.json").read_text())
     assert parity["digests"] == {"saved_model": record["saved_model"], **record["litert"]}
-    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
     evaluation = Path(next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation"))
     assert json.loads((evaluation / "report.json").read_text())["parity"] == parity
     assert "Does it answer the same everywhere?" in (evaluation / "report.html").read_text()
 
 
-def test_the_card_agrees_with_the_evaluation(workshop: Workshop) -> None:
+def test_the_card_agrees_with_the_evaluation(workshop: Workshop, shown: dict) -> None:
     version = workshop.registry / str(workshop.versions()[-1])
     card = json.loads((version / "assets.extra" / "card.json").read_text())
-    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
     evaluation = Path(next(a["uri"] for a in shown["nodes"]["Evaluator"]["artifacts"] if a["key"] == "evaluation"))
     report = json.loads((evaluation / "report.json").read_text())
     assert card["metrics"]["accuracy"] == {"value": report["accuracy"], "interval": report["interval"], "photos": report["examples"]}
@@ -116,11 +127,10 @@ def test_the_card_agrees_with_the_evaluation(workshop: Workshop) -> None:
     assert f"Model card: version {version.name}" in (version / "assets.extra" / "card.html").read_text()
 
 
-def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop) -> None:
+def test_transformed_pictures_are_the_ones_that_are_served(workshop: Workshop, shown: dict) -> None:
     from flowers_tfx.model.picture_graph import prepare_picture
     from flowers_tfx.model.preprocessing import parse_transformed
 
-    shown = workshop.flowers("runs", "show", "latest", "--config", str(workshop.config), "--json")
     home = next(a["uri"] for a in shown["nodes"]["Transform"]["artifacts"] if a["key"] == "transformed_examples")
     transformed = {
         parse_transformed(record, 32)[0].numpy().tobytes()
@@ -171,6 +181,8 @@ def test_a_setting_misses_from_the_node_that_it_matters_to(workshop: Workshop) -
     assert report["blessed"] is False
     assert report["pushed_model"] is None
     assert workshop.versions() == before
+    changed = {reason["name"]: reason["after"] for reason in why(workshop, "Evaluator") if reason["kind"] == "property"}
+    assert changed.items() >= {"max_drop": 0.5, "min_accuracy": 1.0}.items()
 
 
 @pytest.mark.one_stack
@@ -186,6 +198,7 @@ def test_changed_code_misses_from_the_node_that_runs_it(workshop: Workshop, tmp_
     assert FROM_TRAINER | {"SelectInputs", "Baseline"} <= missed(report)
     assert {"ImportSchemaGen", "IngestImages"}.isdisjoint(missed(report))
     assert report["metrics"]["baseline_accuracy"] is not None
+    assert [(reason["kind"], reason["name"]) for reason in why(workshop, "Trainer")] == [("code", "flowers_tfx/model/training.py")]
 
 
 def _answering_version(server: ServingProcess) -> str:
@@ -206,7 +219,7 @@ def _run_beside_a_server(workshop: Workshop) -> dict:
         (row,) = workshop.flowers("predict", str(workshop.photos / "daisy" / "0000.jpg"), *where)
         assert row["model_version"] == _answering_version(server) == server.version == str(before)
         assert workshop.flowers("registry", "unpin", *where)["serving"] == pushed
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while _answering_version(server) != str(pushed):
             assert time.monotonic() < deadline, "the pushed version does not answer"
             time.sleep(0.05)
@@ -233,17 +246,48 @@ def test_new_photos_make_a_span_and_the_next_run_trains_on_both(workshop: Worksh
     entry = json.loads((Path(report["pushed_model"]) / "assets.extra" / "registry.json").read_text())
     assert [span["digest"] for span in entry["spans"]] == [manifest["digest"] for manifest in manifests]
     assert report["metrics"]["baseline_accuracy"] is not None
-    assert missed(workshop.run()) == set()
 
 
 @pytest.mark.one_stack
+def test_what_gc_leaves_of_that_run_is_enough_for_a_run_without_work(workshop: Workshop) -> None:
+    shown = workshop.flowers("gc", "--yes", "--config", str(workshop.config), "--set", "retention.runs=1", "--json")
+    assert any(row["kind"] == "artifact" for row in shown["removed"]), "the runs before had artifacts of their own"
+    assert missed(workshop.run()) == set()
+
+
 def test_a_version_that_is_gone_from_the_registry_is_pushed_again(workshop: Workshop) -> None:
     newest = workshop.registry / str(workshop.versions()[-1])
     shutil.rmtree(newest)
     report = workshop.run()
     assert "Pusher" in missed(report)
+    assert why(workshop, "Pusher") == [{"kind": "missing", "name": "pushed_model", "before": str(newest), "after": None}]
     assert Path(report["pushed_model"]).is_dir()
     assert "Trainer" not in missed(report)
+
+
+@pytest.mark.one_stack
+def test_a_part_of_the_pipeline_runs_on_the_outputs_of_an_earlier_run(workshop: Workshop) -> None:
+    """Nodes that only wait for each other are taken over, too."""
+    source = workshop.flowers("runs", "--config", str(workshop.config), "--json")[0]["run_id"]
+    before = workshop.versions()
+    report = workshop.run(options=("--from", "Pusher", "--no-cache", "Pusher"))
+    assert (report["status"], report["outputs_of"]) == ("succeeded", source)
+    assert {node for node, state in states(report).items() if state == "complete"} == {"Pusher", "PublishBaseline"}
+    assert "skipped" not in states(report).values()
+    assert workshop.versions() == before, "the same model is published once"
+    assert workshop.run(options=("--from", "Nope"), code=2)["error"] == "--from: the pipeline has no node Nope."
+
+
+@pytest.mark.one_stack
+def test_after_a_photo_is_forgotten_the_next_run_trains_without_it_and_is_not_blocked(workshop: Workshop) -> None:
+    span = workshop.data_root / "span-1"
+    photo = pq.read_table(span / "photos.parquet", columns=["digest", "split"]).to_pylist()[0]
+    config = ("--config", str(workshop.config), "--json")
+    certificate = workshop.flowers("forget", "--photo", photo["digest"], "--yes", *config)
+    assert [entry["span"] for entry in certificate["spans"]] == [1]
+    report = workshop.run()
+    assert report["status"] == "succeeded" and "Trainer" in missed(report)
+    assert missed(workshop.run()) == set(), "the CSV still lists the photo, which is refused without work"
 
 
 def test_runs_are_listed(workshop: Workshop) -> None:
@@ -270,3 +314,22 @@ def test_a_model_that_answers_in_different_ways_is_neither_evaluated_nor_pushed(
     assert workshop.versions() == before
     assert report["error"].startswith("The node ParityValidator failed: The answers to the photo ")
     assert "Nothing is evaluated or pushed" in report["hint"]
+
+
+@pytest.mark.one_stack
+def test_a_warm_start_begins_with_the_serving_model_once(workshop: Workshop) -> None:
+    """A second run with nothing new starts from the same model, although another one serves now: its own."""
+    serving = workshop.versions()[-1]
+    report = workshop.run("training.start=serving")
+    assert "Trainer" in missed(report)
+    assert "Transform" not in missed(report)
+    pushed = Path(report["pushed_model"])
+    record = json.loads((workshop.registry / str(serving) / "assets.extra" / "registry.json").read_text())
+    start = {"version": str(serving), "digest": record["digest"]}
+    assert json.loads((pushed / "assets.extra" / "training.json").read_text())["start"] == start
+    assert json.loads((pushed / "assets.extra" / "card.json").read_text())["training"]["start"] == start
+    assert f"those of version {serving}" in (pushed / "assets.extra" / "card.html").read_text()
+    assert missed(workshop.run("training.start=serving")) == set()
+    assert workshop.versions()[-1] == int(pushed.name)
+    refused = workshop.run("training.start=serving", "model.alpha=0.5", code=2)
+    assert "its model.alpha is 0.25, not 0.5" in refused["error"]

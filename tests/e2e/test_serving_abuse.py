@@ -44,7 +44,7 @@ def service(registry: Path) -> Iterator[ServingProcess]:
 
 
 def request(service: ServingProcess, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -130,7 +130,7 @@ def test_what_is_not_a_request_is_refused(service: ServingProcess) -> None:
         b"Expect: something",
     ]
     for head in heads:
-        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=120) as client:
             client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\nhello")
             client.shutdown(socket.SHUT_WR)
             answer = client.recv(1000)
@@ -146,7 +146,7 @@ def test_random_bytes_and_damaged_photos_never_make_it_fail(service: ServingProc
         status, body = request(service, "POST", "/predict", bytes(data), JPEG)
         assert status in (200, 400, 413, 415), body
     for _ in range(50):
-        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=120) as client:
             client.sendall(chance.randbytes(200))
             client.shutdown(socket.SHUT_WR)
             answer = client.recv(1000)
@@ -164,7 +164,7 @@ def test_a_form_in_a_strange_charset_is_answered(service: ServingProcess, charse
 
 def test_an_answered_request_gets_no_second_answer(service: ServingProcess) -> None:
     """Whose body is still to come when its time is over."""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=120) as client:
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
         data = b""
         while part := client.recv(10_000):
@@ -176,11 +176,10 @@ def test_a_thousand_slow_clients_hold_up_nobody(service: ServingProcess) -> None
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 50000\r\n\r\n\xff\xd8"
     slow = []
     for _ in range(1000):
-        client = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+        client = socket.create_connection(("127.0.0.1", service.port), timeout=120)
         client.sendall(head)
         slow.append(client)
     assert [ask(service) for _ in range(30)] == [200] * 30
-    time.sleep(6)  # by now each got its 408
     assert slow[0].recv(1000).startswith(b"HTTP/1.1 408") and slow[-1].recv(1000).startswith(b"HTTP/1.1 408")
     for client in slow:
         client.close()
@@ -195,13 +194,18 @@ def test_more_requests_than_it_can_take_are_told_to_come_again(registry: Path) -
         assert ask(small) == 200
 
 
+def _open_requests(service: ServingProcess) -> int:
+    """Without the one that asks."""
+    lines = request(service, "GET", "/metrics")[1].decode().splitlines()
+    [line] = [line for line in lines if line.startswith("flowers_open_requests ")]
+    return int(float(line.split()[1])) - 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_open_requests_are_answered_after_a_signal(registry: Path, number: int) -> None:
     with serving_process(registry, "--set", "serving.threads=1") as ending:
         statuses, threads = send_at_once(ending, small_photo(2, (4000, 3500)), 8)
-        while b"flowers_open_requests 9.0" not in request(ending, "GET", "/metrics")[1]:  # this one is open too
-            if statuses:
-                break
+        while len(statuses) + _open_requests(ending) < 8:  # until all have come; counted in this order, none counts twice
             time.sleep(0.01)
         assert ending.stop(number) == 0
         for thread in threads:
@@ -219,7 +223,7 @@ def test_sigterm_while_it_starts_ends_it_with_0(registry: Path, workers: str) ->
         while "serves" not in starting.stderr.readline():  # a version is loaded, and the socket not yet open, or just so
             assert starting.poll() is None
         starting.send_signal(signal.SIGTERM)
-        assert starting.wait(60) == 0
+        assert starting.wait(300) == 0
 
 
 def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> None:
@@ -238,7 +242,7 @@ def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> N
         client = threading.Thread(target=go_on)
         client.start()
         os.kill(before[0], signal.SIGKILL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not _are_whole(workers(service), before[0]) and time.monotonic() < deadline:
             time.sleep(0.1)
         count = len(answered)
@@ -259,7 +263,7 @@ def test_workers_end_when_their_supervisor_is_killed(registry: Path) -> None:
         pids = workers(service)
         service.process.kill()
         service.process.wait()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
             time.sleep(0.1)
         with pytest.raises(ConnectionRefusedError):

@@ -39,7 +39,7 @@ def predict(connection: http.client.HTTPConnection, photo: bytes) -> dict[str, A
 
 
 def connect(server: ServingProcess) -> contextlib.closing[http.client.HTTPConnection]:
-    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30))
+    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=120))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ class Clients:
         self.wait(lambda: self.versions[str(version)] >= before + 20)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, f"it did not happen; answers: {self.versions}, failures: {self.failures}"
             time.sleep(0.05)

@@ -16,7 +16,8 @@ from flowers_tfx.model import splits
 from flowers_tfx.model.augmentation import augment
 from flowers_tfx.model.network import build
 from flowers_tfx.model.splits import CachedSplit, SplitSource
-from flowers_tfx.model.training import TrainingFailed, TrainResult, check_trainable, train
+from flowers_tfx.model.training import TrainingFailed, TrainResult, train
+from flowers_tfx.model.training_checks import check_trainable
 from flowers_tfx.progress import Progress, listening
 
 pytestmark = pytest.mark.slow
@@ -185,6 +186,7 @@ def test_class_weights_help_the_rare_class(pretrained: ModelConfig, tmp_path: Pa
     assert answers[1] > answers[0]
 
 
+@pytest.mark.one_stack
 def test_from_scratch_does_not_collapse_outside_training(tmp_path: Path) -> None:
     network = changed(SCRATCH, backbone="MobileNetV2", alpha=0.35, image_size=64)
     settings = TrainingConfig(fine_tune_epochs=10, batch_size=16, learning_rate=2e-3, augment=("flip",))

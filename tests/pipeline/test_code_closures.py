@@ -14,6 +14,7 @@ from flowers_tfx.code_digest import TEMPLATES, code_digest, sources
 from flowers_tfx.components.own_component import CODE, OwnComponent
 from flowers_tfx.components.transform import PREPROCESSING
 from flowers_tfx.config import load_config
+from flowers_tfx.orchestration.node_caching import code_modules
 from flowers_tfx.orchestration.settings import node_settings
 from pipeline_def import create_pipeline
 
@@ -36,16 +37,15 @@ LITERT = {
 }
 
 
-def code_modules() -> dict[str, str]:
+def pipeline_modules() -> dict[str, str]:
     """The module whose sources count, of each node that runs code of this package."""
-    config = load_config(None, ["ingest.csv=photos.csv", "model.weights=none"])
-    own = {node.id: type(node).__module__ for node in create_pipeline(config).components if isinstance(node, OwnComponent)}
-    return {**own, "Transform": PREPROCESSING, "Trainer": TRAINING}
+    config = ["ingest.csv=photos.csv", "model.weights=none", "tuning.trials=1", "tuning.search=hyperband"]
+    return code_modules(create_pipeline(load_config(None, config)).components)
 
 
 @pytest.fixture(scope="module")
 def closures() -> dict[str, set[str]]:
-    return {node: set(sources(module)) for node, module in code_modules().items()}
+    return {node: set(sources(module)) for node, module in pipeline_modules().items()}
 
 
 def describe(closures: Mapping[str, set[str]]) -> str:
@@ -79,7 +79,7 @@ def test_each_node_is_made_anew_by_an_edit_of_these_sources_and_of_no_others(clo
 def test_the_digests_in_the_pipeline_are_those_of_these_modules() -> None:
     config = load_config(None, ["model.weights=none"])
     nodes = {node.id: node for node in create_pipeline(config).components}
-    modules = code_modules()
+    modules = pipeline_modules()
     for name, node in nodes.items():
         if isinstance(node, OwnComponent):
             assert node.exec_properties[CODE] == code_digest(modules[name])
@@ -106,9 +106,10 @@ def test_a_template_counts_for_the_node_that_renders_it(closures: Mapping[str, s
 
     assert readers("review.html.j2") == {"DataReview"}
     assert readers("evaluation.html.j2") == {"Evaluator"}
-    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Evaluator", "Pusher", "Explainer"}
+    assert readers("base.html.j2") == readers("report.css") == {"DataReview", "Tuner", "Evaluator", "Pusher", "Explainer"}
     assert readers("card.html.j2") == {"Pusher"}
     assert readers("explanations.html.j2") == {"Explainer"}
+    assert readers("tuning.html.j2") == {"Tuner"}
 
 
 def test_every_template_belongs_to_a_module() -> None:
@@ -119,11 +120,13 @@ def test_every_template_belongs_to_a_module() -> None:
         "flowers_tfx.reports.evaluation",
         "flowers_tfx.model_card.page",
         "flowers_tfx.reports.model_explanations",
+        "flowers_tfx.reports.tuning",
         "flowers_tfx.reports.photo_explanations",
+        "flowers_tfx.experiments.page",
     )
     named = {name for module in rendering for name in sources(module) if name.startswith(TEMPLATES)}
     assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / TEMPLATES).iterdir()}
 
 
 if __name__ == "__main__":
-    PINNED.write_text(describe({node: set(sources(module)) for node, module in code_modules().items()}), encoding="utf-8")
+    PINNED.write_text(describe({node: set(sources(module)) for node, module in pipeline_modules().items()}), encoding="utf-8")

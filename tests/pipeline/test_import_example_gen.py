@@ -18,11 +18,14 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from flowers_tfx.components.import_example_gen import ImportExampleGenExecutor
 from flowers_tfx.curated_schema import curated_schema
+from flowers_tfx.data.decisions import read_decisions
+from flowers_tfx.data.edited_spans import edited_span
 from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.sidecars import write_sidecar
 from flowers_tfx.data.spans import Span, list_spans, read_photos
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.features import SPLITS
+from flowers_tfx.review.decisions import decide
 from flowers_tfx.tfrecords import read_records
 
 
@@ -74,6 +77,21 @@ def test_values_of_sidecars_join_the_examples_of_their_span(root: Path) -> None:
 
     check_examples(root, window_text(list_spans(root)), with_values)
     check_examples(root, before, without_values)
+
+
+def test_what_reviewers_left_out_and_relabelled(root: Path) -> None:
+    photos = read_photos(list_spans(root)[0]).groupby("label", sort=True)["digest"].first()
+    for action, more in (("exclude", {"photos": [photos["daisy"]]}), ("relabel", {"labels": {photos["roses"]: "tulips"}})):
+        decide(str(root), action, 1, (), "a tulip", "Ada", classes=("tulips",), **more)  # type: ignore[arg-type]
+    spans = [edited_span(read_decisions(root), span) for span in list_spans(root)]
+
+    def check(examples: list[tf.train.Example]) -> None:
+        labels = {e.features.feature["digest"].bytes_list.value[0].decode(): e.features.feature["label"] for e in examples}
+        assert len(examples) == len(labels) == 59 and photos["daisy"] not in labels
+        assert labels[photos["roses"]].bytes_list.value == [b"tulips"]
+        assert sorted(label.bytes_list.value[0] for label in labels.values()) == [b"daisy"] * 19 + [b"roses"] * 19 + [b"tulips"] * 21
+
+    check_examples(root, window_text(spans, read_decisions(root)), check)
 
 
 MAC, NFC = "Lo\N{COMBINING DIAERESIS}wenzahn", "L\N{LATIN SMALL LETTER O WITH DIAERESIS}wenzahn"

@@ -151,6 +151,15 @@ def test_resources_are_asked_for_per_step_and_the_trainer_alone_gets_gpus() -> N
     assert (asked["Trainer"].accelerator.type, asked["Trainer"].accelerator.count) == ("nvidia.com/gpu", 2)
 
 
+def test_a_search_is_a_step_whose_result_trainer_takes() -> None:
+    package = compiled(*PLAIN, "tuning.trials=3", "tuning.search=hyperband", "kubeflow.gpu_count=1")
+    spec = spec_of(package)
+    tasks = spec.root.dag.tasks
+    assert tasks["Trainer"].inputs.artifacts["hyperparameters"].task_output_artifact.producer_task == "Tuner"
+    executors = containers(spec)
+    assert {name for name, one in executors.items() if one.resources.HasField("accelerator")} == {"Trainer", "Tuner"}
+
+
 def test_retries_and_environment_are_in_the_spec() -> None:
     spec = spec_of(compiled(*PLAIN, "kubeflow.retries=3", "kubeflow.environment={TZ: UTC}"))
     assert {task.retry_policy.max_retry_count for task in spec.root.dag.tasks.values()} == {3}

@@ -109,6 +109,19 @@ def test_what_select_inputs_says_decides_what_is_cached(spec: Any, data_root: Pa
     assert key != old
 
 
+def test_periods_travel_from_select_inputs_to_own_nodes_and_to_those_of_tfx(data_root: Path, tmp_path: Path) -> None:
+    """The clock is read when the step runs. Executors that know nothing of the property run all the same."""
+    spec = compile_package(load_config(None, [*PLACES, *LABELS, "caching.max_staleness=P10000D"]), "kfp", IMAGE).spec
+    launcher = Launcher(spec, tmp_path / "store", tmp_path / "work", {"data_root": str(data_root), "registry": str(tmp_path / "registry")})
+    outcomes: dict[str, Outcome] = {}
+    for name in ("SelectInputs", "ImportSchemaGen", "ImportExampleGen", "StatisticsGen"):
+        outcomes[name] = launcher.step(name, "1", outcomes)
+        assert outcomes[name].code == 0, outcomes[name].log
+    assert outcomes["SelectInputs"].parameters["period_p10000d"] == "2024-10-04T00:00:00Z/P10000D"
+    parameters = launcher.message("StatisticsGen", "1", outcomes)["inputs"]["parameterValues"]
+    assert parameters["period"] == outcomes["SelectInputs"].parameters["period_p10000d"]
+
+
 @pytest.mark.parametrize(("blessed", "no_mlmd"), [(1, False), (0, False), (1, True)])
 def test_metadata_of_artifacts_reach_the_next_step(spec: Any, blessed: int, no_mlmd: bool, tmp_path: Path) -> None:
     """Pusher reads the verdict from the blessing's metadata, and PublishBaseline the version from the pushed model's."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from flowers_tfx.cli.review import decide
+from flowers_tfx.cli.decision_result import accept_findings
 from flowers_tfx.config import PipelineConfig, load_config
 from flowers_tfx.curated_schema import curated_schema, schema_text
+from flowers_tfx.data.decisions import read_decisions
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.data.windows import window_text
 from flowers_tfx.review.comparison import Comparison, compare_sides
 from flowers_tfx.review.comparison_files import write_comparison
-from flowers_tfx.review.decisions import read_decisions
 from flowers_tfx.review.sides import Side
 from flowers_tfx.review.span_verdicts import span_verdicts
 from flowers_tfx.review.stored_reviews import local_page, require_review, review_roots
@@ -112,7 +112,7 @@ def test_a_blocked_run_leaves_its_page_and_goes_on_after_a_decision(cluster: Clu
     assert files(cluster.folder(run_id, "DataGate")) == {"executor-logs"}
     log = (cluster.folder(run_id, "DataGate") / "executor-logs").read_text()
     assert "flowers review accept 1 --all-findings --reason TEXT --by NAME" in log
-    assert "## Blocked: a reviewer must decide" in log
+    assert "**Training is blocked because " in log
 
     # From outside: the same page, with the configuration that the package was compiled with.
     roots = review_roots(cluster.config.pipeline_root, cluster.config.data_root)
@@ -129,7 +129,7 @@ def test_a_blocked_run_leaves_its_page_and_goes_on_after_a_decision(cluster: Clu
     assert str(stored.html) in again["DataGate"].log
 
     errors = [finding["id"] for finding in stored.review["findings"] if finding["level"] == "error"]
-    assert decide(cluster.config, "accept", 1, None, "evening light", "Ada")["findings"] == errors
+    assert accept_findings(cluster.config, 1, None, "evening light", "Ada").value["findings"] == errors
     accepted = cluster.run("33333333-3333-4333-8333-333333333333")
     assert {name: outcome.state for name, outcome in accepted.items()} == {"DataReview": "complete", "DataGate": "complete"}
     assert require_review(*roots, span=1).review["decisions"][0]["reason"] == "evening light"

@@ -142,8 +142,10 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], cause: st
 
 
 def test_a_default_that_does_not_fit_is_refused_too() -> None:
-    with pytest.raises(InputError, match=r"model\.alpha: must be 1\.0"):
-        parse_config({"model": {"backbone": "ConvNeXtTiny"}})
+    """The weights' default; the width's is the backbone's own."""
+    assert parse_config({"model": {"backbone": "ConvNeXtTiny"}}).model.alpha == 1.0
+    with pytest.raises(InputError, match=r"model\.weights: MobileNetV3Large has ImageNet weights for alpha 0\.75, 1\.0"):
+        parse_config({"model": {"backbone": "MobileNetV3Large", "alpha": 0.5}})
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_the_name_of_a_network_has_a_width_where_the_backbone_has_one(weights: P
     assert network_name(ModelConfig(**SMALL)) == ""
 
 
-@pytest.mark.parametrize("name", ["EfficientNetV2B0", "ConvNeXtTiny"])
+@pytest.mark.parametrize("name", [pytest.param("EfficientNetV2B0", marks=pytest.mark.one_stack), "ConvNeXtTiny"])
 def test_networks_that_rescale_pixels_themselves_load_train_and_export(name: str, tmp_path: Path) -> None:
     """Their weights files are those of keras.applications as it saves them."""
     keras.utils.set_random_seed(7)

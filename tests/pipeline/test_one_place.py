@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.unit.test_one_place import insert, run_python, tree  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.one_stack
 
 COMPONENT = """
 from __future__ import annotations

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tfx.dsl.compiler import compiler
 from tfx.proto.orchestration import pipeline_pb2 as intermediate_pb2
 
+from flowers_tfx.backbones import BACKBONES
 from flowers_tfx.config import load_config
 from flowers_tfx.errors import InputError
+from flowers_tfx.orchestration.settings import node_settings
 from pipeline_def import create_pipeline
 
 NODES = [
@@ -104,6 +108,7 @@ def test_the_same_config_compiles_to_the_same_pipeline() -> None:
     ("override", "changed"),
     [
         ("training.seed=1", {"SelectInputs", "Trainer", "Pusher"}),
+        ("training.start=serving", {"SelectInputs", "Trainer", "Pusher"}),
         ("model.image_size=96", {"SelectInputs", "Transform", "Trainer", "Pusher", "DriftValidator", "PublishBaseline"}),
         ("review.alpha=0.02", {"DriftValidator"}),
         ("evaluation.min_accuracy=0.7", {"Evaluator"}),
@@ -134,11 +139,44 @@ def test_a_setting_reaches_the_nodes_that_it_matters_to(override: str, changed: 
     assert {n for n in node_ids(before) if properties(before, n) != properties(after, n)} == changed
 
 
+def test_a_warm_start_reads_the_serving_model() -> None:
+    assert upstream(compiled("training.start=serving"))["Trainer"] == {"Transform", "ImportSchemaGen", "Baseline"}
+
+
 def test_without_explained_photos_there_is_no_page() -> None:
     """Pusher's card then links to none."""
     without, whole = compiled("explain.photos=0"), compiled()
     assert sorted(node_ids(without)) == sorted(set(NODES) - {"Explainer"})
     assert {n for n in node_ids(without) if properties(without, n) != properties(whole, n)} == {"Pusher"}
+
+
+def test_a_search_stands_before_trainer_and_is_part_of_the_recipe() -> None:
+    without, searched = compiled(), compiled("tuning.trials=5")
+    assert sorted(node_ids(searched)) == sorted([*NODES, "Tuner"])
+    edges = upstream(searched)
+    assert edges["Tuner"] == {"Transform"}
+    assert edges["Trainer"] == {"Transform", "ImportSchemaGen", "Tuner"}
+    assert {n for n in NODES if properties(without, n) != properties(searched, n)} == {"SelectInputs", "Trainer", "Pusher"}
+    more, kept = compiled("tuning.trials=6"), compiled("tuning.trials=5", "unknown.refused=0.1")
+    nodes = node_ids(searched)
+    assert {n for n in nodes if properties(more, n) != properties(searched, n)} == {"SelectInputs", "Tuner", "Trainer", "Pusher"}
+    assert properties(kept, "Tuner") == properties(searched, "Tuner")
+    unused = compiled("tuning.search=bayesian", "tuning.holdout=0.5")
+    assert {n for n in NODES if properties(unused, n) != properties(without, n)} == set()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["model.weights=none"], "no such stage"),
+        (["training.head_epochs=0", "training.fine_tune_layers=all"], "no such stage"),
+        (["tuning.search=hyperband"], "does not"),
+        (["training.start=serving"], "not from the serving model"),
+    ],
+)
+def test_a_search_whose_trials_would_train_nothing_is_refused(overrides: list[str], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        compiled("tuning.trials=2", *overrides)
 
 
 def test_label_order_is_the_schemas_not_the_deliverys(delivery: list[str], tmp_path: Path) -> None:
@@ -181,3 +219,25 @@ def test_other_weights_under_the_same_name_make_another_model(tmp_path: Path) ->
         weights.write_text(content)
         found.append(properties(compiled(f"model.weights={weights}"), "Trainer")["custom_config"])
     assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "expected"),
+    [
+        *((f"model.backbone={row.name}", "model", {"backbone": row.name, "alpha": row.default_alpha}) for row in BACKBONES),
+        ("training.augment=none", "training", {"augment": []}),
+        ("training.augment=flip,color", "training", {"augment": ["flip", "color"]}),
+    ],
+)
+def test_another_backbone_or_augmentation_is_one_setting(override: str, section: str, expected: dict[str, Any]) -> None:
+    """It reaches the training, and is part of what identifies the model: nothing else has to be set with it."""
+    changed, usual = (node_settings(load_config(None, overrides)) for overrides in ([override], []))
+    assert expected.items() <= trainer_settings(override)[section].items()
+    assert (changed.digest == usual.digest) == (override == "model.backbone=MobileNetV2")
+
+
+def trainer_settings(override: str) -> dict[str, Any]:
+    (trainer,) = [node.pipeline_node for node in compiled(override).nodes if node.pipeline_node.node_info.id == "Trainer"]
+    custom_config = trainer.parameters.parameters["custom_config"].field_value.string_value
+    settings: dict[str, Any] = json.loads(json.loads(custom_config)["settings"])
+    return settings

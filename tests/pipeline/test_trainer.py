@@ -43,7 +43,7 @@ def test_it_writes_the_forms_of_the_model_that_the_settings_ask_for(int8: bool, 
         write_split(tmp_path / f"{name}.gz", number)
     settings = {
         "labels": LABELS,
-        "model": ModelConfig(image_size=SIZE, weights="none").model_dump(),
+        "model": ModelConfig(backbone="MobileNet", alpha=0.25, image_size=SIZE, weights="none").model_dump(),
         "training": TrainingConfig(fine_tune_epochs=1, batch_size=4, augment=()).model_dump(mode="json"),
         "export": ExportConfig(int8=int8).model_dump(),
         "unknown": UnknownConfig().model_dump(),
@@ -55,6 +55,8 @@ def test_it_writes_the_forms_of_the_model_that_the_settings_ask_for(int8: bool, 
         eval_files=[str(tmp_path / "eval.g*")],
         model_run_dir=str(tmp_path / "logs"),
         serving_model_dir=str(folder),
+        base_model=None,
+        hyperparameters=None,
     )
     run_fn(arguments)
     assert json.loads((folder / TRAINING_FILE).read_text())["export"] == {"int8": int8}
@@ -67,7 +69,7 @@ def test_it_writes_the_forms_of_the_model_that_the_settings_ask_for(int8: bool, 
         answers = load_litert(folder, name).run_batch(pictures)
         assert {key: (value.shape, value.dtype) for key, value in answers.items()} == {
             "probabilities": ((3, len(LABELS)), np.float32),
-            "features": ((3, 1280), np.float32),
+            "features": ((3, 256), np.float32),
             **(dict.fromkeys(("far", "unsure", "score"), ((3, 1), np.float32)) if name == LITERT_FILE else {}),
         }
         np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1, atol=0.02)

@@ -31,20 +31,23 @@ class FakeStore:
     def list_objects(self, prefix: str, recursive: bool = True) -> Iterator[ObjectInfo]:
         self._raise_if_killed()
         folders = set()
-        for key in sorted(self.objects):
+        with self._guard:
+            objects = dict(self.objects)
+        for key in sorted(objects):
             if key.startswith(prefix):
                 rest = key[len(prefix) :]
                 if recursive or "/" not in rest:
-                    yield ObjectInfo(key, len(self.objects[key][0]))
+                    yield ObjectInfo(key, len(objects[key][0]), str(objects[key][1]))
                 else:
                     folders.add(prefix + rest.partition("/")[0] + "/")
         yield from (ObjectInfo(folder) for folder in sorted(folders))
 
     def read(self, key: str) -> tuple[bytes, str]:
         self._raise_if_killed()
-        if key not in self.objects:
-            raise FileNotFoundError(key)
-        data, tag = self.objects[key]
+        try:
+            data, tag = self.objects[key]
+        except KeyError:
+            raise FileNotFoundError(key) from None
         return data, str(tag)
 
     def stream(self, key: str) -> ObjectStream:

@@ -128,6 +128,8 @@ class Cluster:
     def _runs(self, method: str, rest: str, query: dict[str, str], body: Any) -> Answer:
         if method == "POST" and not rest:
             return self._store(body) or self._new_run(body)
+        if not rest:
+            return 200, self._page("runs", [run for run in self.runs if matches_filter(query.get("filter", ""), run)], query)
         run_id, _, rest = rest.partition("/")
         run = next((run for run in self.runs if run["run_id"] == run_id), None)
         if run is None:

@@ -115,8 +115,9 @@ CONTEXT = Context(
     ),
     comparisons=(("span-4 against span-3", QUIET),),
     commands=("flowers review accept 4 property:mean_luma",),
+    spans=(4,),
 )
-THUMBNAILS = {digest: b"\xff\xd8" + digest.encode() for digest in photos_on_page(REVIEW, BASELINE)}
+THUMBNAILS = {digest: b"\xff\xd8" + digest.encode() for digest in photos_on_page(REVIEW, BASELINE, NEW)}
 EMPTY = Review((), {}, {}, {})
 ALONE = replace(REVIEW, findings=(TWINS,), scores={}, compared_with={"kind": "none", "version": None, "digest": None, "photos": 0})
 

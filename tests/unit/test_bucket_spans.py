@@ -11,6 +11,7 @@ import pytest
 
 from flowers_tfx import storage
 from flowers_tfx.data import spans
+from flowers_tfx.data.decisions import read_decisions
 from flowers_tfx.data.sidecars import write_sidecar
 from flowers_tfx.data.span_writers import span_writer
 from flowers_tfx.errors import InputError
@@ -110,7 +111,7 @@ def test_an_ingest_without_news_leaves_nothing(store: FakeStore) -> None:
 
 def test_decisions_of_several_reviewers_at_once_are_all_kept(store: FakeStore) -> None:
     write_span()
-    assert decisions.read_decisions("s3://bucket/data") == []
+    assert read_decisions("s3://bucket/data") == []
     threads = [
         threading.Thread(target=decisions.decide, args=("s3://bucket/data", "accept", 1, [f"f{n}"], "seen", f"reviewer {n}"))
         for n in range(8)
@@ -119,7 +120,7 @@ def test_decisions_of_several_reviewers_at_once_are_all_kept(store: FakeStore) -
         thread.start()
     for thread in threads:
         thread.join()
-    assert {decision.findings for decision in decisions.read_decisions("s3://bucket/data")} == {(f"f{n}",) for n in range(8)}
+    assert {decision.findings for decision in read_decisions("s3://bucket/data")} == {(f"f{n}",) for n in range(8)}
 
 
 def test_a_damaged_manifest_is_named(store: FakeStore) -> None:

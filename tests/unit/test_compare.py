@@ -91,10 +91,13 @@ def test_a_finding_says_how_much_in_units_that_people_know() -> None:
     review = compare(old, new, QUICK)
     finding = next(f for f in review.findings if f.id == "property:mean_luma")
     above = 100 * (old.mean_luma > new.mean_luma.median()).mean()
-    assert finding.message == (
-        f"Brightness: median {old.mean_luma.median():.0f} -> {new.mean_luma.median():.3g} (below {above:.0f} % of the baseline). "
-        f"At least {finding.effect:.0f} % of the photos would need another value to match the baseline."
-    )
+    medians = f"{old.mean_luma.median():.0f} -> {new.mean_luma.median():.3g} (scale 0 to 255)"
+    start = f"Brightness: median {medians}, below {above:.0f} % of the baseline."
+    assert finding.message.startswith(start)
+    grown = finding.facts["also"]
+    shares = [100 * (side.mean_luma <= grown["high"]).mean() for side in (old, new)]
+    assert finding.message == f"{start} Photos with {grown['high']:.3g} or less: {shares[0]:.0f} % -> {shares[1]:.0f} %."
+    assert max(example.value for example in finding.examples) <= grown["high"]
     assert finding.level == "error"
     assert finding.effect is not None and finding.effect >= finding.threshold
     assert finding.p_value is not None and finding.p_value <= QUICK.alpha

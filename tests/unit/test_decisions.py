@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from flowers_tfx.data.decisions import FILE, read_decisions
+from flowers_tfx.data.span_states import span_state
 from flowers_tfx.data.spans import list_spans
 from flowers_tfx.errors import InputError
 from flowers_tfx.review import decisions
-from flowers_tfx.review.decisions import accepted_findings, decide, is_rejected, read_decisions
+from flowers_tfx.review.decisions import accepted_findings, decide, is_rejected, state_of
 from flowers_tfx.selection import select
 from tests.unit.test_selection import LABELS, chosen, span
 
@@ -49,27 +51,38 @@ def test_what_is_not_a_decision_is_refused(tmp_path: Path, number: int, reason: 
     span(tmp_path, 1)
     with pytest.raises(InputError):
         decide(str(tmp_path), "reject", number, (), reason, by)
-    assert not (tmp_path / decisions.FILE).exists()
+    assert not (tmp_path / FILE).exists()
 
 
 def test_a_damaged_record_is_an_error_and_never_a_guess(tmp_path: Path) -> None:
     span(tmp_path, 1)
     decide(str(tmp_path), "reject", 1, (), "blurred", "Ada")
-    with (tmp_path / decisions.FILE).open("a") as file:
+    with (tmp_path / FILE).open("a") as file:
         file.write('{"action": "acc')
     with pytest.raises(InputError, match="Line 2"):
         read_decisions(tmp_path)
 
 
-def test_every_new_span_must_have_accepted_a_finding() -> None:
-    entries = [
-        {"action": "accept", "digest": "a", "findings": ["x", "y"]},
-        {"action": "accept", "digest": "b", "findings": ["x"]},
-        {"action": "reject", "digest": "b", "findings": []},
-    ]
-    assert accepted_findings(entries, ["a"]) == {"x", "y"}
-    assert accepted_findings(entries, ["a", "b"]) == {"x"}
-    assert accepted_findings(entries, ["a", "c"]) == accepted_findings(entries, []) == set()
+@pytest.mark.parametrize("change", [{"by": None}, {"span": "1"}, {"when": 5}, {"findings": [3]}, {"findings": "joint"}, {"span": True}])
+def test_a_value_of_another_type_is_an_error(tmp_path: Path, change: dict[str, object]) -> None:
+    span(tmp_path, 1)
+    decide(str(tmp_path), "accept", 1, ("joint:all-properties",), "wanted", "Ada")
+    line = {**json.loads((tmp_path / FILE).read_text()), **change}
+    (tmp_path / FILE).write_text(json.dumps(line) + "\n")
+    with pytest.raises(InputError, match=r"Line 1 of .* is not a decision"):
+        read_decisions(tmp_path)
+
+
+def test_every_new_span_must_have_accepted_a_finding(tmp_path: Path) -> None:
+    span(tmp_path, 1)
+    span(tmp_path, 2)
+    for number, findings in ((1, ("x", "y")), (2, ("x",))):
+        decide(str(tmp_path), "accept", number, findings, "fine", "Ada")
+    decide(str(tmp_path), "reject", 2, (), "blurred", "Ada")
+    one, two = (state_of(read_decisions(tmp_path), delivered) for delivered in list_spans(tmp_path))
+    assert accepted_findings([one]) == {"x", "y"}
+    assert accepted_findings([one, two]) == {"x"}
+    assert accepted_findings([one, span_state([])]) == accepted_findings([]) == set()
 
 
 def test_a_replaced_span_is_out_of_every_window_and_cannot_be_accepted(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
 from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 from apache_beam.transforms import environments
 from apache_beam.version import __version__ as beam_version
+from tfx.utils.dependency_utils import make_beam_dependency_flags
 
 from flowers_tfx.config import BeamConfig, load_config
 from flowers_tfx.data.ingest_beam import IngestPhotos, Job
@@ -34,6 +35,7 @@ DATAFLOW = {
     "temp_location": "gs://flower-shop/tmp",
     "sdk_container_image": "registry.example/flowers@sha256:0",
 }
+DIRECT = {"runner": DIRECT_RUNNER, "direct_running_mode": "multi_threading", "sdk_container_image": "none"}
 NO_FOLDERS: dict[str, str] = {}
 
 
@@ -71,9 +73,9 @@ def jar(folder: Path, name: str) -> Path:
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({}, {"runner": DIRECT_RUNNER, "direct_running_mode": "multi_threading"}),
-        ({"workers": 3}, {"runner": DIRECT_RUNNER, "direct_running_mode": "multi_threading", "direct_num_workers": 3}),
-        ({"engine": "direct-multi"}, {"runner": DIRECT_RUNNER, "direct_running_mode": "multi_processing", "direct_num_workers": 0}),
+        ({}, DIRECT),
+        ({"workers": 3}, {**DIRECT, "direct_num_workers": 3}),
+        ({"engine": "direct-multi"}, {**DIRECT, "direct_running_mode": "multi_processing", "direct_num_workers": 0}),
         (
             {"engine": "portable", "job_endpoint": "jobs:8099", "environment": "loopback"},
             {"runner": f"{PORTABILITY}.portable_runner.PortableRunner", "job_endpoint": "jobs:8099", "environment_type": "LOOPBACK"},
@@ -127,6 +129,12 @@ def jar(folder: Path, name: str) -> Path:
 )
 def test_options_that_beam_gets(keys: dict[str, Any], expected: dict[str, Any]) -> None:
     assert options(**keys) == expected
+
+
+@pytest.mark.parametrize("engine", ["direct", "direct-multi"])
+def test_tfx_packs_no_copy_of_itself_for_workers_on_this_machine(engine: str) -> None:
+    args = beam_options(BeamConfig(engine=engine))
+    assert make_beam_dependency_flags(args) == args
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "direct"])

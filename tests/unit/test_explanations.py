@@ -350,12 +350,12 @@ def test_it_pauses_while_photos_wait_but_not_for_ever() -> None:
     job = Job(30, busy.is_set)
     started = time.monotonic()
     job.let_others_go_first()
-    assert 0.005 < time.monotonic() - started < 5
+    assert 0.005 < time.monotonic() - started < 60
     busy.clear()
     started = time.monotonic()
     for _ in range(1000):
         job.let_others_go_first()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     job.end()
     with pytest.raises(Stopped):
         job.let_others_go_first()

@@ -25,7 +25,8 @@ from flowers_tfx.data.ingest import IngestRequest, ingest
 from flowers_tfx.data.spans import list_spans, read_photos
 from flowers_tfx.errors import InputError
 from flowers_tfx.serving import feedback_folder
-from flowers_tfx.serving.feedback import RECENT, Feedback, FeedbackRequest, feedback_router
+from flowers_tfx.serving.feedback import Feedback, FeedbackRequest, feedback_router
+from flowers_tfx.serving.feedback_folder import RECENT
 from flowers_tfx.serving.recent_photos import RecentPhotos
 from flowers_tfx.serving.requests import RequestError
 from flowers_tfx.serving.responses import error_response

@@ -41,7 +41,7 @@ class Client:
 
     def send(self, method: str, content: bytes, service: str = SERVICE) -> bytes:
         metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
-        answer: bytes = self.channel.unary_unary(f"/{service}/{method}")(content, timeout=30, metadata=metadata)
+        answer: bytes = self.channel.unary_unary(f"/{service}/{method}")(content, timeout=120, metadata=metadata)
         return answer
 
     def call(self, method: str, of: str = SERVICE, /, **fields: Any) -> Any:

@@ -14,7 +14,7 @@ from flowers_tfx.data.spans import Span
 from flowers_tfx.data.tables import read_table
 from flowers_tfx.review import baseline_sample
 from flowers_tfx.review.sides import Side, open_side
-from flowers_tfx.review.thumbnails import read_thumbnails, thumbnail
+from flowers_tfx.review.thumbnails import SMALL, read_thumbnails, thumbnail
 from tests.conftest import write_photos
 from tests.unit.test_cli import call
 
@@ -79,4 +79,4 @@ def test_the_sample_beside_a_model_has_its_thumbnail(
     baseline_sample.write_baseline_sample(tmp_path / "sample", [], None, 1_000)
     rows = read_table(table).frame
     digest = rows["digest"][rows["width_px"] == 10_000].iloc[0]
-    assert read_thumbnails(tmp_path / "sample")[digest] == thumbnail(large)
+    assert read_thumbnails(tmp_path / "sample")[digest] == thumbnail(large, SMALL)

@@ -13,6 +13,8 @@ import pytest
 from flowers_tfx.cli.program import flowers
 from scripts import structure
 
+pytestmark = pytest.mark.one_stack
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {"tfx", "tensorflow", "keras", "apache_beam", "numpy", "pandas", "PIL", "pydantic"}
 
@@ -38,8 +40,19 @@ def test_no_import_hides_in_importlib() -> None:
     assert structure.hidden_imports() == []
 
 
+def test_the_list_of_runs_does_without_the_seconds_that_tfx_takes() -> None:
+    slow = {"tfx", "tensorflow", "keras", "apache_beam"}
+    code = f"import sys, flowers_tfx.orchestration.run_history; print(sorted({slow} & sys.modules.keys()))"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert process.stdout.strip() == "[]"
+
+
 def test_no_file_is_two_ideas_long() -> None:
     assert structure.long_files() == []
+
+
+def test_no_function_is_long() -> None:
+    assert [one for one in structure.functions() if one.lines > structure.LONG_FUNCTION] == []
 
 
 def test_a_broken_rule_is_found(tmp_path: Path) -> None:

@@ -376,7 +376,7 @@ main(["predict", {str(tmp_path)!r}, "--model", {str(exported)!r}])
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.strip() == "Error: Interrupted."
     assert str(tmp_path) not in out

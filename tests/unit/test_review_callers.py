@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -93,7 +94,7 @@ def test_photos_that_the_caller_cannot_read_are_named_on_the_page() -> None:
     comparison = compare_sides(baseline.side("before"), new.side("after"), POLICY)
     assert set(comparison.thumbnails()) <= set(baseline.photos)
     example = next(finding for finding in comparison.review.findings if finding.id == "property:mean_luma").examples[0]
-    assert example.uri in comparison_page(comparison)
+    assert example.uri in comparison_page(comparison, "en")
 
 
 def test_only_the_photos_of_the_page_are_asked_for_and_known_thumbnails_are_not_made_again() -> None:
@@ -110,7 +111,7 @@ def test_without_a_baseline_the_new_photos_are_inspected_alone() -> None:
     comparison = compare_sides(None, Requests(30, 1).side("Monday"), POLICY)
     assert comparison.review.compared_with["kind"] == "none"
     assert comparison.baseline.rows.empty
-    assert "No property was compared" in comparison_page(comparison)
+    assert "No property was compared" in comparison_page(comparison, "en")
 
 
 def test_requests_without_labels_are_reviewed_without_them() -> None:
@@ -122,7 +123,7 @@ def test_requests_without_labels_are_reviewed_without_them() -> None:
     assert quiet.review.verdict != "blocked"
     assert [finding.id for finding in quiet.review.findings if finding.feature == "label"] == ["schema:unlabelled:new"]
     assert "property:mean_luma" in [finding.id for finding in drifted.review.blocking]
-    assert "the new photos are not labelled" in comparison_page(drifted)
+    assert "the new photos are not labelled" in comparison_page(drifted, "en")
     assert compare_sides(None, unlabelled[0], POLICY).review.verdict == "pass"
     assert compare_sides(week.side("last week"), monday.side("Monday"), POLICY).review.verdict == "blocked"
 
@@ -139,10 +140,13 @@ def test_embeddings_of_different_networks_are_not_compared() -> None:
 
 
 def test_a_table_brings_its_photos_and_rejected_lines(tmp_path: Path) -> None:
-    (tmp_path / "0.jpg").write_bytes(small_photo(0))
-    rows = pd.DataFrame({"uri": ["0.jpg", "absent.jpg"], "digest": ["d0", "d1"], "label": ["daisy", "roses"]})
+    for name in ("0.jpg", "changed.jpg"):
+        (tmp_path / name).write_bytes(small_photo(0))
+    digests = [hashlib.sha256(small_photo(seed)).hexdigest() for seed in range(3)]
+    rows = pd.DataFrame({"uri": ["0.jpg", "absent.jpg", "changed.jpg"], "digest": digests, "label": ["daisy", "roses", "tulips"]})
     rejects = ({"reason": "no such file", "uri": "x.jpg"}, {"reason": "no such file", "uri": "y.jpg"})
     write_table(tmp_path / "a.parquet", Table(rows, rejected=2, base=str(tmp_path), rejects=rejects))
     side = open_side(tmp_path / "a.parquet")
-    assert dict(side.read_photos({"d0", "d1", "d2"})) == {"d0": small_photo(0)}
+    # A file that is another photo than the one that was measured is not shown, and no model is asked about it.
+    assert dict(side.read_photos({*digests, "d3"})) == {digests[0]: small_photo(0)}
     assert (side.delivery.rejected, side.rejects.reasons, len(side.rejects.examples)) == (2, {"no such file": 2}, 2)

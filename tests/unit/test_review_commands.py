@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from flowers_tfx.cli.command import CommandResult, config_options, print_result, with_config
-from flowers_tfx.cli.review import decide, review_lines
+from flowers_tfx.cli.decision_result import accept_findings, record_decision
+from flowers_tfx.cli.review import review_lines
 from flowers_tfx.cli.spans import decision_lines, spans_table
 from flowers_tfx.config import PipelineConfig, load_config
+from flowers_tfx.data.decisions import read_decisions
 from flowers_tfx.data.tables import Table, read_table, write_table
 from flowers_tfx.errors import InputError
-from flowers_tfx.review.decisions import read_decisions
 from flowers_tfx.review.stored_reviews import JSON, require_review, store_review
 from flowers_tfx.storage import check_target
 from flowers_tfx.validation import Policy, compare
@@ -99,7 +100,7 @@ def test_names_that_are_not_utf8_are_escaped(tables: tuple[str, str], capsys: py
 def test_a_reason_can_hold_any_character(tmp_path: Path) -> None:
     span(tmp_path / "data", 1)
     for reason in ("one\u2028two\u0085three\nfour", "\udcff"):
-        decide(config(tmp_path), "reject", 1, (), reason, "Ada")
+        record_decision(config(tmp_path), "reject", 1, (), reason, "Ada")
     assert [decision.reason for decision in read_decisions(tmp_path / "data")] == ["one\u2028two\u0085three\nfour", "\\xff"]
 
 
@@ -112,9 +113,9 @@ def test_only_findings_that_there_are_can_be_accepted(tmp_path: Path) -> None:
     span(tmp_path / "data", 1)
     review(tmp_path, "1-a", "2026-01-01", [1])
     with pytest.raises(InputError, match="has no finding property:noise"):
-        decide(config(tmp_path), "accept", 1, ["property:noise"], "r", "Ada")
+        accept_findings(config(tmp_path), 1, ["property:noise"], "r", "Ada")
     review(tmp_path, "1-b", "2026-01-02", [1], "property:noise")
-    assert decide(config(tmp_path), "accept", 1, ["property:noise"], "r", "Ada")["findings"] == ["property:noise"]
+    assert accept_findings(config(tmp_path), 1, ["property:noise"], "r", "Ada").value["findings"] == ["property:noise"]
 
 
 def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) -> None:
@@ -122,11 +123,11 @@ def test_what_a_review_without_new_photos_found_can_be_accepted(tmp_path: Path) 
     span(tmp_path / "data", 1)
     review(tmp_path, "1-a", "2026-01-01", [1], "property:noise")
     review(tmp_path, "1-b", "2026-01-02", [], "schema:baseline:3")
-    assert decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")["findings"] == ["schema:baseline:3"]
+    assert accept_findings(config(tmp_path), 1, ["schema:baseline:3"], "r", "Ada").value["findings"] == ["schema:baseline:3"]
     assert require_review(config(tmp_path).pipeline_root).spans == ()
     review(tmp_path, "2-c", "2026-01-03", [2], "label:shares")
     with pytest.raises(InputError, match="has no finding schema:baseline:3"):
-        decide(config(tmp_path), "accept", 1, ["schema:baseline:3"], "r", "Ada")
+        accept_findings(config(tmp_path), 1, ["schema:baseline:3"], "r", "Ada")
 
 
 def errors_of_span_1(root: Path, name: str, created: str, **levels: str) -> None:
@@ -194,7 +195,15 @@ def test_a_command_to_paste_finds_the_same_data(tmp_path: Path) -> None:
 
 
 def test_what_people_write_is_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {"span": 1, "created": "now", "examples": 3, "splits": {"train": 1, "eval": 1, "test": 1}, "rejected": 0}
+    row = {
+        "span": 1,
+        "created": "now",
+        "examples": 3,
+        "splits": {"train": 1, "eval": 1, "test": 1},
+        "rejected": 0,
+        "excluded": 0,
+        "waiting": [],
+    }
     decision = {"action": "reject", "by": "[bold]Ada", "reason": "[/red] \x1b[31m"}
     shown = {**row, "rejected_by_reviewer": True, "verdict": "pass", "decisions": [decision]}
     print_result(CommandResult([], decision_lines([shown])), as_json=False)

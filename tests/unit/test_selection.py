@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from flowers_tfx import registry
+from flowers_tfx.artifact_files import LABELS_FILE, TRAINING_FILE
 from flowers_tfx.data.spans import FORMAT_VERSION
 from flowers_tfx.errors import InputError
-from flowers_tfx.selection import fingerprint, select, settings_digest
+from flowers_tfx.selection import Selection, fingerprint, select, settings_digest
 from tests.unit.test_registry import saved_model
 
 LABELS = ("daisy", "roses")
@@ -87,6 +88,60 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path, changes: dict[str,
     with pytest.raises(InputError, match=message) as caught:
         chosen(tmp_path)
     assert caught.value.hint
+
+
+SHAPE = {"backbone": "MobileNetV2", "alpha": 0.35, "image_size": 224}
+
+
+def trained_model(folder: Path, shape: dict[str, Any] | None = SHAPE, labels: tuple[str, ...] = LABELS) -> Path:
+    model = saved_model(folder, folder.name)
+    (model / "assets.extra").mkdir()
+    (model / LABELS_FILE).write_text("".join(f"{label}\n" for label in labels))
+    (model / TRAINING_FILE).write_text(json.dumps({"model": {**shape, "weights": "imagenet"}} if shape else {}))
+    return model
+
+
+def warm_selection(root: Path) -> Selection:
+    return select(str(root / "data"), str(root / "registry"), "all", LABELS, "s", SHAPE)
+
+
+def test_a_warm_start_that_was_pushed_selects_what_it_selected_before(tmp_path: Path) -> None:
+    """Else each run would start from the model of the last one, and there would be something to train for ever."""
+    span(tmp_path / "data", 1)
+    assert warm_selection(tmp_path).baseline == "none", "the first run of all starts without a serving model"
+    serving = registry.publish(trained_model(tmp_path / "m1"), str(tmp_path / "registry"), "old", (), "")
+    first = warm_selection(tmp_path)
+    assert json.loads(first.baseline)["version"] == serving.version
+    registry.publish(trained_model(tmp_path / "m2"), str(tmp_path / "registry"), fingerprint(first.window, "s"), (), "")
+    assert warm_selection(tmp_path) == first
+    newer = registry.publish(trained_model(tmp_path / "m3"), str(tmp_path / "registry"), "of other settings", (), "")
+    assert json.loads(warm_selection(tmp_path).baseline)["version"] == newer.version
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"shape": {**SHAPE, "backbone": "MobileNet"}}, "its model.backbone is MobileNet, not MobileNetV2"),
+        ({"shape": {**SHAPE, "alpha": 0.5}}, "its model.alpha is 0.5, not 0.35"),
+        ({"shape": {**SHAPE, "image_size": 96}}, "its model.image_size is 96, not 224"),
+        ({"labels": ("roses", "daisy")}, "its classes are roses, daisy, not daisy, roses"),
+        ({"shape": None}, "do not say what network it is"),
+    ],
+)
+def test_another_network_is_no_start(tmp_path: Path, model: dict[str, Any], message: str) -> None:
+    span(tmp_path / "data", 1)
+    version = registry.publish(trained_model(tmp_path / "m", **model), str(tmp_path / "registry"), "old", (), "").version
+    with pytest.raises(InputError, match=f"from version {version}, which serves: .*{message}") as caught:
+        warm_selection(tmp_path)
+    assert "training.start=weights" in caught.value.hint
+    assert chosen(tmp_path)[1] != "none", "without a warm start it is compared with"
+
+
+def test_the_damage_of_a_start_is_for_the_review(tmp_path: Path) -> None:
+    span(tmp_path / "data", 1)
+    version = registry.publish(trained_model(tmp_path / "m"), str(tmp_path / "registry"), "old", (), "").version
+    (tmp_path / "registry" / str(version) / TRAINING_FILE).write_text("{")
+    assert "files were changed" in json.loads(warm_selection(tmp_path).baseline)["damage"]
 
 
 def test_an_empty_or_missing_data_root_is_refused(tmp_path: Path) -> None:

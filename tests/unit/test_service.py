@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def test_a_version_that_fails_is_500_once_and_the_one_before_it_answers(
             failed = ask(client)
         assert failed.status_code == 500
         assert reason in failed.json()["error"] and newer in failed.json()["error"]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while (reply := ask(client)).status_code == 503 and time.monotonic() < deadline:
             assert reply.headers["retry-after"]
             time.sleep(0.05)
@@ -82,15 +83,17 @@ def test_a_photo_that_needs_too_much_memory_leaves_the_version_in_service(
 def test_an_answer_that_takes_too_long_is_503_and_the_next_one_is_right(
     tmp_path: Path, versions: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    released = threading.Event()
+
     def slow(self: LiteRtEngine, picture: Any) -> Answer:
-        time.sleep(1)
+        released.wait(60)
         return Answer(np.ones(len(self.labels), np.float32))
 
-    with served_app(tmp_path / "registry", timeout_s=0.3) as client:
+    with served_app(tmp_path / "registry", timeout_s=2) as client:
         with monkeypatch.context() as patched:
             patched.setattr(LiteRtEngine, "answer_picture", slow)
             late = ask(client)
+        released.set()
         assert late.status_code == 503
-        assert "no answer within 0.3 s" in late.json()["error"]
-        time.sleep(1)
+        assert "no answer within 2 s" in late.json()["error"]
         assert ask(client).json()["model_version"] == versions[1]

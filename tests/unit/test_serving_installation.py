@@ -118,11 +118,11 @@ def test_photos_are_served(allowed: list[str], registry: Path) -> None:
             ready = server.stdout.readline()
             assert ready, server.stderr.read()
             request = Request(f"{json.loads(ready)['url']}/predict", small_photo(1), {"Content-Type": "image/jpeg"})
-            with urlopen(request, timeout=30) as response:
+            with urlopen(request, timeout=120) as response:
                 assert json.load(response)["label"] in LABELS
         finally:
             server.terminate()
-        assert server.wait(30) == 0
+        assert server.wait(120) == 0
 
 
 @pytest.mark.parametrize("command", ["predict", "serve", "registry"])

@@ -17,7 +17,7 @@ from google.api_core import exceptions
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage.gcs import Gcs
 from flowers_tfx.storage.s3 import S3
-from flowers_tfx.storage.store import ABSENT, BucketNotFound, ConditionFailed, PermissionDenied
+from flowers_tfx.storage.store import ABSENT, BucketNotFound, ConditionFailed, ObjectInfo, PermissionDenied
 
 SECRET = "open-sesame"
 
@@ -65,6 +65,19 @@ def test_what_s3_refuses_is_reported_without_a_secret(s3: S3, code: str, status:
         with pytest.raises(kind, match=words) as raised:
             s3.write("key", b"data", ABSENT)
     assert SECRET not in str(raised.value) + getattr(raised.value, "hint", "")
+
+
+def test_a_listing_has_the_tags_of_the_objects(s3: S3, gcs: Gcs) -> None:
+    with Stubber(s3._client) as stub:
+        stub.add_response(
+            "list_objects_v2", {"Contents": [{"Key": "a/b", "Size": 3, "ETag": '"abc"'}]}, {"Bucket": "bucket", "Prefix": "a/"}
+        )
+        assert list(s3.list_objects("a/")) == [ObjectInfo("a/b", 3, '"abc"')]
+    blob = mock.Mock(size=3, generation=17)
+    blob.name = "a/b"
+    page = mock.MagicMock(prefixes=set(), __iter__=lambda _: iter([blob]))
+    with mock.patch.object(gcs._client, "list_blobs", return_value=page):
+        assert list(gcs.list_objects("a/")) == [ObjectInfo("a/b", 3, "17")]
 
 
 def test_a_missing_object_is_a_missing_file(s3: S3) -> None:

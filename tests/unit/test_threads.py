@@ -28,7 +28,7 @@ def test_results_come_in_the_order_of_the_items(number: int) -> None:
 
 
 def test_the_items_are_worked_on_at_the_same_time() -> None:
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=60)
     assert list(map_in_threads(lambda _: meeting.wait() >= 0, range(3))) == [True] * 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flowers_tfx.data.pictures import BadPicture
-from flowers_tfx.review.thumbnails import thumbnail
+from flowers_tfx.review.thumbnails import LARGE, SMALL, Size, thumbnail
 from tests.conftest import small_photo
 
 
@@ -21,12 +21,13 @@ def photo(size: tuple[int, int], kind: str = "JPEG", **options: object) -> bytes
 
 @pytest.mark.parametrize("size", [(640, 480), (1, 3000), (3000, 1), (7, 5)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_thumbnail_is_small_whatever_the_photo_is(size: tuple[int, int], kind: str) -> None:
-    data = thumbnail(photo(size, kind))
+@pytest.mark.parametrize("limits", [SMALL, LARGE])
+def test_a_thumbnail_is_small_whatever_the_photo_is(size: tuple[int, int], kind: str, limits: Size) -> None:
+    data = thumbnail(photo(size, kind), limits)
     with Image.open(io.BytesIO(data)) as small:
         assert small.format == "JPEG"
-        assert max(small.size) <= 128
-    assert len(data) <= 4096
+        assert max(small.size) <= limits.px
+    assert len(data) <= limits.max_bytes
 
 
 def test_a_thumbnail_stands_upright_and_carries_nothing_else() -> None:

@@ -67,8 +67,7 @@ def half_white() -> bytes:
 
 def recognise(train: SplitSource, eval_set: SplitSource, stage: str = HEAD, **unknown: Any) -> tuple[Any, Recognition]:
     network = SmallNetwork()
-    epochs = tuple(SimpleNamespace(stage=HEAD, number=number, metrics={"val_loss": 1.0 / number}) for number in (1, 2))
-    result = SimpleNamespace(network=network, chosen_stage=stage, history=epochs)
+    result = SimpleNamespace(network=network, backbone_trained=stage != HEAD, head_epochs=2)
     return network, fit_recognition(result, TrainingConfig(), UnknownConfig(**unknown), train, eval_set)  # type: ignore[arg-type]
 
 
@@ -235,9 +234,7 @@ def test_features_that_are_all_alike_say_nothing_and_stay_numbers_in_all_forms(s
         12, kernel_initializer=keras.initializers.Constant(kernel), bias_initializer=keras.initializers.Constant(0.1)
     )
     network.backbone = keras.Model(network.backbone.input, constant(network.backbone.output))
-    result = SimpleNamespace(
-        network=network, chosen_stage=stage, history=(SimpleNamespace(stage=HEAD, number=1, metrics={"val_loss": 1.0}),)
-    )
+    result = SimpleNamespace(network=network, backbone_trained=stage != HEAD, head_epochs=1)
     recognition = fit_recognition(result, TrainingConfig(), UnknownConfig(), colours(60), colours(10, seed=1))  # type: ignore[arg-type]
     export(network, SIZE, LABELS, {}, str(tmp_path / "1"), recognition=recognition)
     photos = [*(small_photo(number, hue=number * 7) for number in range(12)), half_white()]

@@ -111,7 +111,7 @@ def answer(loaded: LoadedVersion, photo: bytes = PHOTO) -> Answer:
     return loaded.engine.answer_picture(loaded.engine.prepare(photo))
 
 
-def wait(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.orchestration.kubeflow.connection import Connection, RunTarget, check_namespace
@@ -70,6 +72,14 @@ def warn_of_half_made(resource: str) -> Iterator[None]:
     except (Unavailable, ServerFailed) as error:
         hint = f"The server makes the Kubernetes object first, so it may exist all the same and run: see `kubectl get {resource}`."
         raise type(error)(error.message, hint) from None
+
+
+def find_run(client: PipelinesClient, name: str, namespace: str) -> str:
+    """The id of the run with this name, empty if there is none: whether a request whose answer was lost has started a run."""
+    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    query = urlencode({"filter": json.dumps({"predicates": [predicate]}), "namespace": namespace, "page_size": 1})
+    runs = client.get_json(f"runs?{query}").get("runs") or []
+    return str(runs[0].get("run_id", "")) if runs else ""
 
 
 def check_parameters(package: Package, parameters: Mapping[str, str]) -> None:

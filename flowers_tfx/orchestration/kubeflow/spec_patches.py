@@ -16,7 +16,7 @@ RUN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "csv": ("csv",),
     "span_window": ("span_window",),
 }
-GPU_STEP = "Trainer"
+GPU_STEPS = ("Tuner", "Trainer")
 _RETRY = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s"}
 
 Spec = dict[str, Any]
@@ -25,7 +25,7 @@ Spec = dict[str, Any]
 def patch_spec(spec: Spec, kubeflow: KubeflowConfig, never_cached: Collection[str]) -> Spec:
     """A copy with correct producer names, caching, run parameters, types of reports, resources, retries and environment.
 
-    `never_cached`: nodes whose inputs are not covered by a cache key; later nodes depend only on the strings that these output.
+    `never_cached`: nodes whose inputs are not covered by a cache key, and those that the configuration excludes from caching.
     """
     spec = json.loads(json.dumps(spec))
     _correct_producers(spec)
@@ -117,7 +117,7 @@ def _set_resources(container: dict[str, Any], kubeflow: KubeflowConfig, name: st
         "memoryLimit": step.memory_gb,
         "memoryRequest": step.memory_gb,
     }
-    if name == GPU_STEP and kubeflow.gpu_count:
+    if name in GPU_STEPS and kubeflow.gpu_count:
         resources["accelerator"] = {"type": kubeflow.gpu_type, "count": str(kubeflow.gpu_count)}
     container["resources"] = resources
     if kubeflow.environment:

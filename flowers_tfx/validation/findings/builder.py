@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flowers_tfx.finding_kinds import BY_NAME
+from flowers_tfx.texts.finding_messages import MESSAGES
 from flowers_tfx.validation.permutation import Floats
 from flowers_tfx.validation.photo_pool import PhotoPool
 from flowers_tfx.validation.policy import Policy
@@ -40,7 +42,7 @@ class FindingBuilder:
         self,
         kind: str,
         feature: str,
-        message: str,
+        facts: Mapping[str, Any],
         *,
         p_value: float,
         effect: float,
@@ -48,7 +50,8 @@ class FindingBuilder:
         subject: str = "",
         rows: Rows | Sequence[int] = (),
     ) -> Finding:
-        """`kind` by its name, `effect` in points; `subject`: the end of the id, by default the feature; `rows` of the pool as examples."""
+        """`kind` by its name, `facts` as `messages` has them, `effect` in points; `subject`: the end of the id, by
+        default the feature; `rows` of the pool as examples."""
         key = BY_NAME[kind].key
         level = self.policy.level(key, feature, effect)
         return Finding(
@@ -56,18 +59,20 @@ class FindingBuilder:
             level,
             key,
             feature,
-            message,
+            MESSAGES.message(facts),
             statistic,
             p_value,
             effect,
             "points",
             self.policy.threshold(key, feature, level),
             self.pool.photos.examples(np.asarray(rows, np.int64).tolist(), feature),
+            facts=facts,
         )
 
-    def flag_shares(self, flag: npt.NDArray[np.bool_]) -> tuple[float, float]:
-        """Shares, in points, of flagged photos in the baseline and among the new ones."""
-        return 100 * float(flag[~self.pool.is_new].mean()), 100 * float(flag[self.pool.is_new].mean())
+    def flag_shares(self, flag: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_] | None = None) -> tuple[float, float]:
+        """Shares, in points, of flagged photos in the baseline and among the new ones; `among`: of these photos."""
+        is_new, flag = (self.pool.is_new, flag) if among is None else (self.pool.is_new[among], flag[among])
+        return 100 * float(flag[~is_new].mean()), 100 * float(flag[is_new].mean())
 
     def photos_beyond(self, values: Floats, column: Column) -> npt.NDArray[np.bool_]:
         """[photos]: whose value is at or beyond the column's cut."""

@@ -5,10 +5,12 @@ A share of few photos is uncertain: the level goes by the lower end of its 95 % 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flowers_tfx.finding_kinds import BY_NAME
+from flowers_tfx.texts.finding_messages import MESSAGES
 from flowers_tfx.validation.findings import duplicates
 from flowers_tfx.validation.policy import Policy
 from flowers_tfx.validation.review import Example, Finding
@@ -32,14 +34,14 @@ def counted_findings(earlier: Photos, new: Photos, delivery: Delivery, policy: P
     yield from _copies(earlier, new, policy)
     lines = delivery.rejected + delivery.duplicates + len(new)
     rejected = delivery.rejected - delivery.conflicts
-    for kind, subject, feature, count, title, what in (
-        ("reject", "lines", "rejects", rejected, "Rejected lines", "gave no photo"),
-        ("conflict", "delivery", "delivery", delivery.conflicts, "Conflicting labels", "were left out, since their photo has two labels"),
-        ("duplicate", "delivery", "delivery", delivery.duplicates, "Repeated lines", "were left out, since their photo is listed twice"),
+    for kind, subject, feature, count, text in (
+        ("reject", "lines", "rejects", rejected, "rejected_lines"),
+        ("conflict", "delivery", "delivery", delivery.conflicts, "conflicting_lines"),
+        ("duplicate", "delivery", "delivery", delivery.duplicates, "repeated_lines"),
     ):
         if count > 0:
-            message = f"{title}: {count} of {lines} lines of the delivery {what}."
-            yield _finding(kind, subject, feature, message, count, lines, policy)
+            facts = {"text": text, "count": count, "lines": lines}
+            yield _finding(kind, subject, feature, facts, count, lines, policy)
 
 
 def lower_share(count: int, total: int) -> float:
@@ -49,25 +51,18 @@ def lower_share(count: int, total: int) -> float:
 
 
 def _copies(earlier: Photos, new: Photos, policy: Policy) -> Iterator[Finding]:
-    for how, title, find in (
-        ("exact", "Exact copies", duplicates.find_exact_copies),
-        ("near", "Near duplicates", duplicates.find_near_copies),
-    ):
+    for how, find in (("exact", duplicates.find_exact_copies), ("near", duplicates.find_near_copies)):
         inside, across = find(new, earlier)
-        for where, of_what, partners, pairs in (
-            ("inside", "another new photo", new, inside),
-            ("before", "an earlier photo", earlier, across),
-        ):
+        for where, partners, pairs in (("inside", new, inside), ("before", earlier, across)):
             if pairs:
-                subject, message = f"{how}:{where}", f"{title} of {of_what}: {len(pairs)} of {len(new)} new photos."
-                yield _finding("duplicate", subject, subject, message, len(pairs), len(new), policy, _examples(new, partners, pairs))
+                subject, facts = f"{how}:{where}", {"text": f"{how}_copies_{where}", "count": len(pairs), "photos": len(new)}
+                yield _finding("duplicate", subject, subject, facts, len(pairs), len(new), policy, _examples(new, partners, pairs))
         own, other = duplicates.find_label_conflicts(new, earlier, inside, across)
         count = len(own) + len(other)
         if count:
-            copies = f"{count} of {len(new)} new photos are {title.lower()} of a photo with another label"
-            message = f"Conflicting labels: {copies}; one of the two labels is wrong."
+            facts = {"text": f"{how}_conflicts", "count": count, "photos": len(new)}
             examples = (*_examples(new, new, own), *_examples(new, earlier, other))
-            yield _finding("conflict", how, how, message, count, len(new), policy, examples)
+            yield _finding("conflict", how, how, facts, count, len(new), policy, examples)
 
 
 def _examples(new: Photos, partners: Photos, pairs: list[duplicates.Pair]) -> tuple[Example, ...]:
@@ -76,7 +71,14 @@ def _examples(new: Photos, partners: Photos, pairs: list[duplicates.Pair]) -> tu
 
 
 def _finding(
-    kind: str, subject: str, feature: str, message: str, count: int, total: int, policy: Policy, examples: tuple[Example, ...] = ()
+    kind: str,
+    subject: str,
+    feature: str,
+    facts: Mapping[str, Any],
+    count: int,
+    total: int,
+    policy: Policy,
+    examples: tuple[Example, ...] = (),
 ) -> Finding:
     key = BY_NAME[kind].key
     level = policy.level(key, feature, 100 * lower_share(count, total))
@@ -85,10 +87,11 @@ def _finding(
         level,
         key,
         feature,
-        message,
+        MESSAGES.message(facts),
         statistic=float(count),
         effect=100 * count / total,
         unit="points",
         threshold=policy.threshold(key, feature, level),
         examples=examples,
+        facts=facts,
     )

@@ -13,15 +13,14 @@ from flowers_tfx.validation.findings.builder import FindingBuilder, Rows
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.subjects import ALL_PROPERTIES, CLASS_SHARES, EVERYTHING
 from flowers_tfx.validation.views.view_result import ViewResult
-from flowers_tfx.validation.wording import title_of
 
-# View to the feature of its finding and to what people call it.
-SEPARATING_VIEWS = {"joint": (ALL_PROPERTIES, ALL_PROPERTIES), "content": (features.EMBEDDING, "the content")}
+# View to the feature of its finding.
+SEPARATING_VIEWS = {"joint": ALL_PROPERTIES, "content": features.EMBEDDING}
 
 
 def separation_finding(builder: FindingBuilder, view_name: str) -> Finding:
     """On `joint` or `content`: how well it separates new photos from those of the baseline."""
-    view, feature = builder.views[view_name], SEPARATING_VIEWS[view_name][0]
+    view, feature = builder.views[view_name], SEPARATING_VIEWS[view_name]
     effect = separation_points(view.separation)
     return builder.build(
         view_name,
@@ -58,11 +57,11 @@ def _newest(builder: FindingBuilder, view: ViewResult | None) -> Rows:
 
 
 def _effects(builder: FindingBuilder) -> Iterator[tuple[str, float]]:
-    """What people call a measure, and its effect in points."""
-    for view_name, (_, name) in SEPARATING_VIEWS.items():
+    """A measure, and its effect in points."""
+    for view_name, subject in SEPARATING_VIEWS.items():
         if view_name in builder.views:
-            yield name, separation_points(builder.views[view_name].separation)
+            yield subject, separation_points(builder.views[view_name].separation)
     yield CLASS_SHARES, 100 * (total_variation(builder.baseline.labels, builder.new.labels) or 0.0)
     for feature, values in builder.baseline.numbers.items():
         old, new = (side[np.isfinite(side)] for side in (values, builder.new.numbers[feature]))
-        yield title_of(feature), 100 * (kolmogorov_smirnov(old, new) or 0.0)
+        yield feature, 100 * (kolmogorov_smirnov(old, new) or 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from flowers_tfx.validation.effects import total_variation, word_shares
 from flowers_tfx.validation.findings import messages
 from flowers_tfx.validation.findings.builder import SHOWN, FindingBuilder
+from flowers_tfx.validation.photo_pool import is_labelled
 from flowers_tfx.validation.review import Finding
 from flowers_tfx.validation.subjects import CLASS_SHARES, LABEL_CONSISTENCY
 
@@ -23,8 +24,8 @@ def class_findings(builder: FindingBuilder) -> Iterator[Finding]:
     if significant:
         effect = 100 * (total_variation(builder.baseline.labels, builder.new.labels) or 0.0)
         changed = sorted(classes, key=lambda name: -abs(new.get(name, 0.0) - old.get(name, 0.0)))[:3]
-        message = messages.class_shares({name: (100 * old.get(name, 0.0), 100 * new.get(name, 0.0)) for name in changed}, effect)
-        yield builder.build("label", CLASS_SHARES, message, subject="shares", p_value=p_value, effect=effect)
+        facts = messages.class_shares({name: (100 * old.get(name, 0.0), 100 * new.get(name, 0.0)) for name in changed}, effect)
+        yield builder.build("label", CLASS_SHARES, facts, subject="shares", p_value=p_value, effect=effect)
     for name in sorted({name for name in classes if (name in old) != (name in new)}):
         missing = name in old
         share = 100 * (old if missing else new)[name]
@@ -44,7 +45,8 @@ def consistency_finding(builder: FindingBuilder) -> Finding:
     view = builder.views["consistency"]
     at, p_value = builder.significance.strongest["consistency", LABEL_CONSISTENCY]
     margins = view.values[LABEL_CONSISTENCY]
-    shares = [builder.flag_shares(builder.photos_beyond(margins, column)) for column in view.columns if np.isfinite(column.cut)]
+    labelled = is_labelled(builder.pool.photos.labels)
+    shares = [builder.flag_shares(builder.photos_beyond(margins, column), labelled) for column in view.columns if np.isfinite(column.cut)]
     old, new = max(shares, key=lambda share: share[1] - share[0])
     return builder.build(
         "label",
@@ -54,5 +56,5 @@ def consistency_finding(builder: FindingBuilder) -> Finding:
         p_value=p_value,
         effect=max(0.0, new - old),
         statistic=view.statistics[0, at],
-        rows=builder.first_new(np.argsort(margins, kind="stable")),
+        rows=builder.first_new(np.argsort(margins, kind="stable")[: labelled.sum()]),
     )

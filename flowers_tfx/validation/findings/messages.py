@@ -1,93 +1,90 @@
-"""The messages of findings on drift: short sentences for reviewers. Shares and effects are in points, hundredths of the photos."""
+"""The facts of findings on drift, which their messages are made from: `text` names the message in `flowers_tfx.texts`. Shares and effects
+are in points, hundredths of the photos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from flowers_tfx.validation.findings.growth import Growth
 from flowers_tfx.validation.subjects import OUTLYING_PHOTOS
 from flowers_tfx.validation.tables.photo_table import Floats
 from flowers_tfx.validation.views.view_result import Column
-from flowers_tfx.validation.wording import number, percentage, sentence, title_of, value_with_unit
+from flowers_tfx.validation.wording import number
 
+Facts = dict[str, Any]
 # A share of the baseline below the new median that is this close to one half is not mentioned.
 _SAME_MEDIAN = 10.0
 
 
-def distribution(feature: str, old: Floats, new: Floats, effect: float) -> str:
+def distribution(feature: str, old: Floats, new: Floats, growth: Growth) -> Facts:
+    """How the distribution changed as a whole, and then the values whose share grew most."""
     medians = float(np.median(old)), float(np.median(new))
     below = 100 * float((old < medians[1]).mean() + (old <= medians[1]).mean()) / 2
-    matching = f"At least {percentage(effect)} of the photos would need another value to match the baseline."
-    title = sentence(title_of(feature))
+    also = {"also": _growth(feature, growth)}
     if abs(below - 50) >= _SAME_MEDIAN and number(medians[0]) != number(medians[1]):
-        return f"{title}: median {number(medians[0])} -> {value_with_unit(medians[1], feature)} ({_position(below)}). {matching}"
-    spans = [float(np.quantile(side, 0.9) - np.quantile(side, 0.1)) for side in (old, new)]
-    change = "varies more" if spans[1] > spans[0] else "varies less" if spans[1] < spans[0] else "is spread differently"
-    return (
-        f"{title} {change} than in the baseline: the middle 80 % of the photos span {value_with_unit(spans[1], feature)} instead of "
-        f"{number(spans[0])}, the median is about the same ({number(medians[0])} -> {number(medians[1])}). {matching}"
-    )
+        direction = "above" if below > 50 else "below"
+        position = (
+            {"text": f"median_{direction}_all"} if below in (0, 100) else {"text": f"median_{direction}", "share": abs(below - 50) + 50}
+        )
+        return {**position, "feature": feature, "old": medians[0], "new": medians[1], **also}
+    (old_low, old_high), (low, high) = (np.quantile(side, (0.1, 0.9)).tolist() for side in (old, new))
+    middle = {"low": low, "high": high, "old_low": old_low, "old_high": old_high}
+    spreads = old_high - old_low, high - low
+    text = "wider" if spreads[1] > spreads[0] else "narrower" if spreads[1] < spreads[0] else "reshaped"
+    return {"text": text, "feature": feature, "new": medians[1], **(middle if text != "reshaped" else {}), **also}
 
 
-def category(feature: str, word: str, old: float, new: float) -> str:
-    return f"{sentence(_category(feature, word))}: {_shares(old, new)}."
+def _growth(feature: str, growth: Growth) -> Facts:
+    shares = {"feature": feature, "old": growth.old, "new": growth.new}
+    if growth.low == growth.high:
+        return {"text": "growth_value", "low": growth.low, **shares}
+    if growth.is_lowest != growth.is_highest:
+        end = {"text": "growth_to", "high": growth.high} if growth.is_lowest else {"text": "growth_from", "low": growth.low}
+        return {**end, **shares}
+    return {"text": "growth_range", "low": growth.low, "high": growth.high, **shares}
 
 
-def missing(feature: str, old: float, new: float) -> str:
-    return f"{sentence(title_of(feature))} is missing: {_shares(old, new)}."
-
-
-def tail(feature: str, column: Column, old: float, new: float) -> str:
-    if feature == OUTLYING_PHOTOS:
-        return f"Photos with unusual combinations of properties: {_shares(old, new)}."
-    side = "more" if column.upper else "less"
-    return f"{sentence(title_of(feature))} of {value_with_unit(column.cut, feature)} or {side}: {_shares(old, new)}."
-
-
-def class_shares(changed: Mapping[str, tuple[float, float]], effect: float) -> str:
-    """`changed`: class to its shares in the baseline and now."""
-    changes = ", ".join(f"{name} {percentage(old)} -> {percentage(new)}" for name, (old, new) in changed.items())
-    return f"Class shares: {changes}. {sentence(percentage(effect))} of the photos would need another class to match the baseline."
-
-
-def new_class(name: str, share: float) -> str:
-    return f"The class {name} is new: {percentage(share)} of the new photos, none of the baseline."
-
-
-def missing_class(name: str, share: float) -> str:
-    return f"The class {name} is missing: none of the new photos, {percentage(share)} of the baseline."
-
-
-def inconsistent_labels(old: float, new: float) -> str:
-    return f"Labels that do not fit the picture: {_shares(old, new)}. Some of the labels are probably wrong."
-
-
-def separation(view_name: str, effect: float) -> str:
-    measure = {"joint": "all properties together", "content": "what they show (embeddings)"}[view_name]
-    return f"Judged by {measure}, {50 + effect:.0f} % of the photos can be sorted correctly into new and baseline; by guessing, 50 %."
-
-
-def omnibus(name: str, effect: float) -> str:
-    """`name`: the measure with the largest effect."""
-    return (
-        "No single measure is clearly different, but all of them together are. "
-        f"The largest difference is in {name}: {percentage(effect)} of the photos."
-    )
-
-
-def _position(below: float) -> str:
-    """Where a value lies in the baseline, of which `below` points are smaller."""
-    if below in (0, 100):
-        return f"{'above' if below else 'below'} all of the baseline"
-    return f"above {percentage(below)} of the baseline" if below > 50 else f"below {percentage(100 - below)} of the baseline"
-
-
-def _category(feature: str, word: str) -> str:
+def category(feature: str, word: str, old: float, new: float) -> Facts:
     if feature == "grayscale":
-        return title_of(feature) if word == "1" else "in colour"
-    return f"{title_of(feature)} {word}"
+        return {"text": "grayscale" if word == "1" else "colour", "old": old, "new": new}
+    return {"text": "category", "feature": feature, "word": word, "old": old, "new": new}
 
 
-def _shares(old: float, new: float) -> str:
-    return f"{percentage(new)} of the new photos, {percentage(old)} of the baseline"
+def missing(feature: str, old: float, new: float) -> Facts:
+    return {"text": "missing_value", "feature": feature, "old": old, "new": new}
+
+
+def tail(feature: str, column: Column, old: float, new: float) -> Facts:
+    if feature == OUTLYING_PHOTOS:
+        return {"text": "outlying", "old": old, "new": new}
+    return {"text": "tail_upper" if column.upper else "tail_lower", "feature": feature, "cut": float(column.cut), "old": old, "new": new}
+
+
+def class_shares(changed: Mapping[str, tuple[float, float]], effect: float) -> Facts:
+    """`changed`: class to its shares in the baseline and now."""
+    return {"text": "class_shares", "changes": [[name, *shares] for name, shares in changed.items()], "effect": effect}
+
+
+def new_class(name: str, share: float) -> Facts:
+    return {"text": "new_class", "name": name, "share": share}
+
+
+def missing_class(name: str, share: float) -> Facts:
+    return {"text": "missing_class", "name": name, "share": share}
+
+
+def inconsistent_labels(old: float, new: float) -> Facts:
+    return {"text": "inconsistent_labels", "old": old, "new": new}
+
+
+def separation(view_name: str, effect: float) -> Facts:
+    """`view_name`: joint or content."""
+    return {"text": view_name, "right": 50 + effect}
+
+
+def omnibus(measure: str, effect: float) -> Facts:
+    """`measure`: the subject with the largest effect."""
+    return {"text": "omnibus", "measure": measure, "effect": effect}

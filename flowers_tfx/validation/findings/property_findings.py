@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from flowers_tfx.validation.effects import kolmogorov_smirnov
 from flowers_tfx.validation.findings import messages
-from flowers_tfx.validation.findings.builder import SHOWN, FindingBuilder
+from flowers_tfx.validation.findings.builder import SHOWN, FindingBuilder, Rows
+from flowers_tfx.validation.findings.growth import largest_growth
 from flowers_tfx.validation.permutation import Floats
 from flowers_tfx.validation.review import Finding
+from flowers_tfx.validation.subjects import OUTLYING_PHOTOS
 from flowers_tfx.validation.views.property_view import MISSING, SHARE_OF
 
 
@@ -26,17 +30,15 @@ def property_finding(builder: FindingBuilder, feature: str) -> Finding:
     effect = 100 * (kolmogorov_smirnov(old, new) or 0.0)
     if feature in builder.pool.photos.numbers and abs(finite_shares[0] - finite_shares[1]) > effect:
         return _category_finding(builder, feature, MISSING)
-    order = np.argsort(values, kind="stable")
-    order = order[np.isfinite(values[order])]
-    highest_first = np.median(new) >= np.median(old)
+    growth = largest_growth(old, new)
     return builder.build(
         "property",
         feature,
-        messages.distribution(feature, old, new, effect),
+        messages.distribution(feature, old, new, growth),
         p_value=p_value,
         effect=effect,
         statistic=view.statistics[0, at],
-        rows=builder.first_new(order[::-1] if highest_first else order),
+        rows=_rows_of_growth(builder, values),
     )
 
 
@@ -46,7 +48,7 @@ def tail_finding(builder: FindingBuilder, feature: str) -> Finding:
     column = view.columns[at]
     flag = builder.photos_beyond(view.values[feature], column)
     old, new = builder.flag_shares(flag)
-    return builder.build(
+    finding = builder.build(
         "tail",
         feature,
         messages.tail(feature, column, old, new),
@@ -55,6 +57,15 @@ def tail_finding(builder: FindingBuilder, feature: str) -> Finding:
         statistic=view.statistics[0, at],
         rows=builder.first_new(np.flatnonzero(flag)),
     )
+    # Fewer photos out of the ordinary than before are no reason for a warning.
+    return replace(finding, level="note") if feature == OUTLYING_PHOTOS and new < old else finding
+
+
+def _rows_of_growth(builder: FindingBuilder, values: Floats) -> Rows:
+    """New photos of the pool whose values' share grew most."""
+    old, new = (np.flatnonzero(np.isfinite(values) & (builder.pool.is_new == side)) for side in (False, True))
+    rows: Rows = new[largest_growth(values[old], values[new]).rows[:SHOWN]]
+    return rows
 
 
 def _category_finding(builder: FindingBuilder, feature: str, method: str) -> Finding:

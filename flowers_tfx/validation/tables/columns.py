@@ -11,7 +11,8 @@ import pandas as pd
 from flowers_tfx import features
 from flowers_tfx.validation.tables.photo_table import Words
 
-NO_EMBEDDINGS = "has no embeddings"
+# Why there is no matrix of embeddings: the ends of keys of texts.
+NO_EMBEDDINGS = "none"
 
 
 def number_column(values: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -62,14 +63,14 @@ def embedding_matrix(frame: pd.DataFrame) -> npt.NDArray[np.float32] | str:
         with np.errstate(over="ignore"):  # values too large for float32 become infinite, which is reported
             vectors = [None if is_missing(value) else np.asarray(value, np.float32) for value in values]
     except (TypeError, ValueError):
-        return "has embeddings that are not lists of numbers"
+        return "not_numbers"
     shapes = {vector.shape for vector in vectors if vector is not None}
     if any(len(shape) != 1 for shape in shapes):
-        return "has embeddings that are not lists of numbers"
+        return "not_numbers"
     if len(shapes) > 1:
-        return "has embeddings of several lengths"
+        return "lengths"
     if shapes == {(0,)}:
-        return "has embeddings without numbers"
+        return "empty"
     absent = np.full(shapes.pop(), np.nan, np.float32)
     return np.stack([absent if vector is None else vector for vector in vectors])
 

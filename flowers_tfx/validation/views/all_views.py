@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from flowers_tfx.validation.permutation import Permutations
-from flowers_tfx.validation.photo_pool import PhotoPool
+from flowers_tfx.validation.photo_pool import UNLABELLED, PhotoPool
 from flowers_tfx.validation.subjects import EVERYTHING
 from flowers_tfx.validation.views.column_scores import mid_ranks
 from flowers_tfx.validation.views.consistency_view import consistency_view
@@ -30,11 +30,12 @@ def compute_views(pool: PhotoPool, permutations: Permutations) -> dict[str, View
         views["joint"] = joint_view(permutations, ranks, classes)
     views["tail"] = tail_view(permutations, numbers, outlyingness(ranks) if ranks else None)
     if classes.max(initial=0) > 0:
-        views["label"] = label_view(pool, permutations, classes)
+        labelled = np.flatnonzero(classes != UNLABELLED)
+        views["label"] = label_view(permutations.among(labelled), pool.photos.labels[labelled], classes[labelled])
     content = read_content(pool.photos, classes)
     if content is not None:
         views["content"] = content_view(permutations, content)
-        views["consistency"] = consistency_view(permutations, content)
+        views["consistency"] = consistency_view(permutations, content.of_labelled(), classes)
     usable = {name: view for name, view in views.items() if view is not None and view.columns}
     return {**usable, "omnibus": omnibus_view(usable.values())} if len(usable) > 1 else usable
 

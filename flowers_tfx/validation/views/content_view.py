@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits  # of scikit-learn, which needs it
 
 from flowers_tfx.validation.permutation import Floats, Permutations
-from flowers_tfx.validation.photo_pool import Codes, codes_of
+from flowers_tfx.validation.photo_pool import UNLABELLED, Codes, codes_of
 from flowers_tfx.validation.row_sample import sample_rows
 from flowers_tfx.validation.spectrum import Spectrum, centred_gram, centred_kernel
 from flowers_tfx.validation.tables.photo_table import Photos
@@ -29,12 +30,21 @@ MOST_PHOTOS = 2000
 
 @dataclass(frozen=True)
 class Content:
-    """The input of the views of content: `rows` of the pool, the unit vectors of their embeddings, their Gram matrix and classes."""
+    """The input of the views of content: `rows` of the pool, the unit vectors of their embeddings, their Gram matrix and classes
+    (UNLABELLED for a photo without a label)."""
 
     rows: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
     gram: Floats
     classes: Codes
+
+    def of_labelled(self) -> Content:
+        """Of the photos that have a label."""
+        labelled = self.classes != UNLABELLED
+        if labelled.all():
+            return self
+        vectors = self.vectors[labelled]
+        return Content(self.rows[labelled], vectors, centred_gram(vectors) if len(vectors) else np.zeros((0, 0)), self.classes[labelled])
 
 
 def read_content(photos: Photos, classes: Codes) -> Content | None:
@@ -47,7 +57,8 @@ def read_content(photos: Photos, classes: Codes) -> Content | None:
     # Pooled ReLU outputs are skewed: square roots make their distances those of Hellinger, in which a few large numbers do not dominate.
     roots = np.sqrt(np.maximum(embeddings, 0.0)) if (embeddings >= 0).all() else embeddings
     vectors = roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
-    return Content(rows, vectors, centred_gram(vectors), codes_of(classes[rows].astype(object)))
+    labels = np.array([None if code == UNLABELLED else code for code in classes[rows].tolist()], object)
+    return Content(rows, vectors, centred_gram(vectors), codes_of(labels))
 
 
 def content_view(permutations: Permutations, content: Content) -> ViewResult:
@@ -75,7 +86,9 @@ def _cluster_shares(permutations: Permutations, spectrum: Spectrum, rows: npt.ND
     sizes = [clusters for clusters in CLUSTERS if 5 * clusters <= len(rows) for _ in range(CLUSTERINGS)]
     flags = np.zeros((permutations.photos, sum(sizes)), bool)
     begin = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.int64)
-    for at, clusters, seed in zip(begin, sizes, range(len(sizes)), strict=True):
-        flags[rows[order], at + KMeans(clusters, n_init=1, random_state=seed % CLUSTERINGS).fit_predict(positions[order])] = True
+    # So few photos take milliseconds on one core. OpenMP's threads take many times that: they spin while others hold a core.
+    with threadpool_limits(1, "openmp"):
+        for at, clusters, seed in zip(begin, sizes, range(len(sizes)), strict=True):
+            flags[rows[order], at + KMeans(clusters, n_init=1, random_state=seed % CLUSTERINGS).fit_predict(positions[order])] = True
     shares = chi_squared(permutations, flags)
     return sum((shares[:, at : at + n].sum(axis=1) / (n - 1) for at, n in zip(begin, sizes, strict=True)), np.zeros(len(shares)))

@@ -15,6 +15,7 @@ from flowers_tfx.validation.views.view_result import Column, ViewResult
 
 def distance_view(name: str, permutations: Permutations, spectra: Iterable[tuple[Spectrum, tuple[float, ...]]]) -> ViewResult:
     """T2 of each spectrum with each of its ridges. Findings report what the first spectrum shows."""
+    spectra = tuple(spectra)
     statistics: list[Floats] = []
     separation, newness = 0.0, np.zeros(permutations.photos)
     for spectrum, ridges in spectra:
@@ -24,11 +25,13 @@ def distance_view(name: str, permutations: Permutations, spectra: Iterable[tuple
             newness = spectrum.newness(ridges[1])
     distances = np.concatenate(statistics, axis=1)
     columns = tuple(Column(name, f"T2 {i}") for i in range(distances.shape[1]))
-    return ViewResult(to_log_p_values(distances), columns, separation=separation, newness=newness)
+    return ViewResult(to_log_p_values(distances), columns, separation=separation, newness=newness, spectra=spectra)
 
 
 def without_class_means(columns: Floats, classes: Codes) -> Floats:
-    """Columns less their class's mean: a change of the class shares alone leaves these as they are."""
+    """Columns less their class's mean: a change of the class shares alone leaves these as they are. Photos without a label count as one
+    class here, whose share may change, too."""
+    classes = classes - classes.min()
     counts = np.bincount(classes).astype(np.float64)
     means = np.stack([np.bincount(classes, column) for column in columns.T], axis=1) / np.maximum(counts, 1)[:, None]
     within: Floats = columns - means[classes]

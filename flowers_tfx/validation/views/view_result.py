@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from flowers_tfx.validation.permutation import Floats, upper_shares
+from flowers_tfx.validation.spectrum import Spectrum
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class ViewResult:
 
     `values`: feature to the values [photos] that columns with a cut were cut from. `separation`: squared distance of the groups' means
     in standard deviations, minus the value expected by chance; `newness` [photos]: how far each photo lies in the direction of the new
-    ones.
+    ones. `spectra`: those that distances are measured along, each with its ridges.
     """
 
     statistics: Floats
@@ -35,6 +36,7 @@ class ViewResult:
     values: Mapping[str, Floats] = field(default_factory=dict)
     separation: float = np.nan
     newness: Floats | None = None
+    spectra: tuple[tuple[Spectrum, tuple[float, ...]], ...] = ()
 
     @cached_property
     def p_values(self) -> Floats:

@@ -1,0 +1,1 @@
+"""Care of what is stored: where files lie, which of them something needs, and how the others are removed."""

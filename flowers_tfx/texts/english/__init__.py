@@ -1,0 +1,14 @@
+"""The English texts."""
+
+from flowers_tfx.texts.english import decisions, findings, glossary, limits, page, properties, summary
+
+SCALE = properties.SCALE
+TEXTS = {
+    **properties.TEXTS,
+    **findings.TEXTS,
+    **summary.TEXTS,
+    **limits.TEXTS,
+    **decisions.TEXTS,
+    **page.TEXTS,
+    **glossary.TEXTS,
+}
