@@ -83,13 +83,13 @@ class Measuring:
             try:
                 self._measure(batch, closed)
             except (OSError, ValueError, EOFError) as error:
-                self._counters.measured("failed", len(batch.photos))
                 _log.error("The process that measures photos has ended, and is started again: %s", error)
+                self._counters.measured("failed", len(batch.photos))
                 self._restart()
             except Exception:  # noqa: BLE001 - without this thread no file would ever be closed
-                self._counters.measured("failed", len(batch.photos))
-                self._counters.failed()
                 _log.exception("The process that measures photos is started again after an error")
+                self._counters.failed()
+                self._counters.measured("failed", len(batch.photos))
                 self._restart()
             finally:
                 self._batches.task_done()

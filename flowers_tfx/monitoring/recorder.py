@@ -91,8 +91,8 @@ class Recorder:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next answers are to be recorded
-            self._counters.failed()
             self._log(f"An error in the recording of answers in {self._folder}.", error)
+            self._counters.failed()
 
     def _tick(self) -> None:
         photos = self._take_waiting()

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
-from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 
 from flowers_tfx.errors import InputError
@@ -72,8 +71,9 @@ class S3:
             raise ConditionFailed(key) from None
 
     def upload(self, path: Path, key: str) -> None:
-        with _translate_errors(self._bucket):
-            self._client.upload_file(str(path), self._bucket, key)
+        # Not upload_file: it wraps the store's error in one of its own, and loses it where its threads are late.
+        with path.open("rb") as file, _translate_errors(self._bucket):
+            self._client.upload_fileobj(file, self._bucket, key)
 
     def copy(self, source: str, key: str) -> None:
         with _translate_errors(self._bucket, source):
@@ -96,10 +96,6 @@ def _translate_errors(bucket: str, key: str = "") -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         raise _store_error(error.response.get("Error", {}), bucket, key) from None
-    except S3UploadFailedError as error:
-        inner = error.__context__
-        details = inner.response.get("Error", {}) if isinstance(inner, botocore.exceptions.ClientError) else {"Code": str(error)}
-        raise _store_error(details, bucket, key) from None
     except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError):
         raise InputError(
             f"There are no credentials for s3://{bucket}.", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."

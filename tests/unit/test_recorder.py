@@ -67,8 +67,9 @@ class World:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a recorder; keyword arguments are those of RecordSettings."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    """Starts a recorder; keyword arguments are those of RecordSettings. `stop` waits until all is done, however slow the machine is."""
+    monkeypatch.setattr(measuring, "_STOP_S", 300.0)
     worlds: list[World] = []
 
     def start(*, busy: bool = False, **settings: object) -> World:

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 from botocore.stub import ANY, Stubber
 from google.api_core import exceptions
+from s3transfer.manager import TransferCoordinatorController
 
 from flowers_tfx.errors import InputError
 from flowers_tfx.storage.gcs import Gcs
@@ -118,7 +119,10 @@ def test_a_stream_that_breaks_is_asked_for_once_more(s3: S3) -> None:
         assert io.BufferedReader(s3.stream("key")).read() == b"first second"
 
 
-def test_an_upload_that_is_refused_is_reported(s3: S3, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads_are_late", [False, True])
+def test_an_upload_that_is_refused_is_reported(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads_are_late: bool) -> None:
+    if threads_are_late:  # the library's threads have not cleaned up when the error is raised
+        monkeypatch.setattr(TransferCoordinatorController, "remove_transfer_coordinator", lambda *_: None)
     (tmp_path / "file").write_bytes(b"data")
     with Stubber(s3._client) as stub:
         stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
