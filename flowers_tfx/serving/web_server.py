@@ -17,6 +17,7 @@ from flowers_tfx.errors import InputError
 from flowers_tfx.serving.http_protocol import ServerConfig
 
 BACKLOG = 2048
+_SECONDS_WITHOUT_SIGN = 30  # a worker that is silent for so long is started again; one that starts on a busy machine is silent for 5 to 10
 _PORT_ERRORS = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more permissions"}
 
 
@@ -27,6 +28,7 @@ def server_config(app: Any, *, seconds_to_arrive: float, seconds_to_end: int, ma
         seconds_to_arrive=seconds_to_arrive,
         max_connections=max_connections,
         timeout_graceful_shutdown=seconds_to_end,
+        timeout_worker_healthcheck=_SECONDS_WITHOUT_SIGN,
         timeout_keep_alive=75,  # s; more than usual proxies wait, so that they close first
         loop="uvloop",
         ws="none",

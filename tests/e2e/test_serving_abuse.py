@@ -44,7 +44,7 @@ def service(registry: Path) -> Iterator[ServingProcess]:
 
 
 def request(service: ServingProcess, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=300)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -256,6 +256,20 @@ def test_a_killed_worker_comes_back_while_the_others_answer(registry: Path) -> N
         text = request(service, "GET", "/metrics")[1].decode()
         assert "flowers_queue_photos 0.0" in text
         assert f'flowers_requests_total{{code="200",route="/predict"}} {len(answered)}.0' in text.replace("'", '"')
+
+
+def test_workers_that_start_slowly_are_waited_for(registry: Path, tmp_path: Path) -> None:
+    """As on a busy machine: they were killed after five silent seconds, again and again."""
+    (tmp_path / "sitecustomize.py").write_text("import sys, time\nif any('spawn_main' in word for word in sys.orig_argv): time.sleep(8)\n")
+    with serving_process(registry, "--workers", "2", environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}) as service:
+        before = workers(service)
+        assert "died" not in service.log
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        while not (len(now := workers(service)) == 2 and set(now) - set(before)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(10)  # longer than a start takes
+        assert workers(service) == now and ask(service) == 200
 
 
 def test_workers_end_when_their_supervisor_is_killed(registry: Path) -> None:

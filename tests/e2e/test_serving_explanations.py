@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.one_stack]
 PHOTO = small_photo(1, (320, 240))
 JPEG = {"Content-Type": "image/jpeg"}
 EXPLAIN = "/v1/models/flowers:explain"
+PATIENT = ("--set", "serving.explain_timeout_s=600")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(registry: Path) -> Iterator[ServingProcess]:
-    with serving_process(registry, "--set", "serving.max_body_mb=12") as process:
+    with serving_process(registry, "--set", "serving.max_body_mb=12", *PATIENT) as process:
         yield process
         assert ask(process) == 200
         assert "Traceback" not in process.log
@@ -56,7 +57,7 @@ def metric(service: ServingProcess, name: str) -> float:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -119,7 +120,7 @@ def test_fifty_at_once_are_answered_or_told_to_come_again_and_predictions_go_on(
 def test_a_client_that_leaves_stops_the_work(service: ServingProcess) -> None:
     unfinished, finished = (metric(service, f"flowers_{kind}_total") for kind in ("unfinished_explanations", "explanations"))
     body = json.dumps({"instances": [base64.b64encode(PHOTO).decode()] * 4}).encode()
-    with socket.create_connection(("127.0.0.1", service.port), timeout=120) as client:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=300) as client:
         client.sendall(
             f"POST {EXPLAIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         )
@@ -139,7 +140,7 @@ def test_a_signal_ends_it_with_its_explanations_answered(registry: Path) -> None
 
 
 def test_a_worker_that_is_killed_meanwhile_comes_back(registry: Path) -> None:
-    with serving_process(registry, "--workers", "2") as service, concurrent.futures.ThreadPoolExecutor(8) as pool:
+    with serving_process(registry, "--workers", "2", *PATIENT) as service, concurrent.futures.ThreadPoolExecutor(8) as pool:
         before = workers(service)
         asked = [pool.submit(explain, service) for _ in range(8)]
         wait_for(lambda: metric(service, "flowers_open_explanations") >= 1 or any(future.done() for future in asked))
