@@ -24,6 +24,7 @@ from flowers_tfx.serving.log import log_to_stderr
 
 _MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS_TO_START = 120.0
+_SECONDS_OF_A_LOOK = 5.0
 _LOOK_EVERY_S = 1.0
 
 
@@ -57,7 +58,8 @@ class Workers(Multiprocess):
     def __init__(self, config: ServerConfig, listener: socket, started: Callable[[], None]) -> None:
         super().__init__(config, [listener])
         self._started = started
-        self._failed = False
+        self._failed = self._has_started = False
+        self._start_deadline = time.monotonic() + _SECONDS_TO_START
 
     def run(self) -> None:
         """Raises ExplainedFailure if the workers do not start."""
@@ -65,23 +67,20 @@ class Workers(Multiprocess):
         if self._failed:
             raise ExplainedFailure("The workers did not start.", "The lines above say why.")
 
-    def init_processes(self) -> None:
-        super().init_processes()
-        threading.Thread(target=self._announce, daemon=True).start()
-
-    def _announce(self) -> None:
-        for process in list(self.processes):
-            if not process.wait_until_ready(_SECONDS_TO_START, self.should_exit):
-                self._failed = not self.should_exit.is_set()
-                self.should_exit.set()
-                return
-        self._started()
-
     def keep_subprocess_alive(self) -> None:
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)
+        """Called by the main thread, twice a second. No other may ask the workers: two threads that read from one pipe take each other's
+        answers, and a worker that answers looks dead."""
+        if self._has_started:
+            before = {process.pid for process in self.processes}
+            super().keep_subprocess_alive()
+            for pid in before - {process.pid for process in self.processes}:
+                mark_process_dead(pid)
+        elif all(process.is_ready(_SECONDS_OF_A_LOOK) for process in self.processes):
+            self._has_started = True
+            self._started()
+        elif time.monotonic() > self._start_deadline or not all(process.process.is_alive() for process in self.processes):
+            self._failed = True
+            self.should_exit.set()
 
     def terminate_all(self) -> None:
         # No connection may wait in the queue of a socket that nobody accepts from any more.
