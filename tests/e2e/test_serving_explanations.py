@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.one_stack]
 PHOTO = small_photo(1, (320, 240))
 JPEG = {"Content-Type": "image/jpeg"}
 EXPLAIN = "/v1/models/flowers:explain"
-PATIENT = ("--set", "serving.explain_timeout_s=600")
+PATIENT = ("--set", "serving.explain_timeout_s=600", "--set", "serving.drain_s=250")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_client_that_leaves_stops_the_work(service: ServingProcess) -> None:
 
 
 def test_a_signal_ends_it_with_its_explanations_answered(registry: Path) -> None:
-    with serving_process(registry) as ending, concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with serving_process(registry, *PATIENT) as ending, concurrent.futures.ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(explain, ending) for _ in range(3)]
         wait_for(lambda: metric(ending, "flowers_open_explanations") == 3 or any(future.done() for future in asked))
         assert ending.stop(signal.SIGTERM) == 0
