@@ -78,6 +78,8 @@ class Workers(Multiprocess):
         elif all(process.is_ready(_SECONDS_OF_A_LOOK) for process in self.processes):
             self._has_started = True
             self._started()
+        elif self.should_exit.is_set() or self.signal_queue:
+            return  # Ctrl-C ends the workers too: that is no failure
         elif time.monotonic() > self._start_deadline or not all(process.process.is_alive() for process in self.processes):
             self._failed = True
             self.should_exit.set()
